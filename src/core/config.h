@@ -1,0 +1,71 @@
+#pragma once
+// Everything the core is told once, at start: limits, fleets, queues. Each setting has its unit in
+// its type, its default here and its range in validate(). The file format is server/config_file's.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+
+namespace muster::core {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+struct PortRange {
+  std::uint16_t first = 0;  // 1 to 65535.
+  std::uint16_t last = 0;   // Inclusive; not below first.
+};
+
+enum class SdkKind : std::uint8_t { muster, classic };
+enum class AfterMatch : std::uint8_t { reuse, exit };
+
+/// Interchangeable game servers: one command, ports, how many to keep warm.
+struct FleetConfig {
+  std::string name;                  // Required: [a-z0-9-], 1 to 32 characters, unique.
+  std::vector<std::string> command;  // Required: program and arguments, with {placeholders}.
+  std::vector<std::pair<std::string, std::string>> env;  // Added to the launch contract's.
+  std::string working_directory;  // Empty: the folder of the configuration file.
+  PortRange ports;                // Required; no port in two fleets.
+  SdkKind sdk = SdkKind::muster;
+  std::uint32_t ready_min = 0;            // 0 to servers_max: warm servers; 0 launches on demand.
+  std::uint32_t servers_max = 64;         // 1 to 10000: Starting, Ready, Allocated together.
+  Duration launch_timeout = seconds{30};  // 100 ms to 1 h: launch to Ready.
+  std::uint32_t launch_attempts_max = 3;  // 1 to 100 launches for one match.
+  AfterMatch after_match = AfterMatch::reuse;
+  Duration idle_timeout = minutes{5};  // Ready above ready_min for so long is stopped. 0: never.
+  Duration match_timeout = Duration::zero();   // Longest match; 0: no limit.
+  Duration stop_grace = seconds{10};           // SIGTERM to SIGKILL. 0 to 10 min.
+  Duration health_timeout = Duration::zero();  // sdk muster: longest silence; 0: not watched.
+  std::uint64_t log_bytes_max = 10u << 20;     // 64 KiB to 1 GiB per log file.
+  std::uint32_t log_files_max = 2;  // 1 to 100: the one written and older ones, per server.
+};
+
+/// What a player may choose to play.
+struct QueueConfig {
+  std::string name;                       // Required: [a-z0-9-], 1 to 32 characters, unique.
+  std::uint32_t fleet = 0;                // Index into Config::fleets.
+  std::uint32_t players = 2;              // 1 to 256 seats in a match.
+  std::uint32_t teams = 1;                // 1 to players; seats are dealt to teams in order.
+  Duration ticket_timeout = minutes{10};  // 1 s to 24 h: waiting to Expired.
+  bool requeue_on_server_lost = false;    // Back to the front, with the waiting time so far.
+  std::string map;                        // Passed to the game server; {map}.
+};
+
+struct Config {
+  // Limits of the lobby. Over one, the caller gets lobby_full and nobody else notices.
+  std::uint32_t players_max = 100'000;    // 1 to 1000000 players known, connected or in grace.
+  std::uint32_t sessions_max = 100'000;   // 1 to 1000000 connections of any kind.
+  Duration resume_grace = seconds{30};    // 0 to 1 h: a disconnected player is kept so long.
+  std::uint32_t attributes_max = 16;      // Attributes of one ticket.
+  Duration port_set_aside = seconds{60};  // A port that turned out taken is not tried for so long.
+  std::string classic_queue;              // Queue of a classic match request; empty: the first.
+  std::vector<FleetConfig> fleets;
+  std::vector<QueueConfig> queues;
+};
+
+}  // namespace muster::core

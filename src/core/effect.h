@@ -1,0 +1,134 @@
+#pragma once
+// The closed list of what the core can ask of the world. Effects leave in the order given, after
+// their event has been recorded. One that names a session already gone is dropped by net.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.h"
+#include "core/error.h"
+#include "core/ids.h"
+#include "core/types.h"
+
+namespace muster::core {
+
+// ---- To sessions. `request` is the one this answers, or 0 for news nobody asked for.
+
+struct SendWelcome {
+  SessionId session;
+  std::uint32_t request = 0;
+  PlayerId player;
+  std::string name;
+  Secret secret{};
+  bool resumed = false;
+};
+struct SendError {
+  SessionId session;
+  std::uint32_t request = 0;
+  Error error = Error::none;
+  std::string
+      detail;  // Added to message(error) for people: which queue, which limit. May be empty.
+};
+struct SendTicket {
+  SessionId session;
+  std::uint32_t request = 0;
+  TicketId ticket;
+  std::string queue;
+  TicketState state = TicketState::queued;
+  std::uint32_t players = 0;  // Seats gathered so far for the match this ticket is next for.
+  std::uint32_t players_needed = 0;
+  Error error = Error::none;  // Failed and Expired: why.
+};
+struct SendAssignment {
+  SessionId session;
+  std::uint32_t request = 0;
+  TicketId ticket;
+  MatchId match;
+  ServerId server;
+  PlayerId player;
+  std::string player_name;
+  std::uint32_t team = 0;
+  std::string queue;
+  std::string host;
+  std::uint16_t port = 0;
+  std::shared_ptr<const Roster> roster;
+};
+struct SendMatchEnded {
+  SessionId session;
+  std::uint32_t request = 0;
+  MatchId match;
+  MatchEnd end = MatchEnd::over;
+  bool requeued = false;  // A ticket with the old waiting time follows.
+  std::string result;
+};
+/// The classic game server is believed: LG_PACKET_LOGIN_OK.
+struct SendServerLoginOk {
+  SessionId session;
+};
+/// Sends what is pending, then closes. `error` says why where the dialect can say it.
+struct CloseSession {
+  SessionId session;
+  Error error = Error::none;
+};
+
+// ---- To nodes.
+
+struct LaunchServer {
+  NodeId node;
+  ServerId server;
+  FleetIndex fleet = 0;
+  std::uint16_t port = 0;
+  MatchId match;      // The match it is launched for; none for a warm one.
+  std::string queue;  // Of that match; empty for a warm one.
+  std::string map;
+  std::uint32_t players = 0;
+};
+/// SIGTERM, and after `grace` SIGKILL, to the whole process group.
+struct StopServer {
+  NodeId node;
+  ServerId server;
+  Duration grace{};
+};
+/// The server is Allocated: who comes.
+struct StartServerMatch {
+  NodeId node;
+  ServerId server;
+  MatchId match;
+  std::string queue;
+  std::string map;
+  std::shared_ptr<const Roster> roster;
+};
+/// A player will not come, or has left: told to the server's SDK.
+struct RemoveServerPlayer {
+  NodeId node;
+  ServerId server;
+  MatchId match;
+  PlayerId player;
+};
+/// The match is ended from the lobby's side (timed out, cancelled): the server should wind up.
+struct EndServerMatch {
+  NodeId node;
+  ServerId server;
+  MatchId match;
+  MatchEnd end = MatchEnd::cancelled;
+};
+/// Does the connection of `session` belong to the process launched as `server`, or to a
+/// descendant of it? Answered by OwnerVerified.
+struct VerifyOwner {
+  NodeId node;
+  SessionId session;
+  ServerId server;
+};
+
+using Effect = std::variant<SendWelcome, SendError, SendTicket, SendAssignment, SendMatchEnded,
+                            SendServerLoginOk, CloseSession, LaunchServer, StopServer,
+                            StartServerMatch, RemoveServerPlayer, EndServerMatch, VerifyOwner>;
+using Effects = std::vector<Effect>;
+
+/// "LaunchServer": the effect's name, for logs and traces.
+std::string_view name_of(const Effect& effect);
+
+}  // namespace muster::core

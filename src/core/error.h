@@ -1,0 +1,57 @@
+#pragma once
+// Refusals: each has a stable code that programs may compare, and a sentence for people.
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace muster::core {
+
+enum class Error : std::uint8_t {
+  none,
+  // The message itself.
+  message_invalid,  ///< Not decodable, or a field is out of its range.
+  rate_limited,     ///< More messages than the session may send.
+  // Sessions and players.
+  not_identified,         ///< A command before hello.
+  already_identified,     ///< A second hello on one session.
+  name_invalid,           ///< Empty, too long, or not printable UTF-8.
+  lobby_full,             ///< players_max or tickets_max reached.
+  session_expired,        ///< Resume: nobody is known by that token any more.
+  session_token_invalid,  ///< Resume: the token is not the one this player was given.
+  resumed_elsewhere,      ///< This session's player came back on another one.
+  login_refused,          ///< Unknown account or wrong password.
+  name_taken,             ///< Sign-up: an account has that name.
+  storage_unavailable,    ///< A durable action cannot be done now (disk full, for example).
+  // Tickets.
+  queue_not_found,
+  already_queued,
+  already_in_match,
+  not_queued,          ///< Cancel without a ticket.
+  not_in_match,        ///< Leave without a match.
+  seats_invalid,       ///< Fewer than one seat, or more than the queue's match has.
+  attributes_invalid,  ///< Too many, too long, or not finite.
+  // Why a ticket failed or a match ended early.
+  ticket_expired,
+  launch_failed,     ///< launch_attempts_max servers did not become Ready.
+  no_port_free,      ///< Every port of the fleet is in use or set aside.
+  node_unavailable,  ///< No node is connected that could launch.
+  server_lost,       ///< The game server died or hung during the match.
+  lobby_stopping,
+  // Game servers.
+  port_not_assigned,   ///< Classic login with a port no Starting server has.
+  owner_not_verified,  ///< The connection is not the launched process's.
+  not_a_server,        ///< A game server's command from somebody else.
+  server_not_found,
+};
+
+/// "queue_not_found": the enumerator's own name, stable across versions.
+std::string_view code(Error error);
+
+/// The reverse of code().
+std::optional<Error> error_from_code(std::string_view text);
+
+/// One sentence: what was wrong and, where there is something to do, what.
+std::string_view message(Error error);
+
+}  // namespace muster::core

@@ -1,0 +1,156 @@
+#pragma once
+// The closed list of everything that can happen to the core. An adapter turns the world into these;
+// server/loop gives each a number and a time and steps the core with it.
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/ids.h"
+#include "core/types.h"
+
+namespace muster::core {
+
+// ---- From sessions (net). `request` is the client's own number, echoed in the reply; 0 is none.
+
+/// A connection whose first bytes told its dialect. `resumable` is false for classic ones, which
+/// cannot come back: their player goes with the connection.
+struct SessionOpened {
+  SessionId session;
+  bool resumable = true;
+};
+struct SessionClosed {
+  SessionId session;
+};
+/// A guest, or an account that net has already checked.
+struct Hello {
+  SessionId session;
+  std::uint32_t request = 0;
+  std::string name;
+  Secret secret{};  // Fresh; becomes part of the session token.
+};
+struct ResumeSession {
+  SessionId session;
+  std::uint32_t request = 0;
+  PlayerId player;
+  Secret secret{};
+};
+struct StartMatch {
+  SessionId session;
+  std::uint32_t request = 0;
+  std::string queue;  // Empty: the queue classic_queue names.
+  std::int32_t seats = 1;
+  std::vector<Attribute> attributes;
+};
+struct CancelMatch {
+  SessionId session;
+  std::uint32_t request = 0;
+};
+/// The player is done with the match they were assigned to, whatever the others do.
+struct LeaveMatch {
+  SessionId session;
+  std::uint32_t request = 0;
+};
+/// A classic game server: "I listen on this port". Believed only once OwnerVerified says so.
+struct ClassicServerLogin {
+  SessionId session;
+  std::uint16_t port = 0;
+};
+/// A classic game server: the match is over, make me Ready again.
+struct ClassicServerReset {
+  SessionId session;
+};
+
+// ---- From nodes (net/node_link).
+
+/// A game server that a node was running before this link: taken back, or stopped if unknown.
+struct ServerReport {
+  ServerId server;
+  std::string fleet;
+  std::uint16_t port = 0;
+  std::uint32_t pid = 0;
+  bool ready = false;
+  MatchId match;  // The match it was last told of and has not ended.
+};
+/// `host` is what players are told to connect to. NodeIds are issued by net.
+struct NodeConnected {
+  NodeId node;
+  std::string name;
+  std::string host;
+  std::vector<ServerReport> servers;
+};
+struct NodeLost {
+  NodeId node;
+};
+struct ServerLaunched {
+  ServerId server;
+  std::uint32_t pid = 0;
+};
+enum class LaunchError : std::uint8_t { port_taken, command_failed, limit_reached };
+struct LaunchFailed {
+  ServerId server;
+  LaunchError error = LaunchError::command_failed;
+  std::string detail;  // For people: "exec build/duel: No such file or directory".
+};
+struct ServerReady {
+  ServerId server;
+};
+struct ServerExited {
+  ServerId server;
+  std::int32_t exit_code = 0;  // 0 to 255; -1 if a signal ended it.
+  std::int32_t signal = 0;     // 0 if it exited by itself.
+  std::string detail;          // The last line of its output, at most 200 bytes.
+};
+struct ServerUnhealthy {
+  ServerId server;  // Silent for longer than the fleet's health_timeout.
+};
+struct OwnerVerified {
+  SessionId session;
+  ServerId server;
+  bool verified = false;
+  std::string detail;  // If not: what the kernel said instead.
+};
+struct PlayerJoined {
+  ServerId server;
+  PlayerId player;
+};
+struct PlayerLeft {
+  ServerId server;
+  PlayerId player;
+};
+/// `match` guards against a result that arrives after its match: stale ones are ignored.
+struct MatchOver {
+  ServerId server;
+  MatchId match;
+  std::string result;  // The game's own, passed on as it is; at most 16 KiB.
+};
+/// The server's own wish to be stopped.
+struct ShutdownRequested {
+  ServerId server;
+};
+
+// ---- From the operator, and time.
+
+/// Stop one game server: `muster ctl stop SERVER`.
+struct StopServerCommand {
+  ServerId server;
+};
+/// The lobby is about to leave: refuse new work. With `stop_servers`, end everything.
+struct LobbyStopping {
+  bool stop_servers = false;
+};
+/// Nothing but time: next_deadline() has come. (Every step first does what is due by its time.)
+struct DeadlineReached {};
+
+using Event =
+    std::variant<SessionOpened, SessionClosed, Hello, ResumeSession, StartMatch, CancelMatch,
+                 LeaveMatch, ClassicServerLogin, ClassicServerReset, NodeConnected, NodeLost,
+                 ServerLaunched, LaunchFailed, ServerReady, ServerExited, ServerUnhealthy,
+                 OwnerVerified, PlayerJoined, PlayerLeft, MatchOver, ShutdownRequested,
+                 StopServerCommand, LobbyStopping, DeadlineReached>;
+
+/// "StartMatch": the event's name, for logs and traces.
+std::string_view name_of(const Event& event);
+
+}  // namespace muster::core

@@ -1,0 +1,59 @@
+#pragma once
+// Small values that events and effects share.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/error.h"
+#include "core/ids.h"
+
+namespace muster::core {
+
+/// 128 random bits, drawn outside the core. With the player's id it is the session token.
+using Secret = std::array<std::uint8_t, 16>;
+
+/// A fact about a player that the game server is told: number, text, or set of texts.
+struct Attribute {
+  std::string name;  // 1 to 64 bytes.
+  std::variant<double, std::string, std::vector<std::string>> value;
+  bool operator==(const Attribute&) const = default;
+};
+
+enum class TicketState : std::uint8_t { queued, matched, assigned, cancelled, expired, failed };
+enum class ServerState : std::uint8_t {
+  starting,
+  ready,
+  reserved,
+  allocated,
+  shutdown,
+  unhealthy,
+  error
+};
+enum class MatchState : std::uint8_t { launching, playing };
+enum class MatchEnd : std::uint8_t {
+  over,         ///< The game server said so, or left with exit code 0.
+  server_lost,  ///< It died, hung, or its node did.
+  timed_out,    ///< match_timeout.
+  cancelled,    ///< An operator stopped the server, or the lobby is stopping.
+};
+
+/// One player of a match, as the game server and the others are told.
+struct RosterEntry {
+  PlayerId player;
+  std::string name;
+  std::uint32_t team = 0;
+  std::uint32_t seats = 1;
+  std::vector<Attribute> attributes;
+  bool operator==(const RosterEntry&) const = default;
+};
+using Roster = std::vector<RosterEntry>;
+
+std::string_view to_string(TicketState state);  // "queued" …
+std::string_view to_string(ServerState state);
+std::string_view to_string(MatchState state);
+std::string_view to_string(MatchEnd end);
+
+}  // namespace muster::core

@@ -1,0 +1,17 @@
+#include "wire/frame.h"
+
+#include <google/protobuf/message_lite.h>
+
+namespace muster::wire {
+
+void append_frame(std::string& out, const google::protobuf::MessageLite& message) {
+  const std::size_t payload = message.ByteSizeLong();
+  const std::size_t start = out.size();
+  out.resize(start + FrameReader::header_bytes + payload);
+  auto* at = reinterpret_cast<std::uint8_t*>(out.data() + start);
+  for (unsigned shift = 0; shift < 32; shift += 8)
+    *at++ = static_cast<std::uint8_t>(payload >> shift);
+  message.SerializeWithCachedSizesToArray(at);
+}
+
+}  // namespace muster::wire
