@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/name.h"
 #include "store/database.h"
 
 namespace muster::store {
@@ -85,7 +86,7 @@ class Accounts::Worker {
  private:
   /// What needs neither hash nor disk. An ill-formed name at login is just an unknown one.
   static std::optional<AccountOutcome> check(const Request& request) {
-    const bool name_valid = is_account_name(request.name);
+    const bool name_valid = core::name_valid(request.name);
     if (!name_valid && request.kind == Request::Kind::sign_up) return AccountOutcome::name_invalid;
     if (!name_valid || request.password.empty() || request.password.size() > password_bytes_max)
       return AccountOutcome::login_refused;

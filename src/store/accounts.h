@@ -9,7 +9,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 
 namespace muster::store {
 
@@ -25,7 +24,7 @@ enum class AccountOutcome : std::uint8_t {
   ok,
   login_refused,  ///< Unknown name or wrong password; sign-up: a password not of 1 to 128 bytes.
   name_taken,
-  name_invalid,         ///< Sign-up: not 1 to 32 bytes of UTF-8 without control characters.
+  name_invalid,         ///< Sign-up: core::name_valid() says no.
   storage_unavailable,  ///< Nothing was changed; worth another try later.
 };
 
@@ -44,7 +43,6 @@ class Accounts {
   /// worker's, until the destructor returns.
   using PostToLoop = std::function<void(std::function<void()>)>;
 
-  static constexpr std::size_t name_bytes_max = 32;
   static constexpr std::size_t password_bytes_max = 128;
 
   /// Opens or creates the file; blocks while it does. An error is for the operator.
@@ -67,8 +65,5 @@ class Accounts {
   explicit Accounts(std::unique_ptr<Worker> worker);
   std::unique_ptr<Worker> worker_;
 };
-
-/// 1 to 32 bytes of UTF-8 (shortest forms, no surrogates) without control characters.
-bool is_account_name(std::string_view name);
 
 }  // namespace muster::store
