@@ -23,8 +23,8 @@ using core::SdkKind;
 using core::seconds;
 using std::chrono::hours;
 
-constexpr std::size_t file_bytes_max = 1u << 20;
-constexpr std::size_t entries_max = 256;  // Fleets; queues.
+constexpr std::size_t file_bytes_max = 256u << 10;  // So a launch's message is bounded too.
+constexpr std::size_t entries_max = 256;            // Fleets; queues.
 
 // A queue names its fleet, which may come later in the file.
 struct NamedQueue {
@@ -58,8 +58,6 @@ const std::vector<Field<ServerConfig>>& limits_fields() {
       count<ServerConfig>("players_max", AT(core.players_max), 1, 1'000'000),
       count<ServerConfig>("sessions_max", AT(core.sessions_max), 1, 1'000'000),
       count<ServerConfig>("attributes_max", AT(core.attributes_max), 0, 256),
-      count<ServerConfig>("connections_per_address_max", AT(limits.connections_per_address_max), 1,
-                          1'000'000),
       duration<ServerConfig>("hello_timeout", AT(limits.hello_timeout), milliseconds{100},
                              minutes{10}),
       duration<ServerConfig>("frame_timeout", AT(limits.frame_timeout), milliseconds{100},

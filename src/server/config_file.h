@@ -27,7 +27,6 @@ struct NetLimits {
   std::uint32_t message_bytes_max = 16u << 10;          // Of one message from a client.
   std::uint32_t messages_per_second = 20;               // Sustained; bursts of twice as many.
   std::uint32_t outbound_bytes_max = 256u << 10;        // Unsent to one client; past it: closed.
-  std::uint32_t connections_per_address_max = 10'000;   // From one remote address.
 };
 
 /// Something wrong in the file, in words for the person who wrote it.

@@ -86,7 +86,6 @@ port_set_aside = "5s"
 players_max = 11
 sessions_max = 12
 attributes_max = 13
-connections_per_address_max = 14
 hello_timeout = "1s"
 frame_timeout = "2s"
 ping_interval = "3s"
@@ -140,7 +139,6 @@ MODE = "duel"
   EXPECT_EQ(config->core.players_max, 11u);
   EXPECT_EQ(config->core.sessions_max, 12u);
   EXPECT_EQ(config->core.attributes_max, 13u);
-  EXPECT_EQ(config->limits.connections_per_address_max, 14u);
   EXPECT_EQ(config->limits.hello_timeout, seconds{1});
   EXPECT_EQ(config->limits.frame_timeout, seconds{2});
   EXPECT_EQ(config->limits.ping_interval, seconds{3});
@@ -424,10 +422,10 @@ TEST_F(ConfigOnDisk, FilesThatCannotBeRead) {
   const auto directory = load_config(folder_, machine_);
   ASSERT_FALSE(directory);
   EXPECT_THAT(shown(directory.error()), HasSubstr("is a folder"));
-  std::ofstream(folder_ / "large.toml") << std::string((1u << 20) + 1, '#');
+  std::ofstream(folder_ / "large.toml") << std::string((256u << 10) + 1, '#');
   const auto large = load_config(folder_ / "large.toml", machine_);
   ASSERT_FALSE(large);
-  EXPECT_THAT(shown(large.error()), HasSubstr("larger than 1MiB"));
+  EXPECT_THAT(shown(large.error()), HasSubstr("larger than 256KiB"));
 }
 
 TEST(ConfigFile, ThisMachineIsKnown) {

@@ -14,8 +14,8 @@ struct ServeOptions {
 /// Runs a lobby until it is told to stop; returns the exit code. Errors go to stderr.
 ///
 /// SIGINT and POST /v1/stop end everything: tickets fail, matches end, game servers are stopped,
-/// the node leaves. SIGTERM (and "keepServers") ends the lobby alone: the node and its matches go on, and the next
-/// lobby on the same data folder takes them back. A second SIGINT does not wait.
+/// the node leaves. SIGTERM (and "keepServers") ends the lobby alone: the node and its matches go
+/// on, and the next lobby on the same data folder takes them back. A second SIGINT does not wait.
 int run_serve(const ServeOptions& options);
 
 }  // namespace muster::server
