@@ -69,7 +69,6 @@ void Turn::settle() {
   while (!requeues_.empty()) {
     const QueueIndex queue = requeues_.back();
     requeues_.pop_back();
-    send_gathered(queue, TicketId{});
     try_match(queue);
   }
 }

@@ -112,8 +112,7 @@ void Turn::dissolve(MatchId match_id) {
   s_.matches.erase(match_id);
   for (const TicketId id : others) enqueue(id);
   for (const TicketId id : others) send_ticket(id);
-  if (others.empty()) return;
-  send_gathered(queue, TicketId{});
+  send_gathered(queue, others);
 }
 
 void Turn::fail_match(MatchId match_id, Error error) {
@@ -163,7 +162,9 @@ void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result) 
   s_.matches.erase(match_id);
   for (const TicketId id : requeued) enqueue(id);
   for (const TicketId id : requeued) send_ticket(id);
-  if (!requeued.empty()) requeues_.push_back(*queue);
+  if (requeued.empty()) return;
+  send_gathered(*queue, requeued);
+  requeues_.push_back(*queue);
 }
 
 void Turn::match_due(MatchId match_id) {

@@ -47,7 +47,7 @@ void Turn::on(const StartMatch& e) {
   s_.timers.set(ticket.expiry, now_ + config.ticket_timeout, timer(TimerKind::ticket_expiry, id));
   enqueue(id);
   send_ticket(id, e.request);
-  send_gathered(*queue_index, id);
+  send_gathered(*queue_index, {&id, 1});
   try_match(*queue_index);
 }
 
@@ -96,7 +96,7 @@ void Turn::hold(TicketId id, bool held) {
     enqueue(id);
   }
   const QueueIndex queue = ticket.queue;
-  send_gathered(queue, id);
+  send_gathered(queue, {&id, 1});
   try_match(queue);
 }
 
@@ -136,7 +136,7 @@ void Turn::withdraw_ticket(TicketId id, TicketState state, Error error, std::uin
   if (ticket.state == TicketState::queued) {
     dequeue(ticket, id);
     end_ticket(id, state, error, request);
-    send_gathered(queue, TicketId{});
+    send_gathered(queue);
   } else {
     const MatchId match = ticket.match;
     std::erase(s_.matches[match].tickets, id);
@@ -165,14 +165,14 @@ void Turn::send_ticket(TicketId id, std::uint32_t request, Error error) {
                   error});
 }
 
-/// Tells those next in line how many have gathered. Nothing to tell once more wait than a match
-/// takes: they wait for a fitting size, and the count stays where it was.
-void Turn::send_gathered(QueueIndex index, TicketId except) {
+/// Tells those in line how many have gathered, but for those just told. Nothing to tell once more
+/// wait than a match takes: they wait for a fitting size, and the count stays where it was.
+void Turn::send_gathered(QueueIndex index, std::span<const TicketId> told) {
   const Queue& queue = s_.queues[index];
   if (queue.seats_waiting >= s_.config.queues[index].players) return;
   for (const auto& [seats, line] : queue.waiting)
     for (const auto& [since, id] : line)
-      if (id != except) send_ticket(id);
+      if (std::find(told.begin(), told.end(), id) == told.end()) send_ticket(id);
 }
 
 std::uint32_t Turn::gathered(const Ticket& ticket) const {

@@ -55,8 +55,8 @@ std::string Scenario::name_of_node(NodeId id) const {
 std::string Scenario::print(const Roster& roster) const {
   std::string text;
   for (const RosterEntry& entry : roster)
-    text += fmt::format("{}{} {} team={}{}{}", text.empty() ? "" : ", ", to_string(entry.player),
-                        entry.name, entry.team,
+    text += fmt::format("{}{}={} team={}{}{}", text.empty() ? "" : ", ", entry.name,
+                        to_string(entry.player), entry.team,
                         entry.seats == 1 ? "" : fmt::format(" seats={}", entry.seats),
                         muster::core::print(entry.attributes));
   return text;
@@ -75,7 +75,7 @@ void Scenario::print(const Effect& effect) {
           [&](const SendWelcome& e) {
             players_[e.name] = {e.player, e.secret};
             to_session(e.session, e.request,
-                       fmt::format("welcome {} {}{}", to_string(e.player), e.name,
+                       fmt::format("welcome {}={}{}", e.name, to_string(e.player),
                                    e.resumed ? " resumed" : ""));
           },
           [&](const SendError& e) {
@@ -91,11 +91,14 @@ void Scenario::print(const Effect& effect) {
                             e.error == Error::none ? "" : fmt::format(" {}", code(e.error))));
           },
           [&](const SendAssignment& e) {
+            std::string names;
+            for (const RosterEntry& entry : *e.roster)
+              names += (names.empty() ? "" : ", ") + entry.name;
             to_session(e.session, e.request,
-                       fmt::format("assignment{} match={} server={} {} {} team={}{} {}:{} [{}]",
+                       fmt::format("assignment{} match={} server={} {}={} team={}{} {}:{} [{}]",
                                    option("ticket", e.ticket), to_string(e.match),
-                                   to_string(e.server), to_string(e.player), e.player_name, e.team,
-                                   option("queue", e.queue), e.host, e.port, print(*e.roster)));
+                                   to_string(e.server), e.player_name, to_string(e.player), e.team,
+                                   option("queue", e.queue), e.host, e.port, names));
           },
           [&](const SendMatchEnded& e) {
             to_session(e.session, e.request,
@@ -172,7 +175,7 @@ bool Scenario::show(const std::string& what) {
   } else if (what == "servers") {
     s.servers.for_each([&](ServerId id, const Server& v) {
       out_ += fmt::format(
-          "{} {} {}{} port={}{}{}{}{}\n", to_string(id), config_.fleets[v.fleet].name,
+          "server {} {} {}{} port={}{}{}{}{}\n", to_string(id), config_.fleets[v.fleet].name,
           to_string(v.state), v.stopping ? " stopping" : "", v.port,
           v.pid ? fmt::format(" pid={}", v.pid) : "", option("match", v.match),
           option("for", v.launched_for), v.session ? " session=" + name_of_session(v.session) : "");

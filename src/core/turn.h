@@ -6,7 +6,9 @@
 // and balance(): there is no tick.
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "core/effect.h"
 #include "core/event.h"
@@ -20,7 +22,8 @@ class Turn {
 
   /// What is due by now, in the order it fell due.
   void deadlines();
-  /// Last: the queues that an ended match put tickets back into.
+  /// Last: the queues that an ended match put tickets back into, whose new matches wait until what
+  /// ended is tidied up.
   void settle();
 
   // session.cc
@@ -90,7 +93,7 @@ class Turn {
   void end_ticket(TicketId id, TicketState state, Error error, std::uint32_t request = 0);
   void withdraw_ticket(TicketId id, TicketState state, Error error, std::uint32_t request = 0);
   void send_ticket(TicketId id, std::uint32_t request = 0, Error error = Error::none);
-  void send_gathered(QueueIndex queue, TicketId except);
+  void send_gathered(QueueIndex queue, std::span<const TicketId> told = {});
   void hold(TicketId id, bool held);
   std::uint32_t gathered(const Ticket& ticket) const;
 
@@ -131,7 +134,7 @@ class Turn {
   State& s_;
   const Time now_;
   Effects& out_;
-  std::vector<QueueIndex> requeues_;  // Queues to look at again once the event is handled.
+  std::vector<QueueIndex> requeues_;  // Queues to match again once the event is handled.
 };
 
 }  // namespace muster::core
