@@ -47,7 +47,6 @@ class Lobby {
   void check_account(net::AccountRequest request, std::function<void(net::AccountReply)> done);
   std::string sign(const core::SendAssignment& assignment);
   net::NetOptions net_options();
-  AdminSources admin_sources();
 
   ServerConfig config_;
   DataFolder data_;

@@ -84,11 +84,13 @@ class Accounts::Worker {
   }
 
  private:
-  /// What needs neither hash nor disk. An ill-formed name at login is just an unknown one.
+  /// What needs neither hash nor disk.
   static std::optional<AccountOutcome> check(const Request& request) {
     const bool name_valid = core::name_valid(request.name);
     if (!name_valid && request.kind == Request::Kind::sign_up) return AccountOutcome::name_invalid;
-    if (!name_valid || request.password.empty() || request.password.size() > password_bytes_max)
+    if (!name_valid || request.password.size() > password_bytes_max)
+      return AccountOutcome::login_refused;
+    if (request.password.empty() && request.kind == Request::Kind::sign_up)
       return AccountOutcome::login_refused;
     return std::nullopt;
   }
@@ -149,12 +151,13 @@ class Accounts::Worker {
     if (crypto_pwhash_str_verify(password_hash.c_str(), request.password.data(),
                                  request.password.size()) != 0) {
       // EINVAL is libsodium's "another password"; anything else is no memory, or no argon2 hash.
-      if (errno == EINVAL) return {AccountOutcome::login_refused, 0, {}};
+      if (errno == EINVAL)
+        return {account == 0 ? AccountOutcome::name_unknown : AccountOutcome::login_refused, 0, {}};
       return unavailable(
           "storage: a password could not be verified: no memory, or its hash is "
           "damaged");
     }
-    if (account == 0) return {AccountOutcome::login_refused, 0, {}};
+    if (account == 0) return {AccountOutcome::name_unknown, 0, {}};
     keep_hash_current(account, password_hash, request.password);
     return {AccountOutcome::ok, account, {}};
   }

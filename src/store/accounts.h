@@ -22,7 +22,8 @@ struct AccountsOptions {
 
 enum class AccountOutcome : std::uint8_t {
   ok,
-  login_refused,  ///< Unknown name or wrong password; sign-up: a password not of 1 to 128 bytes.
+  name_unknown,   ///< Login: for the caller, who must not let the player tell it from a refusal.
+  login_refused,  ///< Wrong password; sign-up: a password not of 1 to 128 bytes.
   name_taken,
   name_invalid,         ///< Sign-up: core::name_valid() says no.
   storage_unavailable,  ///< Nothing was changed; worth another try later.

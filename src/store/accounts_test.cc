@@ -43,10 +43,10 @@ TEST_F(AccountsTest, SignUpAndLogIn) {
       {"a wrong one", loop_.log_in(*accounts, "ann", "Secret"), AccountOutcome::login_refused},
       {"its beginning", loop_.log_in(*accounts, "ann", "secre"), AccountOutcome::login_refused},
       {"none", loop_.log_in(*accounts, "ann", ""), AccountOutcome::login_refused},
-      {"unknown", loop_.log_in(*accounts, "bob", "secret"), AccountOutcome::login_refused},
-      {"names are bytes", loop_.log_in(*accounts, "Ann", "secret"), AccountOutcome::login_refused},
+      {"unknown", loop_.log_in(*accounts, "bob", "secret"), AccountOutcome::name_unknown},
+      {"names are bytes", loop_.log_in(*accounts, "Ann", "secret"), AccountOutcome::name_unknown},
       {"no name", loop_.log_in(*accounts, "", "secret"), AccountOutcome::login_refused},
-      {"SQL", loop_.log_in(*accounts, "' OR 1=1 --", "secret"), AccountOutcome::login_refused},
+      {"SQL", loop_.log_in(*accounts, "' OR 1=1 --", "secret"), AccountOutcome::name_unknown},
       {"taken", loop_.sign_up(*accounts, "ann", "other"), AccountOutcome::name_taken},
       {"not taken in another case", loop_.sign_up(*accounts, "Ann", "x"), AccountOutcome::ok},
       {"bad name", loop_.sign_up(*accounts, "a\nb", "secret"), AccountOutcome::name_invalid},
@@ -108,7 +108,7 @@ TEST_F(AccountsTest, AnUnknownNameCostsWhatAWrongPasswordCosts) {
     for (int i = 0; i < 5; ++i) {
       timespec before{}, after{};
       ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
-      EXPECT_EQ(loop_.log_in(*accounts, name, "guess").outcome, AccountOutcome::login_refused);
+      EXPECT_NE(loop_.log_in(*accounts, name, "guess").outcome, AccountOutcome::ok);
       ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
       least = std::min(least, static_cast<double>(after.tv_sec - before.tv_sec) +
                                   1e-9 * static_cast<double>(after.tv_nsec - before.tv_nsec));
