@@ -80,10 +80,16 @@ void Turn::refuse(SessionId session, std::uint32_t request, Error error, std::st
 void Turn::on(const LobbyStopping& e) {
   s_.stopping = true;
   if (!e.stop_servers) return;
+  // Matches before tickets: the tickets of a match that loses one would queue and match again.
+  std::vector<MatchId> launching;
+  s_.matches.for_each([&](MatchId id, const Match& match) {
+    if (match.state == MatchState::launching) launching.push_back(id);
+  });
+  for (const MatchId id : launching) fail_match(id, Error::lobby_stopping);
   std::vector<TicketId> tickets;
   s_.tickets.for_each([&](TicketId id, const Ticket&) { tickets.push_back(id); });
   for (const TicketId id : tickets)
-    if (s_.tickets.find(id)) withdraw_ticket(id, TicketState::failed, Error::lobby_stopping);
+    withdraw_ticket(id, TicketState::failed, Error::lobby_stopping);
   std::vector<ServerId> servers;
   s_.servers.for_each([&](ServerId id, const Server&) { servers.push_back(id); });
   for (const ServerId id : servers) on(StopServerCommand{id});

@@ -278,7 +278,7 @@ void Turn::on(const StopServerCommand& e) {
 void Turn::after_match(ServerId id) {
   const Server& server = s_.servers[id];
   const FleetIndex index = server.fleet;
-  if (config_of(server).after_match == AfterMatch::reuse && !server.stopping && !s_.stopping) {
+  if (config_of(server).after_match == AfterMatch::reuse && !server.stopping) {
     make_ready(id);
   } else {
     stop_server(id, ServerState::shutdown, config_of(server).stop_grace);

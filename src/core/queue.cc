@@ -1,5 +1,6 @@
 // Tickets: from StartMatch to their one end.
 #include <algorithm>
+#include <utility>
 
 #include "core/matchmaker.h"
 #include "core/turn.h"
@@ -79,25 +80,24 @@ void Turn::dequeue(const Ticket& ticket, TicketId id) {
   queue.seats_waiting -= ticket.seats;
 }
 
-/// The player's connection is gone, or back: the ticket keeps its place but is not matched
-/// meanwhile. A match already launching goes on; its assignment waits for the player.
-void Turn::hold(TicketId id, bool held) {
+/// The player's connection is gone: the ticket keeps its place but is not matched meanwhile. A match
+/// already launching goes on; its assignment waits for the player.
+void Turn::hold(TicketId id) {
   Ticket& ticket = s_.tickets[id];
-  if (ticket.held == held) return;
-  if (ticket.state != TicketState::queued) {
-    ticket.held = held;
-    return;
-  }
-  if (held) {
+  if (ticket.state == TicketState::queued) {
     dequeue(ticket, id);
-    ticket.held = true;
-  } else {
-    ticket.held = false;
-    enqueue(id);
+    send_gathered(ticket.queue);
   }
-  const QueueIndex queue = ticket.queue;
-  send_gathered(queue, {&id, 1});
-  try_match(queue);
+  ticket.held = true;
+}
+
+/// The player is back. True if that put the ticket into its line again: then the caller tells the
+/// others, and lets them be matched.
+bool Turn::unhold(TicketId id) {
+  Ticket& ticket = s_.tickets[id];
+  if (!std::exchange(ticket.held, false) || ticket.state != TicketState::queued) return false;
+  enqueue(id);
+  return true;
 }
 
 void Turn::try_match(QueueIndex queue) {

@@ -68,8 +68,13 @@ void Turn::on(const ResumeSession& e) {
   welcome(e.player, e.request, true);
   if (player->ticket) {
     const TicketId ticket = player->ticket;
+    const bool queued_again = unhold(ticket);
     send_ticket(ticket);
-    hold(ticket, false);
+    if (queued_again) {
+      const QueueIndex queue = s_.tickets[ticket].queue;
+      send_gathered(queue, {&ticket, 1});
+      try_match(queue);
+    }
   } else if (player->match) {
     send_assignment(player->match, e.player);
   }
@@ -91,7 +96,7 @@ void Turn::player_disconnected(PlayerId id, bool resumable) {
   Player& player = s_.players[id];
   player.session = SessionId{};
   if (!resumable) return drop_player(id);
-  if (player.ticket) hold(player.ticket, true);
+  if (player.ticket) hold(player.ticket);
   if (!player.match) arm_grace(id);
 }
 

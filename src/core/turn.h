@@ -94,7 +94,8 @@ class Turn {
   void withdraw_ticket(TicketId id, TicketState state, Error error, std::uint32_t request = 0);
   void send_ticket(TicketId id, std::uint32_t request = 0, Error error = Error::none);
   void send_gathered(QueueIndex queue, std::span<const TicketId> told = {});
-  void hold(TicketId id, bool held);
+  void hold(TicketId id);
+  bool unhold(TicketId id);
   std::uint32_t gathered(const Ticket& ticket) const;
 
   // match.cc: from launching to playing to ended.
