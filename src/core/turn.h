@@ -128,8 +128,9 @@ class Turn {
 
   // node.cc
   std::optional<NodeIndex> node_for_launch() const;
-  void adopt(NodeIndex node, const ServerReport& report);
+  bool adopt(NodeIndex node, const ServerReport& report);
   void server_gone(ServerId id, bool clean, const std::string& why);
+  void lose_server(ServerId id, bool clean, const std::string& why);
   void node_lost_for_good(NodeIndex index);
 
   State& s_;
