@@ -272,8 +272,8 @@ void Turn::on(const StopServerCommand& e) {
   if (!server || server->stopping) return;
   const FleetIndex index = server->fleet;
   if (server->match) {
-    emit(
-        EndServerMatch{s_.nodes[server->node]->link, e.server, server->match, MatchEnd::cancelled});
+    emit(EndServerMatch{s_.nodes[server->node]->link, e.server, match_at(*server),
+                        MatchEnd::cancelled});
     end_match(server->match, MatchEnd::cancelled, {});
   }
   stop_server(e.server, ServerState::shutdown, config_of(*server).stop_grace);

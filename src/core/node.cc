@@ -30,7 +30,8 @@ void Turn::on(const NodeConnected& e) {
 
   // What it runs and we know, goes on; what it runs and we do not know, is taken in or stopped;
   // what we know and it does not run, is lost. All of that before anything is decided: a launch in
-  // between could take the port of a server not yet looked at, a match be given to one that is lost.
+  // between could take the port of a server not yet looked at, a match be given to one that is
+  // lost.
   std::set<ServerId> reported;
   std::vector<ServerId> ready;
   for (const ServerReport& report : e.servers) {
@@ -58,13 +59,13 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
     if (server->stopping) {
       server->stopping = false;  // The wish may have been lost with the link.
       stop_server(report.server, server->state, config_of(*server).stop_grace);
-    } else if (server->match && !report.match) {
+    } else if (server->match && !server->session && report.match != match_at(*server)) {
+      // Whoever lost the link had not told it of its match yet.
       const Match& match = s_.matches[server->match];
-      if (!server->session)
+      if (match.queue)
         emit(StartServerMatch{link, report.server, server->match,
-                              match.queue ? s_.config.queues[*match.queue].name : std::string{},
-                              match.queue ? s_.config.queues[*match.queue].map : std::string{},
-                              match.roster});
+                              s_.config.queues[*match.queue].name,
+                              s_.config.queues[*match.queue].map, match.roster});
     }
     return report.ready;
   }
@@ -90,14 +91,20 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   server->pid = report.pid;
   server->since = now_;
   ++s_.fleets[index_of_fleet].servers;
-  if (Match* match = report.match ? s_.matches.emplace_at(report.match) : nullptr) {
-    // Its players are strangers to this lobby; when it is over, the server is Ready again.
-    match->fleet = index_of_fleet;
-    match->state = MatchState::playing;
-    match->server = report.server;
-    match->since = now_;
-    match->roster = std::make_shared<const Roster>();
-    server->match = report.match;
+  if (report.match) {
+    // Its players are strangers to this lobby; when it is over, the server is Ready again. It has
+    // an id of its own here, since another match may have been given the one it was made under.
+    const MatchId id = s_.matches.emplace();
+    Match& match = s_.matches[id];
+    match.known_as = report.match;
+    match.fleet = index_of_fleet;
+    match.state = MatchState::playing;
+    match.server = report.server;
+    match.since = now_;
+    match.roster = std::make_shared<const Roster>();
+    if (fleet->match_timeout > Duration::zero())
+      s_.timers.set(match.timer, now_ + fleet->match_timeout, timer(TimerKind::match, id));
+    server->match = id;
     server->state = ServerState::allocated;
     return false;
   }

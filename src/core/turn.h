@@ -109,6 +109,7 @@ class Turn {
   void watch_for_node(MatchId match);
   void wait_for_server(MatchId match);
   void stop_waiting(MatchId match);
+  MatchId match_at(const Server& server) const;
   void bind(MatchId match, ServerId starting);
   void unbind(MatchId match);
 
