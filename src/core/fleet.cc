@@ -196,8 +196,15 @@ void Turn::on(const ServerExited& e) {
   server_gone(e.server, clean, why);
 }
 
-/// Its process is no more: whatever it was doing ends, its port is free.
 void Turn::server_gone(ServerId id, bool clean, const std::string& why) {
+  const FleetIndex index = s_.servers[id].fleet;
+  lose_server(id, clean, why);
+  balance(index);
+}
+
+/// Its process is no more: whatever it was doing ends, its port is free. The fleet is left for the
+/// caller to balance.
+void Turn::lose_server(ServerId id, bool clean, const std::string& why) {
   Server& server = s_.servers[id];
   const FleetIndex index = server.fleet;
   if (server.state == ServerState::starting) {
@@ -215,7 +222,6 @@ void Turn::server_gone(ServerId id, bool clean, const std::string& why) {
     arm_retry(index, now_ + backoff(fleet.failures));
   }
   free_server(id);
-  balance(index);
 }
 
 void Turn::free_server(ServerId id, bool port_taken) {
@@ -266,8 +272,8 @@ void Turn::on(const StopServerCommand& e) {
   if (!server || server->stopping) return;
   const FleetIndex index = server->fleet;
   if (server->match) {
-    emit(
-        EndServerMatch{s_.nodes[server->node]->link, e.server, server->match, MatchEnd::cancelled});
+    emit(EndServerMatch{s_.nodes[server->node]->link, e.server, match_at(*server),
+                        MatchEnd::cancelled});
     end_match(server->match, MatchEnd::cancelled, {});
   }
   stop_server(e.server, ServerState::shutdown, config_of(*server).stop_grace);

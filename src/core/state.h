@@ -61,6 +61,7 @@ struct MatchPlayer {
 
 struct Match {
   std::optional<QueueIndex> queue;  // Nothing: taken back from a node, made before this lobby.
+  MatchId known_as;                 // Then: the id that its game server knows it by.
   FleetIndex fleet = 0;
   MatchState state = MatchState::launching;
   ServerId server;                       // While playing.

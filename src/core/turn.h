@@ -109,6 +109,7 @@ class Turn {
   void watch_for_node(MatchId match);
   void wait_for_server(MatchId match);
   void stop_waiting(MatchId match);
+  MatchId match_at(const Server& server) const;
   void bind(MatchId match, ServerId starting);
   void unbind(MatchId match);
 
@@ -128,8 +129,9 @@ class Turn {
 
   // node.cc
   std::optional<NodeIndex> node_for_launch() const;
-  void adopt(NodeIndex node, const ServerReport& report);
+  bool adopt(NodeIndex node, const ServerReport& report);
   void server_gone(ServerId id, bool clean, const std::string& why);
+  void lose_server(ServerId id, bool clean, const std::string& why);
   void node_lost_for_good(NodeIndex index);
 
   State& s_;
