@@ -23,6 +23,10 @@ int main(int argc, char** argv) {
     std::printf("muster %s\n", std::string(muster::version).c_str());
   });
 
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;  // --help is no error.
+  }
   return exit_code;
 }
