@@ -58,7 +58,10 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
     server->pid = report.pid;
     if (server->stopping) {
       server->stopping = false;  // The wish may have been lost with the link.
-      stop_server(report.server, server->state, config_of(*server).stop_grace);
+      const bool hangs =
+          server->state == ServerState::error || server->state == ServerState::unhealthy;
+      stop_server(report.server, server->state,
+                  hangs ? Duration::zero() : config_of(*server).stop_grace);
     } else if (server->match && !server->session && report.match != match_at(*server)) {
       // Whoever lost the link had not told it of its match yet.
       const Match& match = s_.matches[server->match];
