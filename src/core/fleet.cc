@@ -137,6 +137,8 @@ void Turn::stop_server(ServerId id, ServerState state, Duration grace) {
 void Turn::on(const LaunchFailed& e) {
   Server* server = s_.servers.find(e.server);
   if (!server) return;
+  if (server->match || server->state == ServerState::ready)  // It did run, so it does no more.
+    return server_gone(e.server, false, e.detail);
   const FleetIndex index = server->fleet;
   Fleet& fleet = s_.fleets[index];
   if (e.error == LaunchError::port_taken) {
