@@ -12,3 +12,4 @@ function(muster_sdk_test name lib)
 endfunction()
 
 muster_sdk_test(muster_gs_test muster_gs gameserver/gs_test.cc gameserver/gs_wire_test.cc common/pb_test.cc)
+muster_sdk_test(muster_client_test muster_client client/client_test.cc client/client_wire_test.cc)

@@ -286,6 +286,23 @@ TEST(GameServer, VerifiesJoinTokens) {
   }
 }
 
+TEST(GameServer, APlayerMayBeQuickerThanTheirMatch) {
+  Node node;
+  Server server = server_of(node);
+  node.play([](Node& n) {
+    n.greet();
+    n.take_ready();
+    n.connection.send(error(n.expect(pb::ServerMessage::kVerifyJoin).request(), "no_match"));
+    n.connection.send(started(match("9.1", {"ann"})));
+    pb::NodeMessage answer;
+    answer.set_request(n.expect(pb::ServerMessage::kVerifyJoin).request());
+    answer.mutable_join_verified()->set_player_id("ann");
+    n.connection.send(answer);
+  });
+  ASSERT_EQ(server.ready(patience), MUSTER_GS_OK);
+  EXPECT_TRUE(server.verify_join("a.b.c", patience));
+}
+
 TEST(GameServer, AnUnansweredQuestionTimesOutAndTheNextIsNotConfused) {
   Playing p;
   muster::gs::Status why;

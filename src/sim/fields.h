@@ -129,7 +129,7 @@ template <class F>
 void fields(const core::SendAssignment& e, F&& f) {
   f("session", e.session), f("request", e.request), f("ticket", e.ticket), f("match", e.match);
   f("server", e.server), f("player", e.player), f("player_name", e.player_name);
-  f("team", e.team), f("queue", e.queue), f("host", e.host), f("port", e.port);
+  f("team", e.team), f("seats", e.seats), f("queue", e.queue), f("host", e.host), f("port", e.port);
   f("roster", e.roster);
 }
 template <class F>

@@ -164,6 +164,27 @@ std::string History::tail() const {
   return out;
 }
 
+std::string to_text(const core::State& state) {
+  std::string out;
+  state.tickets.for_each([&](core::TicketId id, const core::Ticket& ticket) {
+    out += fmt::format("ticket {}: {}, queue {}, seats {}, since {}{}\n", to_string(id),
+                       core::to_string(ticket.state), ticket.queue, ticket.seats,
+                       to_text(ticket.since), ticket.held ? ", held" : "");
+  });
+  state.matches.for_each([&](core::MatchId id, const core::Match& match) {
+    out += fmt::format("match {}: {}, fleet {}, server {}, players {}, since {}\n", to_string(id),
+                       core::to_string(match.state), match.fleet, to_string(match.server),
+                       match.players.size(), to_text(match.since));
+  });
+  state.servers.for_each([&](core::ServerId id, const core::Server& server) {
+    out +=
+        fmt::format("server {}: {}, fleet {}, port {}, since {}{}{}\n", to_string(id),
+                    core::to_string(server.state), server.fleet, server.port, to_text(server.since),
+                    server.stopping ? ", stopping" : "", server.session ? ", connected" : "");
+  });
+  return out;
+}
+
 std::string to_text(Time at) {
   const std::int64_t micros = at.time_since_epoch() / std::chrono::microseconds{1};
   return fmt::format("{:>5}.{:06}s", micros / 1'000'000, micros % 1'000'000);

@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "core/effect.h"
 #include "core/event.h"
+#include "core/state.h"
 
 namespace muster::sim {
 
@@ -40,6 +41,9 @@ class History {
   std::deque<Entry> last_;
   Digest digest_;
 };
+
+/// What there is, a line each: tickets, matches, servers.
+std::string to_text(const core::State& state);
 
 /// "12.345678s": virtual time since the start of the run.
 std::string to_text(Time at);

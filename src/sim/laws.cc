@@ -136,7 +136,7 @@ void Laws::end_unseen(PlayerView& player) {
 Laws::SessionView& Laws::open_session(SessionId id, std::uint32_t request, const Step&) {
   const auto found = sessions_.find(id);
   must(found != sessions_.end(), "no effect names a session that is closed");
-  must(!found->second.closing || id == asker_,
+  must(!found->second.closing || found->second.player || id == asker_,
        "nothing is sent to a session after CloseSession but replies to what it still says");
   if (request != 0) {
     must(id == asker_ && request == request_, "a reply has its request's number and session");
@@ -250,7 +250,7 @@ void Laws::on(const core::SendTicket& e, const Step& step) {
   Marks& marks = report_.marks;
   switch (e.state) {
     case TicketState::queued:
-      must(e.players >= 1 && (e.players < needed || ticket.seats == needed),
+      must(e.players >= 1 && (e.players < needed || ticket.seats == needed || ticket.seats == 0),
            "those who gather are fewer than a match");
       if (was == TicketState::matched && !resumed) marks.hit(Mark::dissolved_match_requeued);
       if (resumed) marks.hit(Mark::resumed_queued);

@@ -75,6 +75,7 @@ class Laws {
     std::shared_ptr<const core::Roster> roster;
     std::set<core::PlayerId> owed;  // An assignment.
   };
+  using Matches = std::map<core::MatchId, MatchView>;
   struct ServerView {
     core::FleetIndex fleet = 0;
     core::MatchId match;
@@ -106,7 +107,8 @@ class Laws {
   void check_line(core::TicketId id, const TicketView& ticket);
   void end_unseen(PlayerView& player);
   MatchView& match_begins(core::MatchId id, core::ServerId server, const std::string& queue,
-                          const std::shared_ptr<const core::Roster>& roster);
+                          const std::shared_ptr<const core::Roster>& roster, const Step& step);
+  Matches::iterator match_over(Matches::iterator match);
   void forget(core::PlayerId id);
 
   void check_replies(const Step& step);
@@ -128,7 +130,7 @@ class Laws {
   std::map<core::SessionId, SessionView> sessions_;
   std::map<core::PlayerId, PlayerView> players_;
   std::map<core::TicketId, TicketView> tickets_;
-  std::map<core::MatchId, MatchView> matches_;
+  Matches matches_;
   std::map<core::ServerId, ServerView> servers_;
   std::set<core::TicketId> ended_;
   std::set<core::ServerId> launched_;                  // Every id of this lobby.

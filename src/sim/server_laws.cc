@@ -55,8 +55,12 @@ void Laws::on(const core::StopServer& e, const Step& step) {
 }
 
 Laws::MatchView& Laws::match_begins(MatchId id, ServerId server_id, const std::string& queue_name,
-                                    const std::shared_ptr<const core::Roster>& roster) {
+                                    const std::shared_ptr<const core::Roster>& roster,
+                                    const Step& step) {
   ServerView& server = servers_[server_id];
+  if (const auto old = matches_.find(server.match);
+      old != matches_.end() && old->first != id && !step.state.matches.find(old->first))
+    match_over(old);  // In this very step.
   must(!server.match || server.match == id, "a server holds one match at a time");
   const auto [it, begins] = matches_.emplace(id, MatchView{server_id, roster, {}});
   MatchView& match = it->second;
@@ -100,7 +104,7 @@ void Laws::on(const core::StartServerMatch& e, const Step& step) {
            "a match is told to its server once, and again only over a new link");
       report_.marks.hit(Mark::match_told_again);
     }
-    match_begins(e.match, e.server, e.queue, e.roster);
+    match_begins(e.match, e.server, e.queue, e.roster, step);
   }
 }
 
@@ -127,7 +131,7 @@ void Laws::on(const core::SendAssignment& e, const Step& step) {
     player.ticket = {};
   }
   player.match = e.match;
-  MatchView& match = match_begins(e.match, e.server, e.queue, e.roster);
+  MatchView& match = match_begins(e.match, e.server, e.queue, e.roster, step);
   match.owed.erase(player_id);
   must(e.roster == match.roster, "all players of a match are told the same roster");
   must(std::any_of(
@@ -199,32 +203,32 @@ void Laws::on(const core::VerifyOwner& e, const Step&) {
   must(e.session == asker_, "only who logs in is asked about");
 }
 
-/// Matches that are over by the core's state: everyone still in them has been told in this step.
+/// Whoever is still in it and there has been told by now.
+Laws::Matches::iterator Laws::match_over(Matches::iterator it) {
+  const auto& [id, match] = *it;
+  for (const core::RosterEntry& entry : *match.roster) {
+    const auto player = players_.find(entry.player);
+    if (player == players_.end() || player->second.match != id) continue;
+    must(!player->second.session, "the players of a match are told that it has ended");
+    player->second.match = {};
+  }
+  if (const auto server = servers_.find(match.server);
+      server != servers_.end() && server->second.match == id)
+    server->second.match = {};
+  return matches_.erase(it);
+}
+
 void Laws::check_matches(const Step& step) {
   for (auto it = matches_.begin(); it != matches_.end();) {
     const auto& [id, match] = *it;
     const core::Match* truth = step.state.matches.find(id);
     const bool over = !truth || truth->state != core::MatchState::playing;
-    for (const core::RosterEntry& entry : *match.roster) {
-      const auto found = players_.find(entry.player);
-      if (found == players_.end()) continue;
-      PlayerView& player = found->second;
-      if (player.session && match.owed.contains(entry.player) && (over || resumed_ != entry.player))
-        must(over && resumed_ == entry.player,
-             "an assigned player is told so, at once or on resume");
-      if (over && player.match == id) {
-        must(!player.session, "the players of a match are told that it has ended");
-        player.match = {};
-      }
+    for (const PlayerId owed : match.owed) {
+      const auto player = players_.find(owed);
+      must(player == players_.end() || !player->second.session || (over && resumed_ == owed),
+           "an assigned player is told so, at once or on resume");
     }
-    if (!over) {
-      ++it;
-      continue;
-    }
-    if (const auto server = servers_.find(match.server);
-        server != servers_.end() && server->second.match == id)
-      server->second.match = {};
-    it = matches_.erase(it);
+    it = over ? match_over(it) : std::next(it);
   }
 }
 

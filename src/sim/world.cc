@@ -18,6 +18,7 @@ World::World(std::uint64_t seed, const WorldOptions& options)
     : seed_(seed),
       options_(options),
       setting_(draw_setting(seed)),
+      rates_(setting_.faults.rates),
       prng_(seed ^ 0x77697265),
       core_(std::make_unique<core::Core>(setting_.config)),
       laws_(setting_, report_),
@@ -46,9 +47,9 @@ void World::run() {
 std::string World::context() const {
   return fmt::format(
       "seed {}, virtual time {}; the last events and effects:\n{}"
-      "drawn:\n{}repeat it: muster sim --seed {} --minutes {}{}\n",
-      seed_, to_text(now_), history_.tail(), to_text(setting_), seed_, options_.minutes,
-      options_.canary_drops_assignment ? " (with the canary)" : "");
+      "drawn:\n{}now:\n{}repeat it: muster sim --seed {} --minutes {}{}\n",
+      seed_, to_text(now_), history_.tail(), to_text(setting_), to_text(state()), seed_,
+      options_.minutes, options_.canary_drops_assignment ? " (with the canary)" : "");
 }
 
 // ---- The run.
@@ -69,7 +70,7 @@ void World::live() {
 /// Nothing goes wrong any more. What has gone wrong may still show for a while.
 void World::heal() {
   note("healing: faults have stopped");
-  setting_.faults.rates = {};
+  rates_ = {};
   fault_source_.heal();
   machine_.heal();
   run_for(minutes{2});

@@ -64,7 +64,7 @@ class World {
   /// Steps the core now. `stale`: the event names what is gone, so nothing may come of it.
   void step(const core::Event& event, bool stale = false);
   const core::State& state() const { return core_->state(); }
-  const FaultRates& rates() const { return setting_.faults.rates; }
+  const FaultRates& rates() const { return rates_; }
   Marks& marks() { return report_.marks; }
   Laws& laws() { return laws_; }
   Machine& machine() { return machine_; }
@@ -119,7 +119,8 @@ class World {
   std::uint64_t seed_;
   WorldOptions options_;
   Setting setting_;
-  Prng prng_;  // Of the wires.
+  FaultRates rates_;  // As drawn, until healing.
+  Prng prng_;         // Of the wires.
   Time now_{};
   std::vector<Pending> queue_;  // A heap; the earliest in front.
   std::uint64_t next_sequence_ = 0;
