@@ -106,7 +106,8 @@ TEST(SlotMap, AgreesWithAMap) {
           bool in_use = false;
           for (const auto& [other, value] : model) in_use |= other.slot == id.slot;
           EXPECT_EQ(map.emplace_at(id, i) == nullptr, in_use);
-          if (!in_use) model[id] = i;
+          if (in_use) break;
+          model[id] = i;
           issued.insert(id);
           break;
         }
