@@ -271,19 +271,19 @@ class DuelServer {
 
   /// Hands the result in. Afterwards this server is ready for the next match.
   void report(const std::string& result) {
-    end("");
     muster::gs::Status status;
     while ((status = muster_.match_over(result, node_time)) == MUSTER_GS_ERR_TIMEOUT)
       std::printf("the result waits for the node: %s\n", muster_.error_text().c_str());
     if (status != MUSTER_GS_OK)
       std::printf("the result was not taken: %s\n", muster::gs::to_string(status));
+    end("");
   }
 
   void end(const std::string& last_word) {
+    match_id_.clear();  // First: who goes now has not left the match, it is over.
+    round_ = 0;
     for (Guest& guest : guests_)
       if (guest.fighter) turn_away(guest, last_word);
-    match_id_.clear();
-    round_ = 0;
   }
 
   // ---- Talking.
@@ -313,7 +313,7 @@ class DuelServer {
     guest.fd = -1;  // drop_closed() takes it away.
     if (!guest.fighter) return;
     fighters_[*guest.fighter].gone = true;
-    muster_.player_left(fighters_[*guest.fighter].player_id);
+    if (!match_id_.empty()) muster_.player_left(fighters_[*guest.fighter].player_id);
   }
 
   void drop_closed() {

@@ -232,8 +232,8 @@ static bool read_match_ended(const mst_pb_field *from, mst_arena *arena, client_
   for (mst_pb_field f; mst_pb_next(&r, &f);) {
     if (!take(arena, &f, 1, &to->match_id) || !take(arena, &f, 4, &to->result)) return false;
     if (is_uint(&f, 2))
-      to->reason = f.value <= MUSTER_CLIENT_END_CANCELLED ? (muster_client_end_reason)f.value
-                                                          : MUSTER_CLIENT_END_UNKNOWN;
+      to->reason = f.value <= MUSTER_CLIENT_END_LEFT ? (muster_client_end_reason)f.value
+                                                     : MUSTER_CLIENT_END_UNKNOWN;
     if (is_uint(&f, 3)) to->requeued = f.value != 0;
   }
   return !r.malformed;

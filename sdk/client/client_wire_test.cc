@@ -225,8 +225,8 @@ TEST(LobbyMessage, EnumeratorsAreTheSame) {
   EXPECT_EQ(MUSTER_CLIENT_TICKET_FAILED, static_cast<int>(pb::Ticket::FAILED));
   EXPECT_EQ(pb::Ticket::State_MAX, pb::Ticket::FAILED);
   EXPECT_EQ(MUSTER_CLIENT_END_OVER, static_cast<int>(pb::MatchEnded::OVER));
-  EXPECT_EQ(MUSTER_CLIENT_END_CANCELLED, static_cast<int>(pb::MatchEnded::MATCH_CANCELLED));
-  EXPECT_EQ(pb::MatchEnded::Reason_MAX, pb::MatchEnded::MATCH_CANCELLED);
+  EXPECT_EQ(MUSTER_CLIENT_END_LEFT, static_cast<int>(pb::MatchEnded::LEFT));
+  EXPECT_EQ(pb::MatchEnded::Reason_MAX, pb::MatchEnded::LEFT);
 }
 
 TEST(LobbyMessage, UnknownFieldsArePassedOver) {

@@ -76,6 +76,11 @@ SdkServer::SdkServer(asio::io_context& io, Supervisor& servers, Report report)
       acceptor_(io.get_executor()),
       accept_pause_(io.get_executor()) {}
 
+SdkServer::~SdkServer() {  // A connection and its handlers hold each other until it is closed.
+  for (const auto& peer : unidentified_) peer->connection->close();
+  servers_.for_each([this](GameServer& server) { forget(server); });
+}
+
 std::expected<void, std::string> SdkServer::listen(const std::string& port_file) {
   const auto remembered = read_number(port_file);
   const auto try_port = [&](std::uint16_t port) {

@@ -139,7 +139,8 @@ MUSTER_CLIENT_API muster_client_status muster_client_cancel_match(muster_client 
                                                                   uint32_t *request);
 
 /// Done with the match one was assigned to, whether it is over or not. Forgets the assignment.
-/// Answered by a MATCH_ENDED event, or an ERROR event. Returns as muster_client_start_match does.
+/// Answered by a MATCH_ENDED event with the reason LEFT, or an ERROR event. Returns as
+/// muster_client_start_match does.
 MUSTER_CLIENT_API muster_client_status muster_client_leave_match(muster_client *client,
                                                                  uint32_t *request);
 
@@ -193,7 +194,8 @@ typedef enum muster_client_end_reason {
   MUSTER_CLIENT_END_OVER = 1,
   MUSTER_CLIENT_END_SERVER_LOST = 2,
   MUSTER_CLIENT_END_TIMED_OUT = 3,
-  MUSTER_CLIENT_END_CANCELLED = 4
+  MUSTER_CLIENT_END_CANCELLED = 4,
+  MUSTER_CLIENT_END_LEFT = 5 /* This player left; the others may play on. */
 } muster_client_end_reason;
 
 typedef enum muster_client_event_type {

@@ -74,7 +74,7 @@ struct Assignment {
   std::vector<Player> players;
 };
 
-enum class EndReason { unknown, over, server_lost, timed_out, cancelled };
+enum class EndReason { unknown, over, server_lost, timed_out, cancelled, left };
 
 enum class EventType {
   none,
