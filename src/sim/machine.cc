@@ -85,7 +85,7 @@ void Machine::lobby_died(Duration down) {
 void Machine::heal() {
   std::vector<core::ServerId> stuck;
   for (const auto& [id, process] : processes_)
-    if (process.hung) stuck.push_back(id);
+    if (process.hung || process.given_up) stuck.push_back(id);
   for (const core::ServerId id : stuck) exit(id, -1, 9);
   if (!link_) connect();
 }

@@ -57,6 +57,7 @@ class Machine {
     bool ready = false;
     bool stopping = false;
     bool hung = false;       // Does nothing until it is killed.
+    bool given_up = false;   // Waits to be stopped, and nobody may have heard.
     core::MatchId match;     // As its SDK knows it; a classic one's is what it sees.
     std::uint32_t plan = 0;  // Raised when what it was about to do is off.
     core::SessionId session;
