@@ -14,7 +14,9 @@ void Turn::on(const ClassicServerLogin& e) {
     if (found == fleet.by_port.end()) continue;  // No port is in two fleets.
     const Server& server = s_.servers[found->second];
     if (server.state != ServerState::starting || config_of(server).sdk != SdkKind::classic) break;
-    return emit(VerifyOwner{s_.nodes[server.node]->link, e.session, found->second});
+    const NodeId link = s_.nodes[server.node]->link;
+    if (!link) return emit(CloseSession{e.session, Error::node_unavailable});  // Nobody to ask.
+    return emit(VerifyOwner{link, e.session, found->second});
   }
   emit(CloseSession{e.session, Error::port_not_assigned});
 }
