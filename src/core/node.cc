@@ -99,6 +99,7 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   server->pid = report.pid;
   server->since = now_;
   ++s_.fleets[index_of_fleet].servers;
+  s_.fleets[index_of_fleet].by_port[report.port] = report.server;
   if (report.match) {
     // Its players are strangers to this lobby; when it is over, the server is Ready again. It has
     // an id of its own here, since another match may have been given the one it was made under.
