@@ -137,6 +137,8 @@ void Turn::stop_server(ServerId id, ServerState state, Duration grace) {
 void Turn::on(const LaunchFailed& e) {
   Server* server = s_.servers.find(e.server);
   if (!server) return;
+  if (server->match || server->state == ServerState::ready)  // It did run, so it does no more.
+    return server_gone(e.server, false, e.detail);
   const FleetIndex index = server->fleet;
   Fleet& fleet = s_.fleets[index];
   if (e.error == LaunchError::port_taken) {
@@ -155,17 +157,23 @@ void Turn::on(const LaunchFailed& e) {
 void Turn::launch_failed(ServerId id, const std::string& why) {
   Server& server = s_.servers[id];
   if (server.state != ServerState::starting) return;
-  Fleet& fleet = s_.fleets[server.fleet];
-  fleet.last_error = why;
-  ++fleet.failures;
   ++s_.totals.launch_failures;
-  arm_retry(server.fleet, now_ + backoff(fleet.failures));
+  replace_later(server.fleet, why);
   const MatchId match_id = server.launched_for;
   Match* match = s_.matches.find(match_id);
   if (!match) return;
   unbind(match_id);
   if (++match->attempts >= s_.config.fleets[server.fleet].launch_attempts_max)
     fail_match(match_id, Error::launch_failed);
+}
+
+/// A Ready server ends that nobody asked to, even if in good order. Replaced at once, it and those
+/// after it might do nothing else.
+void Turn::replace_later(FleetIndex index, const std::string& why) {
+  Fleet& fleet = s_.fleets[index];
+  fleet.last_error = why;
+  ++fleet.failures;
+  arm_retry(index, now_ + backoff(fleet.failures));
 }
 
 /// launch_timeout has passed.
@@ -215,11 +223,8 @@ void Turn::lose_server(ServerId id, bool clean, const std::string& why) {
       ++s_.totals.servers_lost;
     }
     end_match(server.match, clean ? MatchEnd::over : MatchEnd::server_lost, {});
-  } else if (server.state == ServerState::ready && !clean) {
-    Fleet& fleet = s_.fleets[index];
-    fleet.last_error = why + " while Ready";
-    ++fleet.failures;
-    arm_retry(index, now_ + backoff(fleet.failures));
+  } else if (server.state == ServerState::ready) {
+    replace_later(index, why + " while Ready");
   }
   free_server(id);
 }
@@ -263,6 +268,7 @@ void Turn::on(const ShutdownRequested& e) {
   const FleetIndex index = server->fleet;
   if (server->state == ServerState::starting) launch_failed(e.server, "it asked to be shut down");
   if (server->match) end_match(server->match, MatchEnd::over, {});
+  if (server->state == ServerState::ready) replace_later(index, "it asked to be shut down");
   stop_server(e.server, ServerState::shutdown, config_of(*server).stop_grace);
   balance(index);
 }

@@ -76,6 +76,8 @@ void check_tickets(const State& s) {
 }
 
 void check_matches(const State& s) {
+  const bool any_node = std::any_of(s.nodes.begin(), s.nodes.end(),
+                                    [](const auto& node) { return static_cast<bool>(node->link); });
   s.matches.for_each([&](MatchId id, const Match& match) {
     const Fleet& fleet = s.fleets[match.fleet];
     const bool waits = fleet.waiting.contains({match.since, id});
@@ -84,6 +86,7 @@ void check_matches(const State& s) {
       CHECK(waits, "a launching match waits for a server");
       CHECK(unserved == !match.launching, "unserved is: none is starting for it");
       CHECK(match.players.empty() && !match.server, "nobody plays before there is a server");
+      CHECK(!unserved || any_node || match.timer, "no match waits for ever for a node");
       std::uint32_t seats = 0;
       for (const TicketId ticket : match.tickets) seats += s.tickets[ticket].seats;
       CHECK(seats == s.config.queues[*match.queue].players, "a match is full");

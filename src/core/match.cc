@@ -188,6 +188,7 @@ void Turn::wait_for_server(MatchId id) {
   Fleet& fleet = s_.fleets[match.fleet];
   fleet.waiting.emplace(match.since, id);
   fleet.unserved.emplace(match.since, id);
+  watch_for_node(id);
 }
 
 void Turn::stop_waiting(MatchId id) {
@@ -221,16 +222,16 @@ void Turn::unbind(MatchId id) {
   s_.servers[match->launching].launched_for = MatchId{};
   match->launching = ServerId{};
   s_.fleets[match->fleet].unserved.emplace(match->since, id);
+  watch_for_node(id);
 }
 
-/// Without any node a launch cannot even be tried; the match waits for one as long as a launch may
-/// take.
-void Turn::watch_for_node(MatchId match_id) {
-  Match* match = s_.matches.find(match_id);
-  if (!match || match->state != MatchState::launching || match->launching || node_for_launch())
-    return;
-  s_.timers.set(match->timer, now_ + s_.config.fleets[match->fleet].launch_timeout,
-                timer(TimerKind::match, match_id));
+/// Without any node a launch cannot even be tried; a match that is unserved waits for one as long
+/// as a launch may take.
+void Turn::watch_for_node(MatchId id) {
+  Match& match = s_.matches[id];
+  if (match.timer || node_for_launch()) return;
+  s_.timers.set(match.timer, now_ + s_.config.fleets[match.fleet].launch_timeout,
+                timer(TimerKind::match, id));
 }
 
 }  // namespace muster::core

@@ -9,6 +9,10 @@ namespace {
 /// How long a node may be away before its game servers count as lost.
 constexpr Duration node_grace = seconds{10};
 
+/// The highest slot of a game server that is taken back. A pool has room for every slot below its
+/// highest, so an id made up by somebody else could claim all memory.
+constexpr std::uint32_t slot_max = 100'000;
+
 }  // namespace
 
 /// The first connected one: there is one node per lobby so far.
@@ -58,7 +62,10 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
     server->pid = report.pid;
     if (server->stopping) {
       server->stopping = false;  // The wish may have been lost with the link.
-      stop_server(report.server, server->state, config_of(*server).stop_grace);
+      const bool hangs =
+          server->state == ServerState::error || server->state == ServerState::unhealthy;
+      stop_server(report.server, server->state,
+                  hangs ? Duration::zero() : config_of(*server).stop_grace);
     } else if (server->match && !server->session && report.match != match_at(*server)) {
       // Whoever lost the link had not told it of its match yet.
       const Match& match = s_.matches[server->match];
@@ -75,7 +82,8 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
     return config.name == report.fleet && config.sdk == SdkKind::muster;
   });
   const auto index_of_fleet = static_cast<FleetIndex>(fleet - fleets.begin());
-  if (fleet == fleets.end() || !s_.fleets[index_of_fleet].ports.acquire_exactly(report.port)) {
+  if (fleet == fleets.end() || !report.server || report.server.slot > slot_max ||
+      !s_.fleets[index_of_fleet].ports.acquire_exactly(report.port)) {
     emit(StopServer{link, report.server, seconds{10}});  // No fleet of ours would have it.
     return false;
   }

@@ -126,7 +126,6 @@ void Turn::form_match(QueueIndex queue, std::vector<TicketId> tickets) {
   const FleetIndex fleet = match.fleet;
   wait_for_server(match_id);
   balance(fleet);
-  watch_for_node(match_id);
 }
 
 /// Ends a ticket wherever it stands, and lets the others of its match go back to the queue.

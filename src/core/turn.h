@@ -121,6 +121,7 @@ class Turn {
   void set_state(Server& server, ServerState state);
   void stop_server(ServerId id, ServerState state, Duration grace);
   void launch_failed(ServerId id, const std::string& why);
+  void replace_later(FleetIndex fleet, const std::string& why);
   void free_server(ServerId id, bool port_taken = false);
   void after_match(ServerId id);
   void arm_retry(FleetIndex fleet, Time at);

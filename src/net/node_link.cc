@@ -106,14 +106,14 @@ void NodeLink::flush() {
   out_written_ = 0;
 }
 
-void NodeLink::stop_node(milliseconds grace) {
+void NodeLink::stop_node(Duration grace) {
   stopping_ = true;
   if (!socket_.is_open()) {
     timer_.cancel();
     return;
   }
   ToNode message;
-  message.mutable_stop_node()->set_grace_ms(static_cast<std::uint32_t>(grace.count()));
+  message.mutable_stop_node()->set_grace_ms(to_milliseconds(grace));
   wire::append_frame(out_, message);
   flush();
 }

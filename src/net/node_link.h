@@ -18,6 +18,7 @@
 #include "core/config.h"
 #include "core/effect.h"
 #include "core/event.h"
+#include "net/net.h"
 #include "wire/frame.h"
 #include "wire/join_token.h"
 
@@ -33,26 +34,18 @@ struct NodeLinkOptions {
   std::string program;  // Run as `<program> node --data DIR --link-fd N`; /proc/self/exe will do.
   std::string host;     // What players connect to, unless the node was told another.
   wire::JoinPublicKey join_public_key{};
-  // Of the socket's two ends; between tries to reach a lost node: doubles from first to last.
+  // Between tries to reach a node that is gone: doubles from first to last.
   std::chrono::milliseconds retry_first{100}, retry_last{5000};
-};
-
-/// The two ends of a session's TCP connection.
-struct ConnectionEnds {
-  std::string peer_address;  // Numeric.
-  std::uint16_t peer_port = 0;
-  std::string local_address;
-  std::uint16_t local_port = 0;
 };
 
 /// Everything happens on the thread that runs `io`. A node that is lost is found or started again,
 /// for as long as this lives; each time it gets a new NodeId. Destroying this leaves the node, and
-/// the game servers, running. SIGPIPE must be ignored... by nobody: sends use MSG_NOSIGNAL.
+/// the game servers, running.
 class NodeLink {
  public:
   using Post = std::function<void(core::Event&&)>;
   /// Nothing if the session is gone.
-  using EndsOf = std::function<std::optional<ConnectionEnds>(core::SessionId)>;
+  using EndsOf = std::function<std::optional<SessionEnds>(core::SessionId)>;
 
   /// `config` must outlive this.
   NodeLink(boost::asio::io_context& io, NodeLinkOptions options, const core::Config& config,
@@ -74,7 +67,7 @@ class NodeLink {
 
   /// Tells the node to stop every game server and itself; NodeLost is posted when it has. It is not
   /// started again.
-  void stop_node(std::chrono::milliseconds grace);
+  void stop_node(Duration grace);
 
   bool connected() const { return static_cast<bool>(node_); }
 

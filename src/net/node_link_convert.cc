@@ -15,13 +15,6 @@ namespace {
 using wire::node::FromNode;
 using wire::node::ToNode;
 
-// Rounded up: a shorter time than asked for would be a surprise.
-std::uint32_t to_milliseconds(Duration duration) {
-  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(duration).count();
-  return static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(ms, 0, std::numeric_limits<std::uint32_t>::max()));
-}
-
 std::string text_or_none(core::MatchId match) { return match ? to_string(match) : std::string(); }
 
 void write_launch(const core::LaunchServer& effect, const core::Config& config,
@@ -144,6 +137,12 @@ bool to_node(const core::Effect& effect, const core::Config& config, const std::
     return false;
   }
   return true;
+}
+
+std::uint32_t to_milliseconds(Duration duration) {
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(duration).count();
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(ms, 0, std::numeric_limits<std::uint32_t>::max()));
 }
 
 core::NodeId node_of(const core::Effect& effect) {

@@ -1,6 +1,7 @@
 #pragma once
 // Between the core's vocabulary and the node link's.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -20,6 +21,9 @@ namespace muster::net {
 /// players connect to.
 bool to_node(const core::Effect& effect, const core::Config& config, const std::string& host,
              wire::node::ToNode& out);
+
+/// For the wire: rounded up, since a shorter time than asked for would be a surprise.
+std::uint32_t to_milliseconds(Duration duration);
 
 /// The node an effect is for; none for the others.
 core::NodeId node_of(const core::Effect& effect);

@@ -37,6 +37,11 @@ LobbyLink::LobbyLink(asio::io_context& io, LobbyLinkOptions options, Supervisor&
       acceptor_(io.get_executor()),
       accept_pause_(io.get_executor()) {}
 
+LobbyLink::~LobbyLink() {  // A connection and its handlers hold each other until it is closed.
+  for (const auto& peer : strangers_) peer->connection->close();
+  if (lobby_) lobby_->connection->close();
+}
+
 std::expected<void, std::string> LobbyLink::listen(const std::string& path) {
   const auto refuse = [&](const std::string& why) {
     return std::unexpected(fmt::format("cannot listen on {}: {}", path, why));

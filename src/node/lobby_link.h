@@ -48,6 +48,7 @@ class LobbyLink {
 
   LobbyLink(boost::asio::io_context& io, LobbyLinkOptions options, Supervisor& servers,
             Handlers handlers);
+  ~LobbyLink();
 
   /// Listens on a unix socket that only this user may connect to. Whatever has that name is
   /// replaced: the caller holds the folder's lock.

@@ -295,6 +295,12 @@ int run_node(const NodeOptions& options) {
   Node node(complete, *data, open_files_of_servers);
   if (const auto started = node.start(); !started) return fail(started.error());
   node.run();
+  // Asked once more while leaving: it is leaving.
+  sigset_t stop_signals;
+  ::sigemptyset(&stop_signals);
+  ::sigaddset(&stop_signals, SIGTERM);
+  ::sigaddset(&stop_signals, SIGINT);
+  ::sigprocmask(SIG_BLOCK, &stop_signals, nullptr);
   // The name goes before the lock does: the next node's socket must not be the one removed.
   ::unlink((*data + "/node.sock").c_str());
   ::close(*locked);

@@ -5,11 +5,13 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -21,7 +23,10 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -32,6 +37,10 @@
 #include "proto/game_server.pb.h"
 #include "proto/node.pb.h"
 #include "wire/frame.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 namespace muster::node::test {
 
@@ -281,7 +290,11 @@ class NodeProcess {
     // Nothing of the test's connections may stay open here.
     if (options.link_fd >= 0) options.link_fd = ::dup2(options.link_fd, 3);
     ::syscall(SYS_close_range, options.link_fd >= 0 ? 4u : 3u, ~0u, 0u);
-    ::_exit(run_node(options));
+    const int code = run_node(options);
+#ifdef __SANITIZE_ADDRESS__
+    if (__lsan_do_recoverable_leak_check() != 0) ::_exit(99);
+#endif
+    ::_exit(code);
   }
   NodeProcess(const NodeProcess&) = delete;
   NodeProcess& operator=(const NodeProcess&) = delete;
@@ -289,7 +302,7 @@ class NodeProcess {
     if (pid_ <= 0) return;
     ::kill(pid_, SIGTERM);
     ::kill(pid_, SIGTERM);  // Twice: at once.
-    wait();
+    EXPECT_EQ(wait(), 0);
   }
   pid_t pid() const { return pid_; }
   void signal(int number) { ::kill(pid_, number); }

@@ -23,6 +23,13 @@ using std::chrono::steady_clock;
 
 namespace {
 
+// Who is not in the match any more may not come in with an old join token.
+void erase_player(sdk::MatchStarted& match, const std::string& player_id) {
+  auto& players = *match.mutable_players();
+  for (int i = players.size() - 1; i >= 0; --i)
+    if (players[i].player_id() == player_id) players.DeleteSubrange(i, 1);
+}
+
 constexpr auto hello_timeout = seconds{10};
 constexpr std::size_t player_id_bytes_max = 64;
 // A match may be larger than what a server may say: 256 players with their attributes.
@@ -68,6 +75,11 @@ SdkServer::SdkServer(asio::io_context& io, Supervisor& servers, Report report)
       report_(std::move(report)),
       acceptor_(io.get_executor()),
       accept_pause_(io.get_executor()) {}
+
+SdkServer::~SdkServer() {  // A connection and its handlers hold each other until it is closed.
+  for (const auto& peer : unidentified_) peer->connection->close();
+  servers_.for_each([this](GameServer& server) { forget(server); });
+}
 
 std::expected<void, std::string> SdkServer::listen(const std::string& port_file) {
   const auto remembered = read_number(port_file);
@@ -308,6 +320,7 @@ void SdkServer::on_player(Peer& peer, GameServer& server, const sdk::ServerMessa
     report.mutable_player_joined()->set_server_id(server.id);
     report.mutable_player_joined()->set_player_id(player);
   } else {
+    erase_player(*server.match, player);
     report.mutable_player_left()->set_server_id(server.id);
     report.mutable_player_left()->set_player_id(player);
   }
@@ -348,9 +361,7 @@ void SdkServer::start_match(GameServer& server, const sdk::MatchStarted& match) 
 void SdkServer::remove_player(GameServer& server, const std::string& match_id,
                               const std::string& player_id) {
   if (!has_running_match(server) || server.match->match_id() != match_id) return;
-  auto& players = *server.match->mutable_players();
-  for (int i = 0; i < players.size(); ++i)
-    if (players[i].player_id() == player_id) players.DeleteSubrange(i--, 1);
+  erase_player(*server.match, player_id);
   if (!server.sdk) return;
   sdk::NodeMessage news;
   news.mutable_player_removed()->set_match_id(match_id);

@@ -34,6 +34,7 @@ class SdkServer {
   using Report = std::function<void(GameServer&, wire::node::FromNode&&)>;
 
   SdkServer(boost::asio::io_context& io, Supervisor& servers, Report report);
+  ~SdkServer();
 
   /// Listens on the port remembered in the file, so that SDKs find a restarted node; if that is
   /// taken or there is none, on another, which is remembered then.
