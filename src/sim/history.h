@@ -34,7 +34,7 @@ class History {
     core::Event event;
     core::Effects effects;
   };
-  static constexpr std::size_t kept_max = 500000;
+  static constexpr std::size_t kept_max = 50;
 
   void keep(Entry entry);
 
