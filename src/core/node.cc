@@ -38,9 +38,14 @@ void Turn::on(const NodeConnected& e) {
   // lost.
   std::set<ServerId> reported;
   std::vector<ServerId> ready;
+  std::vector<MatchOver> over;
   for (const ServerReport& report : e.servers) {
     reported.insert(report.server);
     if (adopt(index, report)) ready.push_back(report.server);
+    // A match from before this lobby that its server has no more: its end was lost on the way.
+    const Server* server = s_.servers.find(report.server);
+    if (server && server->match && !report.match && !s_.matches[server->match].queue)
+      over.push_back({report.server, match_at(*server), {}});
   }
   std::vector<ServerId> missing;
   s_.servers.for_each([&](ServerId id, const Server& server) {
@@ -48,6 +53,7 @@ void Turn::on(const NodeConnected& e) {
   });
   for (const ServerId id : missing) lose_server(id, false, "gone when its node came back");
   for (const ServerId id : ready) on(ServerReady{id});
+  for (const MatchOver& end : over) on(end);
   for (FleetIndex fleet = 0; fleet < s_.fleets.size(); ++fleet) {
     for (const auto& [since, match] : s_.fleets[fleet].unserved)
       s_.timers.cancel(s_.matches[match].timer);
