@@ -107,7 +107,7 @@ std::string_view to_string(MatchState state) {
 }
 
 std::string_view to_string(MatchEnd end) {
-  constexpr std::string_view names[] = {"over", "server_lost", "timed_out", "cancelled"};
+  constexpr std::string_view names[] = {"over", "server_lost", "timed_out", "cancelled", "left"};
   return names[static_cast<std::size_t>(end)];
 }
 

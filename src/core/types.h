@@ -38,6 +38,7 @@ enum class MatchEnd : std::uint8_t {
   server_lost,  ///< It died, hung, or its node did.
   timed_out,    ///< match_timeout.
   cancelled,    ///< An operator stopped the server, or the lobby is stopping.
+  left,         ///< This player left it; the others may play on.
 };
 
 /// One player of a match, as the game server and the others are told.

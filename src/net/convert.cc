@@ -135,6 +135,8 @@ player::MatchEnded::Reason to_wire(core::MatchEnd end) {
       return player::MatchEnded::TIMED_OUT;
     case core::MatchEnd::cancelled:
       return player::MatchEnded::MATCH_CANCELLED;
+    case core::MatchEnd::left:
+      return player::MatchEnded::LEFT;
   }
   return player::MatchEnded::REASON_UNSPECIFIED;
 }

@@ -1,0 +1,72 @@
+// The whole state folded into one number.
+#include "base/digest.h"
+
+#include <bit>
+
+#include "core/core.h"
+#include "core/state.h"
+
+namespace muster::core {
+namespace {
+
+void fold(Digest& d, const std::vector<Attribute>& attributes) {
+  d.add(attributes.size());
+  for (const Attribute& a : attributes) {
+    d.add(a.name);
+    d.add(a.value.index());
+    if (const auto* text = std::get_if<std::string>(&a.value)) d.add(*text);
+    if (const auto* number = std::get_if<double>(&a.value))
+      d.add(std::bit_cast<std::uint64_t>(*number));
+    if (const auto* texts = std::get_if<std::vector<std::string>>(&a.value))
+      for (const std::string& text : *texts) d.add(text);
+  }
+}
+
+}  // namespace
+
+std::uint64_t Core::digest() const {
+  const State& s = *state_;
+  Digest d;
+  d.add(s.stopping);
+  d.add(s.now);
+  s.sessions.for_each([&](SessionId id, const Session& session) {
+    d.add(id), d.add(session.resumable), d.add(session.player), d.add(session.server);
+  });
+  s.players.for_each([&](PlayerId id, const Player& player) {
+    d.add(id), d.add(player.name), d.add(player.session), d.add(player.ticket), d.add(player.match);
+    for (const std::uint8_t byte : player.secret) d.add(byte);
+  });
+  s.tickets.for_each([&](TicketId id, const Ticket& ticket) {
+    d.add(id), d.add(ticket.player), d.add(ticket.queue), d.add(ticket.seats);
+    d.add(static_cast<int>(ticket.state)), d.add(ticket.held), d.add(ticket.since);
+    d.add(ticket.match);
+    fold(d, ticket.attributes);
+  });
+  s.matches.for_each([&](MatchId id, const Match& match) {
+    d.add(id), d.add(match.queue.has_value()), d.add(match.queue.value_or(0)), d.add(match.fleet);
+    d.add(match.known_as);
+    d.add(static_cast<int>(match.state)), d.add(match.server), d.add(match.attempts);
+    d.add(match.launching), d.add(match.since);
+    for (const TicketId ticket : match.tickets) d.add(ticket);
+    for (const MatchPlayer& player : match.players)
+      d.add(player.player), d.add(player.since), d.add(player.joined);
+    if (match.roster)
+      for (const RosterEntry& entry : *match.roster)
+        d.add(entry.player), d.add(entry.name), d.add(entry.team), fold(d, entry.attributes);
+  });
+  s.servers.for_each([&](ServerId id, const Server& server) {
+    d.add(id), d.add(server.fleet), d.add(server.node), d.add(server.port);
+    d.add(static_cast<int>(server.state)), d.add(server.stopping), d.add(server.pid);
+    d.add(server.match), d.add(server.launched_for), d.add(server.session), d.add(server.since);
+  });
+  for (const auto& node : s.nodes) d.add(node->link), d.add(node->name), d.add(node->host);
+  for (const Fleet& fleet : s.fleets) {
+    for (const std::uint16_t port : fleet.ports.free()) d.add(port);
+    for (const auto& [until, port] : fleet.ports.aside()) d.add(until), d.add(port);
+    for (const ServerId id : fleet.ready) d.add(id);
+    d.add(fleet.failures), d.add(fleet.last_error);
+  }
+  return d.value();
+}
+
+}  // namespace muster::core

@@ -1,0 +1,171 @@
+// What must hold after every step, whatever happened.
+#include "core/invariants.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/check.h"
+#include "core/state.h"
+
+namespace muster::core {
+namespace {
+
+void check_sessions_and_players(const State& s) {
+  s.sessions.for_each([&](SessionId id, const Session& session) {
+    CHECK(!(session.player && session.server), "a session has one role");
+    if (session.player) {
+      const Player* player = s.players.find(session.player);
+      CHECK(player && player->session == id, "a session's player knows it");
+    }
+    if (session.server) {
+      const Server* server = s.servers.find(session.server);
+      CHECK(server && server->session == id, "a session's game server knows it");
+    }
+  });
+  s.players.for_each([&](PlayerId id, const Player& player) {
+    CHECK(!(player.ticket && player.match), "a player waits or plays, not both");
+    if (player.session) {
+      const Session* session = s.sessions.find(player.session);
+      CHECK(session && session->player == id, "a player's session is open and theirs");
+      CHECK(!player.grace, "grace runs only while disconnected");
+    } else {
+      CHECK(player.grace || player.match, "a disconnected player is forgotten in time");
+    }
+    if (player.ticket) {
+      const Ticket* ticket = s.tickets.find(player.ticket);
+      CHECK(ticket && ticket->player == id, "a player's ticket is theirs");
+      CHECK(ticket->held == !player.session, "a ticket is held while its player is disconnected");
+    }
+    if (player.match) {
+      const Match* match = s.matches.find(player.match);
+      CHECK(match && match->state == MatchState::playing, "a player's match is being played");
+      int times = 0;
+      for (const MatchPlayer& played : match->players) times += played.player == id;
+      CHECK(times == 1, "a player is in their match once");
+    }
+  });
+}
+
+void check_tickets(const State& s) {
+  std::vector<std::uint32_t> seats(s.queues.size());
+  s.tickets.for_each([&](TicketId id, const Ticket& ticket) {
+    CHECK(ticket.expiry, "every ticket ends in time");
+    const Player* player = s.players.find(ticket.player);
+    CHECK(player && player->ticket == id, "a ticket has its player");
+    const Queue& queue = s.queues[ticket.queue];
+    const auto line = queue.waiting.find(ticket.seats);
+    const bool waiting = line != queue.waiting.end() && line->second.contains({ticket.since, id});
+    if (ticket.state == TicketState::queued) {
+      CHECK(waiting == !ticket.held, "a queued ticket stands in its line unless held");
+      CHECK(!ticket.match, "a queued ticket has no match");
+      if (waiting) seats[ticket.queue] += ticket.seats;
+    } else {
+      CHECK(ticket.state == TicketState::matched, "ended tickets are gone");
+      CHECK(!waiting, "a matched ticket has left its line");
+      const Match* match = s.matches.find(ticket.match);
+      CHECK(match && match->state == MatchState::launching,
+            "a matched ticket's match is launching");
+      CHECK(std::count(match->tickets.begin(), match->tickets.end(), id) == 1,
+            "a ticket is in its match once");
+    }
+  });
+  for (QueueIndex i = 0; i < s.queues.size(); ++i) {
+    CHECK(s.queues[i].seats_waiting == seats[i], "seats are counted right");
+    for (const auto& [size, line] : s.queues[i].waiting) CHECK(!line.empty(), "no empty lines");
+  }
+}
+
+void check_matches(const State& s) {
+  const bool any_node = std::any_of(s.nodes.begin(), s.nodes.end(),
+                                    [](const auto& node) { return static_cast<bool>(node->link); });
+  s.matches.for_each([&](MatchId id, const Match& match) {
+    const Fleet& fleet = s.fleets[match.fleet];
+    const bool waits = fleet.waiting.contains({match.since, id});
+    const bool unserved = fleet.unserved.contains({match.since, id});
+    if (match.state == MatchState::launching) {
+      CHECK(waits, "a launching match waits for a server");
+      CHECK(unserved == !match.launching, "unserved is: none is starting for it");
+      CHECK(match.players.empty() && !match.server, "nobody plays before there is a server");
+      CHECK(!unserved || any_node || match.timer, "no match waits for ever for a node");
+      std::uint32_t seats = 0;
+      for (const TicketId ticket : match.tickets) seats += s.tickets[ticket].seats;
+      CHECK(seats == s.config.queues[*match.queue].players, "a match is full");
+      if (match.launching) {
+        const Server* server = s.servers.find(match.launching);
+        CHECK(server && server->launched_for == id && server->state == ServerState::starting,
+              "the server launched for a match is Starting and knows it");
+      }
+    } else {
+      CHECK(!waits && !unserved && match.tickets.empty(), "a playing match waits for nothing");
+      const Server* server = s.servers.find(match.server);
+      CHECK(server && server->match == id && server->state == ServerState::allocated,
+            "a playing match has an Allocated server");
+      for (const MatchPlayer& played : match.players)
+        CHECK(s.players.find(played.player) && s.players.find(played.player)->match == id,
+              "a match's players are in it");
+    }
+  });
+}
+
+void check_servers(const State& s) {
+  std::set<std::pair<NodeIndex, std::uint16_t>> ports;
+  std::vector<std::uint32_t> starting(s.fleets.size()), ready(s.fleets.size()),
+      all(s.fleets.size());
+  s.servers.for_each([&](ServerId id, const Server& server) {
+    CHECK(ports.emplace(server.node, server.port).second, "no port is given to two live servers");
+    const Fleet& fleet = s.fleets[server.fleet];
+    ++all[server.fleet];
+    const auto by_port = fleet.by_port.find(server.port);
+    CHECK(by_port != fleet.by_port.end() && by_port->second == id, "a server is found by its port");
+    CHECK((server.state == ServerState::allocated) == static_cast<bool>(server.match),
+          "Allocated servers are those with a match");
+    if (server.match) {
+      const Match* match = s.matches.find(server.match);
+      CHECK(match && match->server == id, "a server's match is at it");
+    }
+    if (server.state == ServerState::starting) {
+      ++starting[server.fleet];
+      CHECK(server.timer && !server.stopping, "a Starting server has a deadline");
+    }
+    if (server.launched_for)
+      CHECK(s.matches.find(server.launched_for) &&
+                s.matches.find(server.launched_for)->launching == id,
+            "the match a server was launched for knows it");
+    if (server.state == ServerState::ready) {
+      ++ready[server.fleet];
+      CHECK(std::count(fleet.ready.begin(), fleet.ready.end(), id) == 1,
+            "Ready servers are listed");
+      CHECK(!server.stopping, "a Ready server is not being stopped");
+    }
+    const auto& free = fleet.ports.free();
+    CHECK(std::find(free.begin(), free.end(), server.port) == free.end(),
+          "a port in use is not free");
+  });
+  for (FleetIndex i = 0; i < s.fleets.size(); ++i) {
+    const Fleet& fleet = s.fleets[i];
+    const FleetConfig& config = s.config.fleets[i];
+    CHECK(fleet.starting == starting[i], "Starting servers are counted right");
+    CHECK(fleet.ready.size() == ready[i], "only Ready servers are listed as such");
+    CHECK(fleet.servers == all[i], "servers are counted right");
+    CHECK(fleet.by_port.size() == all[i], "no port leads to a server that is gone");
+    const std::size_t ports_all = config.ports.last - config.ports.first + 1u;
+    CHECK(fleet.ports.free().size() + fleet.ports.aside().size() + all[i] == ports_all,
+          "every port is free, set aside or in use");
+    for (const auto& [since, id] : fleet.waiting)
+      CHECK(s.matches.find(id) && s.matches.find(id)->since == since, "waiting matches exist");
+    if (!fleet.waiting.empty() && !fleet.ready.empty())
+      CHECK(!s.nodes[s.servers.find(fleet.ready.back())->node]->link,
+            "no match waits while a server is Ready");
+  }
+}
+
+}  // namespace
+
+void check_invariants(const State& state) {
+  check_sessions_and_players(state);
+  check_tickets(state);
+  check_matches(state);
+  check_servers(state);
+}
+
+}  // namespace muster::core

@@ -1,0 +1,237 @@
+// Matches: from their players being found, through a game server, to their end.
+#include <algorithm>
+
+#include "core/turn.h"
+
+namespace muster::core {
+
+void Turn::on(const LeaveMatch& e) {
+  const PlayerId id = player_of(e.session, e.request);
+  if (!id) return;
+  const MatchId match_id = s_.players[id].match;
+  if (!match_id) return refuse(e.session, e.request, Error::not_in_match);
+  Match& match = s_.matches[match_id];
+  remove_from_match(id, match);
+  const Server& server = s_.servers[match.server];
+  emit(RemoveServerPlayer{s_.nodes[server.node]->link, match.server, match_id, id});
+  emit(SendMatchEnded{e.session, e.request, match_id, MatchEnd::left, false, {}});
+}
+
+void Turn::on(const PlayerJoined& e) {
+  const Server* server = s_.servers.find(e.server);
+  Match* match = server ? s_.matches.find(server->match) : nullptr;
+  if (!match) return;
+  for (MatchPlayer& player : match->players)
+    if (player.player == e.player) player.joined = true;
+}
+
+void Turn::on(const PlayerLeft& e) {
+  const Server* server = s_.servers.find(e.server);
+  Match* match = server ? s_.matches.find(server->match) : nullptr;
+  const Player* player = s_.players.find(e.player);
+  if (!match || !player || player->match != server->match) return;
+  const MatchId match_id = server->match;
+  remove_from_match(e.player, *match);
+  if (player->session)
+    emit(SendMatchEnded{player->session, 0, match_id, MatchEnd::left, false, {}});
+  else
+    arm_grace(e.player);
+}
+
+void Turn::on(const MatchOver& e) {
+  const Server* server = s_.servers.find(e.server);
+  if (!server || !server->match || match_at(*server) != e.match) return;  // Ended before that.
+  end_match(server->match, MatchEnd::over, e.result);
+  after_match(e.server);
+}
+
+/// The match has its game server: everyone is told where to go.
+void Turn::assign(MatchId match_id, ServerId server_id) {
+  Match& match = s_.matches[match_id];
+  Server& server = s_.servers[server_id];
+  const QueueConfig& config = s_.config.queues[*match.queue];
+
+  auto roster = std::make_shared<Roster>();
+  std::uint32_t seat = 0;
+  for (const TicketId id : match.tickets) {
+    Ticket& ticket = s_.tickets[id];
+    roster->push_back({ticket.player, s_.players[ticket.player].name,
+                       seat * config.teams / config.players, ticket.seats,
+                       std::move(ticket.attributes)});
+    match.players.push_back({ticket.player, ticket.since, false});
+    seat += ticket.seats;
+  }
+  match.roster = std::move(roster);
+  match.state = MatchState::playing;
+  match.server = server_id;
+  match.since = now_;
+  if (const Duration limit = config_of(server).match_timeout; limit > Duration::zero())
+    s_.timers.set(match.timer, now_ + limit, timer(TimerKind::match, match_id));
+  server.match = match_id;
+  set_state(server, ServerState::allocated);
+
+  if (!server.session)  // A classic game server has no packet for it.
+    emit(StartServerMatch{s_.nodes[server.node]->link, server_id, match_id, config.name, config.map,
+                          match.roster});
+  for (const TicketId id : match.tickets) {
+    const TicketId ticket_id = id;
+    const PlayerId player_id = s_.tickets[ticket_id].player;
+    Player& player = s_.players[player_id];
+    s_.timers.cancel(s_.tickets[ticket_id].expiry);
+    player.ticket = TicketId{};
+    player.match = match_id;
+    s_.timers.cancel(player.grace);
+    send_assignment(match_id, player_id, ticket_id);
+    s_.tickets.erase(ticket_id);
+  }
+  match.tickets.clear();
+}
+
+void Turn::send_assignment(MatchId match_id, PlayerId player_id, TicketId ticket) {
+  const Player& player = s_.players[player_id];
+  if (!player.session) return;  // Sent when they are back.
+  const Match& match = s_.matches[match_id];
+  const Server& server = s_.servers[match.server];
+  const auto entry = std::find_if(match.roster->begin(), match.roster->end(),
+                                  [&](const RosterEntry& r) { return r.player == player_id; });
+  CHECK(entry != match.roster->end(), "a player of a match is on its roster");
+  emit(SendAssignment{player.session, 0, ticket, match_id, match.server, player_id, player.name,
+                      entry->team, entry->seats,
+                      match.queue ? s_.config.queues[*match.queue].name : std::string{},
+                      s_.nodes[server.node]->host, server.port, match.roster});
+}
+
+/// A launching match has lost a ticket: the others go back to their places in the queue, and the
+/// game server that was starting for it stays, for whoever is next.
+void Turn::dissolve(MatchId match_id) {
+  Match& match = s_.matches[match_id];
+  CHECK(match.state == MatchState::launching, "a match that plays is not dissolved");
+  stop_waiting(match_id);
+  const QueueIndex queue = *match.queue;
+  const std::vector<TicketId> others = std::move(match.tickets);
+  s_.matches.erase(match_id);
+  for (const TicketId id : others) enqueue(id);
+  for (const TicketId id : others) send_ticket(id);
+  send_gathered(queue, others);
+}
+
+void Turn::fail_match(MatchId match_id, Error error) {
+  Match& match = s_.matches[match_id];
+  stop_waiting(match_id);
+  const std::vector<TicketId> tickets = std::move(match.tickets);
+  s_.matches.erase(match_id);
+  for (const TicketId id : tickets) end_ticket(id, TicketState::failed, error);
+}
+
+/// Ends a playing match and frees its players. The game server is left as it is, without a match:
+/// the caller says what becomes of it.
+void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result) {
+  Match& match = s_.matches[match_id];
+  Server& server = s_.servers[match.server];
+  const bool requeue = end == MatchEnd::server_lost && match.queue && !s_.stopping &&
+                       s_.config.queues[*match.queue].requeue_on_server_lost;
+  std::vector<TicketId> requeued;
+  for (const MatchPlayer& played : match.players) {
+    Player& player = s_.players[played.player];
+    player.match = MatchId{};
+    if (player.session)
+      emit(SendMatchEnded{player.session, 0, match_id, end, requeue, result});
+    else
+      arm_grace(played.player);
+    if (!requeue) continue;
+    const auto entry =
+        std::find_if(match.roster->begin(), match.roster->end(),
+                     [&](const RosterEntry& r) { return r.player == played.player; });
+    const TicketId id = s_.tickets.emplace();
+    Ticket& ticket = s_.tickets[id];
+    ticket.player = played.player;
+    ticket.queue = *match.queue;
+    ticket.seats = entry->seats;
+    ticket.held = !player.session;
+    ticket.since = played.since;
+    ticket.attributes = entry->attributes;
+    player.ticket = id;
+    ++s_.totals.tickets;
+    s_.timers.set(ticket.expiry, now_ + s_.config.queues[ticket.queue].ticket_timeout,
+                  timer(TimerKind::ticket_expiry, id));
+    requeued.push_back(id);
+  }
+  const auto queue = match.queue;
+  s_.timers.cancel(match.timer);
+  server.match = MatchId{};
+  s_.matches.erase(match_id);
+  for (const TicketId id : requeued) enqueue(id);
+  for (const TicketId id : requeued) send_ticket(id);
+  if (requeued.empty()) return;
+  send_gathered(*queue, requeued);
+  requeues_.push_back(*queue);
+}
+
+void Turn::match_due(MatchId match_id) {
+  const ServerId server_id = s_.matches[match_id].server;
+  const Server& server = s_.servers[server_id];
+  emit(EndServerMatch{s_.nodes[server.node]->link, server_id, match_at(server),
+                      MatchEnd::timed_out});
+  end_match(match_id, MatchEnd::timed_out, {});
+  // It did not end the match in time, so it is not trusted with another.
+  stop_server(server_id, ServerState::shutdown, config_of(server).stop_grace);
+  balance(server.fleet);
+}
+
+void Turn::remove_from_match(PlayerId id, Match& match) {
+  std::erase_if(match.players, [&](const MatchPlayer& p) { return p.player == id; });
+  s_.players[id].match = MatchId{};
+}
+
+void Turn::wait_for_server(MatchId id) {
+  const Match& match = s_.matches[id];
+  Fleet& fleet = s_.fleets[match.fleet];
+  fleet.waiting.emplace(match.since, id);
+  fleet.unserved.emplace(match.since, id);
+  watch_for_node(id);
+}
+
+void Turn::stop_waiting(MatchId id) {
+  Match& match = s_.matches[id];
+  unbind(id);
+  Fleet& fleet = s_.fleets[match.fleet];
+  fleet.waiting.erase({match.since, id});
+  fleet.unserved.erase({match.since, id});
+  s_.timers.cancel(match.timer);
+}
+
+/// The id under which a game server and its node know its match; none without one.
+MatchId Turn::match_at(const Server& server) const {
+  const Match* match = s_.matches.find(server.match);
+  return match && match->known_as ? match->known_as : server.match;
+}
+
+/// This server is starting for this match: if it fails, that is an attempt of the match's.
+void Turn::bind(MatchId id, ServerId starting) {
+  Match& match = s_.matches[id];
+  match.launching = starting;
+  s_.servers[starting].launched_for = id;
+  s_.fleets[match.fleet].unserved.erase({match.since, id});
+  s_.timers.cancel(match.timer);
+}
+
+/// The waiting match has no server starting for it any more.
+void Turn::unbind(MatchId id) {
+  Match* match = s_.matches.find(id);
+  if (!match || !match->launching) return;
+  s_.servers[match->launching].launched_for = MatchId{};
+  match->launching = ServerId{};
+  s_.fleets[match->fleet].unserved.emplace(match->since, id);
+  watch_for_node(id);
+}
+
+/// Without any node a launch cannot even be tried; a match that is unserved waits for one as long
+/// as a launch may take.
+void Turn::watch_for_node(MatchId id) {
+  Match& match = s_.matches[id];
+  if (match.timer || node_for_launch()) return;
+  s_.timers.set(match.timer, now_ + s_.config.fleets[match.fleet].launch_timeout,
+                timer(TimerKind::match, id));
+}
+
+}  // namespace muster::core

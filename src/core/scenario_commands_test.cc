@@ -1,0 +1,377 @@
+// What the lines of a scenario mean.
+#include <charconv>
+#include <stdexcept>
+
+#include "core/invariants.h"
+#include "core/scenario_test.h"
+#include "core/state.h"
+
+namespace muster::core {
+namespace {
+
+template <class T>
+T number(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size())
+    throw std::runtime_error(std::string(text) + " is no number that fits");
+  return value;
+}
+
+template <class T>
+T number_or(const ScenarioLine& line, std::string_view key, T otherwise) {
+  const auto text = line.value(key);
+  return text ? number<T>(*text) : otherwise;
+}
+
+template <class IdType>
+IdType id_of(std::string_view text) {
+  const auto id = parse_id<IdType>(text);
+  if (!id) throw std::runtime_error(std::string(text) + " is no id");
+  return *id;
+}
+
+PortRange ports_of(std::string_view text) {
+  const auto dash = text.find('-');
+  if (dash == text.npos) return {number<std::uint16_t>(text), number<std::uint16_t>(text)};
+  return {number<std::uint16_t>(text.substr(0, dash)),
+          number<std::uint16_t>(text.substr(dash + 1))};
+}
+
+void configure_fleet(Config& config, const ScenarioLine& line) {
+  FleetConfig& fleet = config.fleets.emplace_back();
+  fleet.name = line.word(1);
+  fleet.command = {"server", "{port}"};
+  for (const auto& [key, text] : line.values) {
+    if (key == "ports")
+      fleet.ports = ports_of(text);
+    else if (key == "sdk")
+      fleet.sdk = text == "classic" ? SdkKind::classic : SdkKind::muster;
+    else if (key == "ready_min")
+      fleet.ready_min = number<std::uint32_t>(text);
+    else if (key == "servers_max")
+      fleet.servers_max = number<std::uint32_t>(text);
+    else if (key == "launch_timeout")
+      fleet.launch_timeout = parse_duration(text);
+    else if (key == "launch_attempts_max")
+      fleet.launch_attempts_max = number<std::uint32_t>(text);
+    else if (key == "after_match")
+      fleet.after_match = text == "exit" ? AfterMatch::exit : AfterMatch::reuse;
+    else if (key == "idle_timeout")
+      fleet.idle_timeout = parse_duration(text);
+    else if (key == "match_timeout")
+      fleet.match_timeout = parse_duration(text);
+    else if (key == "stop_grace")
+      fleet.stop_grace = parse_duration(text);
+    else
+      throw std::runtime_error("a fleet has no " + key);
+  }
+}
+
+void configure_queue(Config& config, const ScenarioLine& line) {
+  QueueConfig& queue = config.queues.emplace_back();
+  queue.name = line.word(1);
+  queue.requeue_on_server_lost = line.flag("requeue_on_server_lost");
+  for (const auto& [key, text] : line.values) {
+    if (key == "fleet") {
+      queue.fleet = 0;
+      while (queue.fleet < config.fleets.size() && config.fleets[queue.fleet].name != text)
+        ++queue.fleet;
+    } else if (key == "players") {
+      queue.players = number<std::uint32_t>(text);
+    } else if (key == "teams") {
+      queue.teams = number<std::uint32_t>(text);
+    } else if (key == "ticket_timeout") {
+      queue.ticket_timeout = parse_duration(text);
+    } else if (key == "map") {
+      queue.map = text;
+    } else {
+      throw std::runtime_error("a queue has no " + key);
+    }
+  }
+  if (queue.fleet >= config.fleets.size()) throw std::runtime_error("its fleet stands before it");
+}
+
+std::vector<Attribute> attributes_of(const ScenarioLine& line) {
+  std::vector<Attribute> attributes;
+  for (const auto& [key, text] : line.values) {
+    if (!key.starts_with("attr.")) continue;
+    Attribute& attribute = attributes.emplace_back();
+    attribute.name = key.substr(5);
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc{} && end == text.data() + text.size())
+      attribute.value = value;
+    else
+      attribute.value = text;
+  }
+  return attributes;
+}
+
+LaunchError launch_error_of(const ScenarioLine& line) {
+  if (line.flag("port_taken")) return LaunchError::port_taken;
+  if (line.flag("limit_reached")) return LaunchError::limit_reached;
+  if (line.flag("command_failed")) return LaunchError::command_failed;
+  throw std::runtime_error("port_taken, limit_reached or command_failed?");
+}
+
+}  // namespace
+
+ScenarioLine::ScenarioLine(std::string_view line) {
+  std::size_t at = 0;
+  while (at < line.size()) {
+    if (line[at] == ' ') {
+      ++at;
+      continue;
+    }
+    std::string word;
+    std::size_t equals = std::string::npos;
+    bool was_quoted = false;
+    for (bool quoted_now = false; at < line.size() && (quoted_now || line[at] != ' '); ++at) {
+      if (line[at] == '"') {
+        quoted_now = !quoted_now;
+        was_quoted = true;
+        continue;
+      }
+      if (line[at] == '=' && !quoted_now && equals == std::string::npos) equals = word.size();
+      word += line[at];
+    }
+    if (equals != std::string::npos)
+      values.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+    else
+      (was_quoted ? quoted : words).push_back(std::move(word));
+  }
+}
+
+const std::string& ScenarioLine::word(std::size_t index) const {
+  if (index >= words.size()) throw std::runtime_error("a word is missing");
+  return words[index];
+}
+
+bool ScenarioLine::flag(std::string_view word) const {
+  for (std::size_t i = 1; i < words.size(); ++i)
+    if (words[i] == word) return true;
+  return false;
+}
+
+std::optional<std::string> ScenarioLine::value(std::string_view key) const {
+  for (const auto& [k, v] : values)
+    if (k == key) return v;
+  return std::nullopt;
+}
+
+std::string ScenarioLine::text() const { return quoted.empty() ? std::string{} : quoted.front(); }
+
+Duration parse_duration(std::string_view text) {
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  if (error == std::errc{}) {
+    if (unit == "ms") return milliseconds{count};
+    if (unit == "s") return seconds{count};
+    if (unit == "m") return minutes{count};
+    if (unit == "h") return std::chrono::hours{count};
+    if (unit.empty() && count == 0) return Duration::zero();
+  }
+  throw std::runtime_error(std::string(text) + " is no duration: 500ms, 30s, 10m, 1h");
+}
+
+void configure(Config& config, const ScenarioLine& line) {
+  if (line.word(0) == "fleet") return configure_fleet(config, line);
+  if (line.word(0) == "queue") return configure_queue(config, line);
+  for (const auto& [key, text] : line.values) {
+    if (key == "players_max")
+      config.players_max = number<std::uint32_t>(text);
+    else if (key == "resume_grace")
+      config.resume_grace = parse_duration(text);
+    else if (key == "attributes_max")
+      config.attributes_max = number<std::uint32_t>(text);
+    else if (key == "port_set_aside")
+      config.port_set_aside = parse_duration(text);
+    else if (key == "classic_queue")
+      config.classic_queue = text;
+    else
+      throw std::runtime_error("the lobby has no " + key);
+  }
+}
+
+Scenario::Scenario(Config config) : config_(config), core_(std::move(config)) {}
+
+std::string Scenario::play(std::string_view text, const std::vector<std::string>& indented) {
+  out_.clear();
+  if (text.starts_with('+')) {
+    advance(parse_duration(text.substr(1)));
+    return std::move(out_);
+  }
+  const ScenarioLine line(text);
+  if (line.words.size() == 1 && show(line.word(0))) return std::move(out_);
+  if (line.word(0) == "connect") {
+    std::string all;
+    for (std::size_t i = 1; i < line.words.size(); ++i) {
+      all += play("open " + line.words[i] + (line.value("dialect") == "classic" ? " classic" : ""),
+                  {});
+      all += play("hello " + line.words[i] + " " + line.words[i], {});
+    }
+    return all;
+  }
+  const auto event = event_of(line, indented);
+  if (!event) throw std::runtime_error("there is no such command");
+  // Nothing in the world happens at the very same instant.
+  advance(milliseconds{1});
+  step(*event);
+  return std::move(out_);
+}
+
+/// As the server does: the core is woken when it asked to be, not before and not much after.
+void Scenario::advance(Duration duration) {
+  const Time until = now_ + duration;
+  while (const auto due = core_.next_deadline()) {
+    if (*due > until) break;
+    now_ = std::max(now_, *due);
+    const std::size_t before = out_.size();
+    step(DeadlineReached{});
+    if (out_.size() != before)
+      out_.insert(before, "at " + print_duration(now_.time_since_epoch()) + '\n');
+  }
+  now_ = until;
+}
+
+void Scenario::step(const Event& event) {
+  Effects effects;
+  core_.step(event, now_, effects);
+  check_invariants(core_.state());
+  history_.emplace_back(event, now_);
+  for (const Effect& effect : effects) print(effect);
+}
+
+bool Scenario::replays() const {
+  Core other(config_);
+  Effects effects;
+  for (const auto& [event, time] : history_) other.step(event, time, effects);
+  return other.digest() == core_.digest();
+}
+
+std::optional<Event> Scenario::event_of(const ScenarioLine& line,
+                                        const std::vector<std::string>& indented) {
+  const std::string& command = line.word(0);
+  if (command == "open") {
+    const std::string& name = line.word(1);
+    const SessionId id{static_cast<std::uint32_t>(session_names_.size()), 1};
+    sessions_[name] = id;
+    session_names_[id] = name;
+    return SessionOpened{id, !line.flag("classic")};
+  }
+  if (command == "node-connected") return node_connected(line, indented);
+  if (command == "node-lost") {
+    const auto node = nodes_.find(line.word(1));
+    if (node == nodes_.end()) throw std::runtime_error("no such node");
+    return NodeLost{node->second};
+  }
+  if (command == "lobby-stopping") return LobbyStopping{line.flag("stop_servers")};
+  if (auto event = session_event(line)) return event;
+  return server_event(line);
+}
+
+std::optional<Event> Scenario::session_event(const ScenarioLine& line) {
+  const std::string& command = line.word(0);
+  const auto request = [&](SessionId id) { return ++requests_[id]; };
+  if (command == "close") return SessionClosed{session(line)};
+  if (command == "hello") {
+    Secret secret;
+    secret.fill(++secrets_);
+    const std::string name = line.quoted.empty() ? line.word(2) : line.text();
+    return Hello{session(line), request(session(line)), name, secret};
+  }
+  if (command == "resume") {
+    ResumeSession event{session(line), request(session(line)), {}, {}};
+    if (const auto known = players_.find(line.word(2)); known != players_.end()) {
+      event.player = known->second.id;
+      event.secret = known->second.secret;
+    } else {
+      event.player = id_of<PlayerId>(line.word(2));
+    }
+    if (line.flag("wrong_secret")) event.secret.back() ^= 1;
+    return event;
+  }
+  if (command == "start")
+    return StartMatch{session(line), request(session(line)), line.word_or(2, {}),
+                      number_or<std::int32_t>(line, "seats", 1), attributes_of(line)};
+  if (command == "cancel") return CancelMatch{session(line), request(session(line))};
+  if (command == "leave") return LeaveMatch{session(line), request(session(line))};
+  if (command == "classic-login")
+    return ClassicServerLogin{session(line), number_or<std::uint16_t>(line, "port", 0)};
+  if (command == "classic-reset") return ClassicServerReset{session(line)};
+  if (command == "verified") return OwnerVerified{session(line), server(line.word(2)), true, {}};
+  if (command == "not-verified")
+    return OwnerVerified{session(line), server(line.word(2)), false, line.text()};
+  return std::nullopt;
+}
+
+std::optional<Event> Scenario::server_event(const ScenarioLine& line) {
+  const std::string& command = line.word(0);
+  const auto id = [&] { return server(line.word(1)); };
+  if (command == "launched")
+    return ServerLaunched{id(), number_or<std::uint32_t>(line, "pid", 100)};
+  if (command == "launch-failed") return LaunchFailed{id(), launch_error_of(line), line.text()};
+  if (command == "ready") return ServerReady{id()};
+  if (command == "exited") {
+    const auto signal = number_or<std::int32_t>(line, "signal", 0);
+    return ServerExited{id(), number_or<std::int32_t>(line, "code", signal == 0 ? 0 : -1), signal,
+                        line.text()};
+  }
+  if (command == "unhealthy") return ServerUnhealthy{id()};
+  if (command == "joined") return PlayerJoined{id(), player(line.word(2))};
+  if (command == "left") return PlayerLeft{id(), player(line.word(2))};
+  if (command == "match-over") {
+    MatchOver event{id(), {}, line.text()};
+    if (const auto match = line.value("match"))
+      event.match = id_of<MatchId>(*match);
+    else if (const Server* found = core_.state().servers.find(event.server))
+      if (const Match* running = core_.state().matches.find(found->match))
+        event.match = running->known_as ? running->known_as : found->match;
+    return event;
+  }
+  if (command == "shutdown-wish") return ShutdownRequested{id()};
+  if (command == "stop-server") return StopServerCommand{id()};
+  return std::nullopt;
+}
+
+Event Scenario::node_connected(const ScenarioLine& line, const std::vector<std::string>& indented) {
+  const NodeId id{0, static_cast<std::uint32_t>(node_names_.size() + 1)};
+  nodes_[line.word(1)] = id;
+  node_names_[id] = line.word(1);
+  NodeConnected event{
+      id, line.value("name").value_or("box"), line.value("host").value_or("127.0.0.1"), {}};
+  for (const std::string& text : indented) {
+    const ScenarioLine report(text);
+    if (report.word(0) != "server") throw std::runtime_error("a node reports servers");
+    event.servers.push_back(
+        {server(report.word(1)), report.value("fleet").value_or(""),
+         number_or<std::uint16_t>(report, "port", 0), number_or<std::uint32_t>(report, "pid", 100),
+         report.flag("ready"),
+         report.value("match") ? id_of<MatchId>(*report.value("match")) : MatchId{}});
+  }
+  return event;
+}
+
+SessionId Scenario::session(const ScenarioLine& line) const {
+  const auto found = sessions_.find(line.word(1));
+  if (found == sessions_.end()) throw std::runtime_error("no such session");
+  return found->second;
+}
+
+ServerId Scenario::server(const std::string& name) const {
+  const auto found = launched_.find(name);
+  return found == launched_.end() ? id_of<ServerId>(name) : found->second;
+}
+
+PlayerId Scenario::player(const std::string& name) const {
+  const auto found = players_.find(name);
+  return found == players_.end() ? id_of<PlayerId>(name) : found->second.id;
+}
+
+std::string ScenarioLine::word_or(std::size_t index, std::string otherwise) const {
+  return index < words.size() ? words[index] : std::move(otherwise);
+}
+
+}  // namespace muster::core

@@ -1,0 +1,214 @@
+// How a scenario shows effects and state.
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "core/scenario_test.h"
+#include "core/state.h"
+
+namespace muster::core {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+std::string option(std::string_view key, const std::string& value) {
+  return value.empty() ? std::string{} : fmt::format(" {}={}", key, value);
+}
+
+template <class Tag>
+std::string option(std::string_view key, Id<Tag> id) {
+  return id ? fmt::format(" {}={}", key, to_string(id)) : std::string{};
+}
+
+std::string print(const std::vector<Attribute>& attributes) {
+  std::string text;
+  for (const Attribute& a : attributes) {
+    if (const auto* number = std::get_if<double>(&a.value))
+      text += fmt::format(" {}={}", a.name, *number);
+    else if (const auto* words = std::get_if<std::string>(&a.value))
+      text += fmt::format(" {}={}", a.name, *words);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string print_duration(Duration duration) {
+  const auto ms = std::chrono::duration_cast<milliseconds>(duration).count();
+  if (ms % 1000 != 0) return fmt::format("{}.{:03}s", ms / 1000, ms % 1000);
+  return fmt::format("{}s", ms / 1000);
+}
+
+std::string Scenario::name_of_session(SessionId id) const {
+  const auto found = session_names_.find(id);
+  return found == session_names_.end() ? "session " + to_string(id) : found->second;
+}
+
+std::string Scenario::name_of_node(NodeId id) const {
+  const auto found = node_names_.find(id);
+  return found == node_names_.end() ? "no node" : found->second;
+}
+
+std::string Scenario::print(const Roster& roster) const {
+  std::string text;
+  for (const RosterEntry& entry : roster)
+    text += fmt::format("{}{}={} team={}{}{}", text.empty() ? "" : ", ", entry.name,
+                        to_string(entry.player), entry.team,
+                        entry.seats == 1 ? "" : fmt::format(" seats={}", entry.seats),
+                        muster::core::print(entry.attributes));
+  return text;
+}
+
+void Scenario::print(const Effect& effect) {
+  const auto to_session = [&](SessionId session, std::uint32_t request, const std::string& what) {
+    out_ += name_of_session(session) + " <- " +
+            (request != 0 ? fmt::format("#{} ", request) : std::string{}) + what + '\n';
+  };
+  const auto to_node = [&](NodeId node, const std::string& what) {
+    out_ += name_of_node(node) + " <- " + what + '\n';
+  };
+  std::visit(
+      Overloaded{
+          [&](const SendWelcome& e) {
+            players_[e.name] = {e.player, e.secret};
+            to_session(e.session, e.request,
+                       fmt::format("welcome {}={}{}", e.name, to_string(e.player),
+                                   e.resumed ? " resumed" : ""));
+          },
+          [&](const SendError& e) {
+            to_session(e.session, e.request,
+                       fmt::format("error {}{}", code(e.error),
+                                   e.detail.empty() ? "" : " \"" + e.detail + '"'));
+          },
+          [&](const SendTicket& e) {
+            to_session(
+                e.session, e.request,
+                fmt::format("ticket {} {} {} {}/{}{}", to_string(e.ticket), e.queue,
+                            to_string(e.state), e.players, e.players_needed,
+                            e.error == Error::none ? "" : fmt::format(" {}", code(e.error))));
+          },
+          [&](const SendAssignment& e) {
+            std::string names;
+            for (const RosterEntry& entry : *e.roster)
+              names += (names.empty() ? "" : ", ") + entry.name;
+            to_session(e.session, e.request,
+                       fmt::format("assignment{} match={} server={} {}={} team={}{} {}:{} [{}]",
+                                   option("ticket", e.ticket), to_string(e.match),
+                                   to_string(e.server), e.player_name, to_string(e.player), e.team,
+                                   option("queue", e.queue), e.host, e.port, names));
+          },
+          [&](const SendMatchEnded& e) {
+            to_session(e.session, e.request,
+                       fmt::format("match-ended {} {}{}{}", to_string(e.match), to_string(e.end),
+                                   e.requeued ? " requeued" : "",
+                                   e.result.empty() ? "" : " \"" + e.result + '"'));
+          },
+          [&](const SendServerLoginOk& e) { to_session(e.session, 0, "login-ok"); },
+          [&](const CloseSession& e) {
+            to_session(e.session, 0, fmt::format("close {}", code(e.error)));
+          },
+          [&](const LaunchServer& e) {
+            const std::string name = fmt::format("srv{}", launched_.size() + 1);
+            launched_[name] = e.server;
+            to_node(e.node,
+                    fmt::format("launch {}={} {} port={}{}{}{}{}", name, to_string(e.server),
+                                config_.fleets[e.fleet].name, e.port, option("match", e.match),
+                                option("queue", e.queue), option("map", e.map),
+                                e.players ? fmt::format(" players={}", e.players) : ""));
+          },
+          [&](const StopServer& e) {
+            to_node(e.node,
+                    fmt::format("stop {} grace={}", to_string(e.server), print_duration(e.grace)));
+          },
+          [&](const StartServerMatch& e) {
+            to_node(e.node, fmt::format("start-match {} match={}{}{} [{}]", to_string(e.server),
+                                        to_string(e.match), option("queue", e.queue),
+                                        option("map", e.map), print(*e.roster)));
+          },
+          [&](const RemoveServerPlayer& e) {
+            to_node(e.node, fmt::format("remove-player {} match={} {}", to_string(e.server),
+                                        to_string(e.match), to_string(e.player)));
+          },
+          [&](const EndServerMatch& e) {
+            to_node(e.node, fmt::format("end-match {} match={} {}", to_string(e.server),
+                                        to_string(e.match), to_string(e.end)));
+          },
+          [&](const VerifyOwner& e) {
+            to_node(e.node, fmt::format("verify-owner {} {}", name_of_session(e.session),
+                                        to_string(e.server)));
+          },
+      },
+      effect);
+}
+
+bool Scenario::show(const std::string& what) {
+  const State& s = core_.state();
+  const auto age = [&](Time since) { return print_duration(now_ - since); };
+  if (what == "players") {
+    s.players.for_each([&](PlayerId id, const Player& p) {
+      out_ += fmt::format("player {} {} {}{}{}\n", to_string(id), p.name,
+                          p.session ? name_of_session(p.session) : "away",
+                          option("ticket", p.ticket), option("match", p.match));
+    });
+  } else if (what == "tickets") {
+    s.tickets.for_each([&](TicketId id, const Ticket& t) {
+      out_ += fmt::format(
+          "ticket {} {} {} {}{} waited={}{}{}\n", to_string(id), s.players[t.player].name,
+          config_.queues[t.queue].name, to_string(t.state), t.held ? " held" : "", age(t.since),
+          t.seats == 1 ? "" : fmt::format(" seats={}", t.seats), option("match", t.match));
+    });
+  } else if (what == "matches") {
+    s.matches.for_each([&](MatchId id, const Match& m) {
+      out_ += fmt::format("match {} {} {}{}{}{}{}", to_string(id),
+                          m.queue ? config_.queues[*m.queue].name : "adopted", to_string(m.state),
+                          option("server", m.server), option("launching", m.launching),
+                          option("known_as", m.known_as),
+                          m.attempts ? fmt::format(" attempts={}", m.attempts) : "");
+      for (const TicketId ticket : m.tickets)
+        out_ += " " + s.players[s.tickets[ticket].player].name;
+      for (const MatchPlayer& p : m.players)
+        out_ += " " + s.players[p.player].name + (p.joined ? "(joined)" : "");
+      out_ += '\n';
+    });
+  } else if (what == "servers") {
+    s.servers.for_each([&](ServerId id, const Server& v) {
+      out_ += fmt::format(
+          "server {} {} {}{} port={}{}{}{}{}\n", to_string(id), config_.fleets[v.fleet].name,
+          to_string(v.state), v.stopping ? " stopping" : "", v.port,
+          v.pid ? fmt::format(" pid={}", v.pid) : "", option("match", v.match),
+          option("for", v.launched_for), v.session ? " session=" + name_of_session(v.session) : "");
+    });
+  } else if (what == "ports") {
+    for (std::size_t i = 0; i < s.fleets.size(); ++i) {
+      out_ += "ports " + config_.fleets[i].name + " free:";
+      for (const std::uint16_t port : s.fleets[i].ports.free()) out_ += fmt::format(" {}", port);
+      if (!s.fleets[i].ports.aside().empty()) out_ += ", set aside:";
+      for (const auto& [until, port] : s.fleets[i].ports.aside())
+        out_ += fmt::format(" {} for {}", port, print_duration(until - now_));
+      out_ += '\n';
+    }
+  } else if (what == "fleets") {
+    for (std::size_t i = 0; i < s.fleets.size(); ++i) {
+      const Fleet& fleet = s.fleets[i];
+      out_ += fmt::format("fleet {} servers={} starting={} ready={} waiting={} failures={}{}\n",
+                          config_.fleets[i].name, fleet.servers, fleet.starting, fleet.ready.size(),
+                          fleet.waiting.size(), fleet.failures,
+                          fleet.last_error.empty() ? "" : " \"" + fleet.last_error + '"');
+    }
+  } else if (what == "queues") {
+    for (std::size_t i = 0; i < s.queues.size(); ++i)
+      out_ += fmt::format("queue {} seats_waiting={}\n", config_.queues[i].name,
+                          s.queues[i].seats_waiting);
+  } else if (what == "deadline") {
+    const auto next = core_.next_deadline();
+    out_ += next ? "deadline in " + print_duration(*next - now_) + '\n' : "deadline none\n";
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace muster::core

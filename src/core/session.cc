@@ -1,0 +1,120 @@
+// Players come, lose their connection, come back, and go.
+#include "core/name.h"
+#include "core/turn.h"
+
+namespace muster::core {
+
+void Turn::on(const SessionOpened& e) {
+  Session* session = s_.sessions.emplace(e.session);
+  CHECK(session, "net opens a session once");
+  session->resumable = e.resumable;
+}
+
+void Turn::on(const SessionClosed& e) {
+  const Session* session = s_.sessions.find(e.session);
+  if (!session) return;
+  const Session was = *session;
+  s_.sessions.erase(e.session);
+  if (was.player) player_disconnected(was.player, was.resumable);
+  if (Server* server = s_.servers.find(was.server)) {
+    // A classic game server that nobody can hear any more. If it is dying, how it exits says how
+    // its match ended; if not, it is made to.
+    server->session = SessionId{};
+    if (server->state == ServerState::ready)
+      replace_later(server->fleet, "its connection closed while Ready");
+    stop_server(
+        was.server,
+        server->state == ServerState::allocated ? ServerState::allocated : ServerState::shutdown,
+        config_of(*server).stop_grace);
+    balance(server->fleet);
+  }
+}
+
+void Turn::on(const Hello& e) {
+  Session* session = s_.sessions.find(e.session);
+  if (!session) return;
+  if (session->player || session->server)
+    return refuse(e.session, e.request, Error::already_identified);
+  if (!name_valid(e.name)) return refuse(e.session, e.request, Error::name_invalid);
+  if (s_.players.size() >= s_.config.players_max)
+    return refuse(e.session, e.request, Error::lobby_full);
+
+  const PlayerId id = s_.players.emplace();
+  Player& player = s_.players[id];
+  player.name = e.name;
+  player.secret = e.secret;
+  player.session = e.session;
+  session->player = id;
+  welcome(id, e.request, false);
+}
+
+void Turn::on(const ResumeSession& e) {
+  Session* session = s_.sessions.find(e.session);
+  if (!session) return;
+  if (session->player || session->server)
+    return refuse(e.session, e.request, Error::already_identified);
+  Player* player = s_.players.find(e.player);
+  if (!player) return refuse(e.session, e.request, Error::session_expired);
+  std::uint8_t difference = 0;  // All bytes, always: how long it takes tells nothing.
+  for (std::size_t i = 0; i < e.secret.size(); ++i)
+    difference = static_cast<std::uint8_t>(difference | (e.secret[i] ^ player->secret[i]));
+  if (difference != 0) return refuse(e.session, e.request, Error::session_token_invalid);
+
+  if (Session* old = s_.sessions.find(player->session)) {
+    old->player = PlayerId{};
+    emit(CloseSession{player->session, Error::resumed_elsewhere});
+  }
+  s_.timers.cancel(player->grace);
+  player->session = e.session;
+  session->player = e.player;
+  welcome(e.player, e.request, true);
+  if (player->ticket) {
+    const TicketId ticket = player->ticket;
+    const bool queued_again = unhold(ticket);
+    send_ticket(ticket);
+    if (queued_again) {
+      const QueueIndex queue = s_.tickets[ticket].queue;
+      send_gathered(queue, {&ticket, 1});
+      try_match(queue);
+    }
+  } else if (player->match) {
+    send_assignment(player->match, e.player);
+  }
+}
+
+PlayerId Turn::player_of(SessionId session, std::uint32_t request) {
+  const Session* found = s_.sessions.find(session);
+  if (!found) return {};
+  if (!found->player) refuse(session, request, Error::not_identified);
+  return found->player;
+}
+
+void Turn::welcome(PlayerId id, std::uint32_t request, bool resumed) {
+  const Player& player = s_.players[id];
+  emit(SendWelcome{player.session, request, id, player.name, player.secret, resumed});
+}
+
+void Turn::player_disconnected(PlayerId id, bool resumable) {
+  Player& player = s_.players[id];
+  player.session = SessionId{};
+  if (!resumable) return drop_player(id);
+  if (player.ticket) hold(player.ticket);
+  if (!player.match) arm_grace(id);
+}
+
+void Turn::arm_grace(PlayerId id) {
+  s_.timers.set(s_.players[id].grace, now_ + s_.config.resume_grace,
+                timer(TimerKind::player_grace, id));
+}
+
+/// Forgets a player. The game server of a running match is not told: a player may well be in the
+/// game without a connection to the lobby.
+void Turn::drop_player(PlayerId id) {
+  Player& player = s_.players[id];
+  if (player.ticket) withdraw_ticket(player.ticket, TicketState::cancelled, Error::none);
+  if (player.match) remove_from_match(id, s_.matches[player.match]);
+  s_.timers.cancel(player.grace);
+  s_.players.erase(id);
+}
+
+}  // namespace muster::core

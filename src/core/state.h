@@ -1,0 +1,162 @@
+#pragma once
+// The core's whole state: pools of things under ids, and the orders they stand in. Plain data; the
+// rules are in turn.h and its .cc files, what must hold between the parts is in invariants.cc.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/slot_map.h"
+#include "base/slot_mirror.h"
+#include "base/timer_heap.h"
+#include "core/config.h"
+#include "core/ids.h"
+#include "core/port_pool.h"
+#include "core/types.h"
+
+namespace muster::core {
+
+using NodeIndex = std::uint32_t;  ///< Position in State::nodes.
+
+/// A connection. Unidentified until its first message makes it a player's or a game server's.
+struct Session {
+  bool resumable = true;
+  PlayerId player;
+  ServerId server;  // A classic game server, once believed.
+};
+
+struct Player {
+  std::string name;
+  Secret secret{};
+  SessionId session;  // None while disconnected.
+  TicketId ticket;    // At most one of ticket and match.
+  MatchId match;
+  TimerId grace;  // Runs while disconnected and not in a match.
+};
+
+/// A wish to play. Ended tickets are gone from the pool; their last state was sent.
+struct Ticket {
+  PlayerId player;
+  QueueIndex queue = 0;
+  std::uint32_t seats = 1;
+  TicketState state = TicketState::queued;
+  bool held = false;  // Its player is disconnected: keeps its place, is not matched.
+  Time since{};       // Waiting since; survives requeueing.
+  MatchId match;      // While matched.
+  TimerId expiry;
+  std::vector<Attribute> attributes;
+};
+
+/// What a match remembers of one of its players.
+struct MatchPlayer {
+  PlayerId player;
+  Time since{};         // Of the ticket, for requeueing.
+  bool joined = false;  // The game server has seen them.
+};
+
+struct Match {
+  std::optional<QueueIndex> queue;  // Nothing: taken back from a node, made before this lobby.
+  MatchId known_as;                 // Then: the id that its game server knows it by.
+  FleetIndex fleet = 0;
+  MatchState state = MatchState::launching;
+  ServerId server;                       // While playing.
+  std::vector<TicketId> tickets;         // While launching.
+  std::vector<MatchPlayer> players;      // While playing: those who have not left.
+  std::shared_ptr<const Roster> roster;  // While playing: all who were assigned.
+  std::uint32_t attempts = 0;            // Launches for it that failed.
+  ServerId launching;                    // The Starting server launched for it.
+  Time since{};                          // Of the state.
+  TimerId timer;                         // launching: no node; playing: match_timeout.
+};
+
+struct Server {
+  FleetIndex fleet = 0;
+  NodeIndex node = 0;
+  std::uint16_t port = 0;
+  ServerState state = ServerState::starting;
+  bool stopping = false;  // StopServer has been sent.
+  std::uint32_t pid = 0;  // 0 until the node has said it.
+  MatchId match;          // While allocated.
+  MatchId launched_for;   // While starting; none for a warm one.
+  SessionId session;      // sdk classic, once believed.
+  Time since{};           // Of the state.
+  TimerId timer;          // starting: launch_timeout; ready: idle_timeout.
+};
+
+struct Node {
+  NodeId link;  // None while disconnected.
+  std::string name;
+  std::string host;
+  TimerId lost;  // Runs while disconnected: then its game servers are lost.
+};
+
+/// Waiting tickets of one size stand in order of age, ties by id.
+using WaitingLine = std::set<std::pair<Time, TicketId>>;
+
+struct Queue {
+  std::map<std::uint32_t, WaitingLine> waiting;  // By seats; no empty lines.
+  std::uint32_t seats_waiting = 0;
+};
+
+/// Launching matches in the order they were formed.
+using MatchLine = std::set<std::pair<Time, MatchId>>;
+
+struct Fleet {
+  explicit Fleet(PortRange range) : ports(range) {}
+  PortPool ports;
+  MatchLine waiting;            // Matches without a server.
+  MatchLine unserved;           // Those of them for which none is starting.
+  std::vector<ServerId> ready;  // Used from the back, so that the others may go idle.
+  std::uint32_t starting = 0;   // Not counting those being stopped.
+  std::uint32_t servers = 0;    // Every process or launch there is, also stopping ones.
+  std::map<std::uint16_t, ServerId> by_port;  // The same, to be found by port.
+  std::uint32_t failures = 0;                 // Launch failures since the last success.
+  std::string last_error;                     // For the operator: why the last launch failed.
+  TimerId retry;                              // Backoff of warm launches, or a port coming back.
+};
+
+enum class TimerKind : std::uint8_t {
+  player_grace,
+  ticket_expiry,
+  match,
+  server,
+  node_lost,
+  fleet_retry
+};
+struct Timer {
+  TimerKind kind = TimerKind::player_grace;
+  std::uint32_t slot = 0;  // Of the id, or the index.
+  std::uint32_t generation = 0;
+};
+
+struct State {
+  explicit State(Config c) : config(std::move(c)) {
+    queues.resize(config.queues.size());
+    for (const FleetConfig& fleet : config.fleets) fleets.emplace_back(fleet.ports);
+  }
+
+  Config config;
+  bool stopping = false;
+  Time now{};  // Of the last step.
+  SlotMirror<SessionId, Session> sessions;
+  SlotMap<PlayerId, Player> players;
+  SlotMap<TicketId, Ticket> tickets;
+  SlotMap<MatchId, Match> matches;
+  SlotMap<ServerId, Server> servers;
+  std::vector<std::unique_ptr<Node>> nodes;
+  std::vector<Queue> queues;
+  std::vector<Fleet> fleets;
+  TimerHeap<Timer> timers;
+
+  // Counted since start, for status and metrics.
+  struct Totals {
+    std::uint64_t tickets = 0, matches = 0, launches = 0, launch_failures = 0, servers_lost = 0;
+  } totals;
+};
+
+}  // namespace muster::core
