@@ -54,7 +54,6 @@ host = "127.0.0.1"
 
 [limits]
 messages_per_second = 10000
-connections_per_address_max = 100000
 ping_interval = "{ping}s"
 silence_timeout = "{silence}s"
 

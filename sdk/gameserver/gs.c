@@ -236,6 +236,15 @@ muster_gs_status muster_gs_wait_match(muster_gs *gs, int timeout_ms,
   }
 }
 
+static bool await_match(muster_gs *gs, uint64_t deadline) {
+  enum { soon_ms = 100 };
+  const uint64_t soon = mst_deadline(soon_ms);
+  if (soon < deadline) deadline = soon;
+  do gs_step(gs);
+  while (!gs->live && !gs_full(gs) && gs_wait(gs, deadline));
+  return gs->live != NULL;
+}
+
 muster_gs_status muster_gs_verify_join(muster_gs *gs, const char *join_token, muster_gs_join *join,
                                        int timeout_ms) {
   if (!gs || !join_token || !join) return MUSTER_GS_ERR_ARGUMENT;
@@ -243,8 +252,12 @@ muster_gs_status muster_gs_verify_join(muster_gs *gs, const char *join_token, mu
   const size_t size = strlen(join_token);
   if (size == 0 || size > MUSTER_GS_JOIN_TOKEN_BYTES_MAX || !mst_utf8_valid(join_token, size))
     return fail(gs, MUSTER_GS_ERR_ARGUMENT, "the join token is empty, too long or not UTF-8");
-  const muster_gs_status status =
-      ask_until(gs, ASK_VERIFY_JOIN, join_token, mst_deadline(timeout_ms));
+  const uint64_t deadline = mst_deadline(timeout_ms);
+  const bool between_matches = gs->live == NULL;
+  muster_gs_status status = ask_until(gs, ASK_VERIFY_JOIN, join_token, deadline);
+  // The player was quicker than the word that their match has started: it is about to come.
+  if (status == MUSTER_GS_ERR_NO_MATCH && between_matches && await_match(gs, deadline))
+    status = ask_until(gs, ASK_VERIFY_JOIN, join_token, deadline);
   if (status == MUSTER_GS_OK) *join = gs->join;
   return status;
 }

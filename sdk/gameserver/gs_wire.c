@@ -210,7 +210,7 @@ bool gs_read_node_message(const uint8_t *bytes, size_t size, mst_arena *arena,
   message->code = message->message = "";
   message->match_id = message->player_id = message->reason = "";
   // Of a oneof the last one counts; each is sent once, so parts are not merged.
-  mst_pb_field body;
+  mst_pb_field body = {0};
   mst_pb_reader r = mst_pb_read(bytes, size);
   for (mst_pb_field f; mst_pb_next(&r, &f);) {
     if (is_uint(&f, 1)) message->request = (uint32_t)f.value;

@@ -29,8 +29,10 @@ class Prng {
   /// Uniform in [low, high].
   std::int64_t between(std::int64_t low, std::int64_t high) {
     CHECK(low <= high, "an empty range has no values");
-    const auto span = static_cast<std::uint64_t>(high - low) + 1;
-    return low + static_cast<std::int64_t>(span == 0 ? next() : next() % span);
+    // Unsigned: the width of a wide range does not fit the signed type.
+    const auto first = static_cast<std::uint64_t>(low);
+    const std::uint64_t span = static_cast<std::uint64_t>(high) - first + 1;
+    return static_cast<std::int64_t>(first + (span == 0 ? next() : next() % span));
   }
 
   /// True `parts_per_million` times in a million.

@@ -1,6 +1,7 @@
 #pragma once
 // A pool of things under generational ids.
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -29,7 +30,8 @@ class SlotMap {
       free_.pop_back();
     }
     Slot& s = at(slot);
-    s.generation = s.generation + 1 == 0 ? 1 : s.generation + 1;
+    s.issued = s.issued + 1 == 0 ? 1 : s.issued + 1;
+    s.generation = s.issued;
     s.value.emplace(std::forward<Args>(args)...);
     ++size_;
     return {slot, s.generation};
@@ -50,6 +52,7 @@ class SlotMap {
     }
     Slot& s = at(id.slot);
     s.generation = id.generation;
+    s.issued = std::max(s.issued, id.generation);
     s.value.emplace(std::forward<Args>(args)...);
     ++size_;
     return &*s.value;
@@ -100,7 +103,8 @@ class SlotMap {
 
   struct Slot {
     std::optional<T> value;
-    std::uint32_t generation = 0;
+    std::uint32_t generation = 0;  // Of the value.
+    std::uint32_t issued = 0;      // The highest so far: an old id that came back is below it.
   };
 
   Slot& at(std::uint32_t slot) { return pages_[slot >> page_bits][slot & (page_slots - 1)]; }

@@ -5,6 +5,8 @@
 
 #include "cli/check.h"
 #include "cli/ctl.h"
+#include "cli/play.h"
+#include "cli/run_commands.h"
 #include "server/version.h"
 
 int main(int argc, char** argv) {
@@ -13,12 +15,20 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string(muster::version));
   int exit_code = 0;
 
+  muster::cli::add_serve_command(app, exit_code);
+  muster::cli::add_node_command(app, exit_code);
+  muster::cli::add_play_command(app, exit_code);
   muster::cli::add_ctl_command(app, exit_code);
   muster::cli::add_check_command(app, exit_code);
+  muster::cli::add_sim_command(app, exit_code);
   app.add_subcommand("version", "Say which version this is")->callback([] {
     std::printf("muster %s\n", std::string(muster::version).c_str());
   });
 
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;  // --help is no error.
+  }
   return exit_code;
 }

@@ -88,8 +88,7 @@ void Turn::on(const LobbyStopping& e) {
   for (const MatchId id : launching) fail_match(id, Error::lobby_stopping);
   std::vector<TicketId> tickets;
   s_.tickets.for_each([&](TicketId id, const Ticket&) { tickets.push_back(id); });
-  for (const TicketId id : tickets)
-    withdraw_ticket(id, TicketState::failed, Error::lobby_stopping);
+  for (const TicketId id : tickets) withdraw_ticket(id, TicketState::failed, Error::lobby_stopping);
   std::vector<ServerId> servers;
   s_.servers.for_each([&](ServerId id, const Server&) { servers.push_back(id); });
   for (const ServerId id : servers) on(StopServerCommand{id});

@@ -43,7 +43,8 @@ std::uint64_t Core::digest() const {
     fold(d, ticket.attributes);
   });
   s.matches.for_each([&](MatchId id, const Match& match) {
-    d.add(id), d.add(match.queue.value_or(0)), d.add(match.fleet);
+    d.add(id), d.add(match.queue.has_value()), d.add(match.queue.value_or(0)), d.add(match.fleet);
+    d.add(match.known_as);
     d.add(static_cast<int>(match.state)), d.add(match.server), d.add(match.attempts);
     d.add(match.launching), d.add(match.since);
     for (const TicketId ticket : match.tickets) d.add(ticket);

@@ -67,6 +67,7 @@ void Turn::launch(FleetIndex index, MatchId match_id, std::uint16_t port, NodeIn
   server.since = now_;
   ++fleet.starting;
   ++fleet.servers;
+  fleet.by_port[port] = id;
   ++s_.totals.launches;
   s_.timers.set(server.timer, now_ + config.launch_timeout, timer(TimerKind::server, id));
 
@@ -137,6 +138,8 @@ void Turn::stop_server(ServerId id, ServerState state, Duration grace) {
 void Turn::on(const LaunchFailed& e) {
   Server* server = s_.servers.find(e.server);
   if (!server) return;
+  if (server->match || server->state == ServerState::ready)  // It did run, so it does no more.
+    return server_gone(e.server, false, e.detail);
   const FleetIndex index = server->fleet;
   Fleet& fleet = s_.fleets[index];
   if (e.error == LaunchError::port_taken) {
@@ -155,17 +158,23 @@ void Turn::on(const LaunchFailed& e) {
 void Turn::launch_failed(ServerId id, const std::string& why) {
   Server& server = s_.servers[id];
   if (server.state != ServerState::starting) return;
-  Fleet& fleet = s_.fleets[server.fleet];
-  fleet.last_error = why;
-  ++fleet.failures;
   ++s_.totals.launch_failures;
-  arm_retry(server.fleet, now_ + backoff(fleet.failures));
+  replace_later(server.fleet, why);
   const MatchId match_id = server.launched_for;
   Match* match = s_.matches.find(match_id);
   if (!match) return;
   unbind(match_id);
   if (++match->attempts >= s_.config.fleets[server.fleet].launch_attempts_max)
     fail_match(match_id, Error::launch_failed);
+}
+
+/// A Ready server ends that nobody asked to, even if in good order. Replaced at once, it and those
+/// after it might do nothing else.
+void Turn::replace_later(FleetIndex index, const std::string& why) {
+  Fleet& fleet = s_.fleets[index];
+  fleet.last_error = why;
+  ++fleet.failures;
+  arm_retry(index, now_ + backoff(fleet.failures));
 }
 
 /// launch_timeout has passed.
@@ -196,8 +205,15 @@ void Turn::on(const ServerExited& e) {
   server_gone(e.server, clean, why);
 }
 
-/// Its process is no more: whatever it was doing ends, its port is free.
 void Turn::server_gone(ServerId id, bool clean, const std::string& why) {
+  const FleetIndex index = s_.servers[id].fleet;
+  lose_server(id, clean, why);
+  balance(index);
+}
+
+/// Its process is no more: whatever it was doing ends, its port is free. The fleet is left for the
+/// caller to balance.
+void Turn::lose_server(ServerId id, bool clean, const std::string& why) {
   Server& server = s_.servers[id];
   const FleetIndex index = server.fleet;
   if (server.state == ServerState::starting) {
@@ -208,14 +224,10 @@ void Turn::server_gone(ServerId id, bool clean, const std::string& why) {
       ++s_.totals.servers_lost;
     }
     end_match(server.match, clean ? MatchEnd::over : MatchEnd::server_lost, {});
-  } else if (server.state == ServerState::ready && !clean) {
-    Fleet& fleet = s_.fleets[index];
-    fleet.last_error = why + " while Ready";
-    ++fleet.failures;
-    arm_retry(index, now_ + backoff(fleet.failures));
+  } else if (server.state == ServerState::ready) {
+    replace_later(index, why + " while Ready");
   }
   free_server(id);
-  balance(index);
 }
 
 void Turn::free_server(ServerId id, bool port_taken) {
@@ -229,6 +241,7 @@ void Turn::free_server(ServerId id, bool port_taken) {
     emit(CloseSession{server.session, Error::none});
   }
   --fleet.servers;
+  fleet.by_port.erase(server.port);
   if (port_taken)
     fleet.ports.set_aside(server.port, now_ + s_.config.port_set_aside);
   else
@@ -257,6 +270,7 @@ void Turn::on(const ShutdownRequested& e) {
   const FleetIndex index = server->fleet;
   if (server->state == ServerState::starting) launch_failed(e.server, "it asked to be shut down");
   if (server->match) end_match(server->match, MatchEnd::over, {});
+  if (server->state == ServerState::ready) replace_later(index, "it asked to be shut down");
   stop_server(e.server, ServerState::shutdown, config_of(*server).stop_grace);
   balance(index);
 }
@@ -266,8 +280,8 @@ void Turn::on(const StopServerCommand& e) {
   if (!server || server->stopping) return;
   const FleetIndex index = server->fleet;
   if (server->match) {
-    emit(
-        EndServerMatch{s_.nodes[server->node]->link, e.server, server->match, MatchEnd::cancelled});
+    emit(EndServerMatch{s_.nodes[server->node]->link, e.server, match_at(*server),
+                        MatchEnd::cancelled});
     end_match(server->match, MatchEnd::cancelled, {});
   }
   stop_server(e.server, ServerState::shutdown, config_of(*server).stop_grace);

@@ -76,6 +76,8 @@ void check_tickets(const State& s) {
 }
 
 void check_matches(const State& s) {
+  const bool any_node = std::any_of(s.nodes.begin(), s.nodes.end(),
+                                    [](const auto& node) { return static_cast<bool>(node->link); });
   s.matches.for_each([&](MatchId id, const Match& match) {
     const Fleet& fleet = s.fleets[match.fleet];
     const bool waits = fleet.waiting.contains({match.since, id});
@@ -84,6 +86,7 @@ void check_matches(const State& s) {
       CHECK(waits, "a launching match waits for a server");
       CHECK(unserved == !match.launching, "unserved is: none is starting for it");
       CHECK(match.players.empty() && !match.server, "nobody plays before there is a server");
+      CHECK(!unserved || any_node || match.timer, "no match waits for ever for a node");
       std::uint32_t seats = 0;
       for (const TicketId ticket : match.tickets) seats += s.tickets[ticket].seats;
       CHECK(seats == s.config.queues[*match.queue].players, "a match is full");
@@ -112,6 +115,8 @@ void check_servers(const State& s) {
     CHECK(ports.emplace(server.node, server.port).second, "no port is given to two live servers");
     const Fleet& fleet = s.fleets[server.fleet];
     ++all[server.fleet];
+    const auto by_port = fleet.by_port.find(server.port);
+    CHECK(by_port != fleet.by_port.end() && by_port->second == id, "a server is found by its port");
     CHECK((server.state == ServerState::allocated) == static_cast<bool>(server.match),
           "Allocated servers are those with a match");
     if (server.match) {
@@ -142,6 +147,7 @@ void check_servers(const State& s) {
     CHECK(fleet.starting == starting[i], "Starting servers are counted right");
     CHECK(fleet.ready.size() == ready[i], "only Ready servers are listed as such");
     CHECK(fleet.servers == all[i], "servers are counted right");
+    CHECK(fleet.by_port.size() == all[i], "no port leads to a server that is gone");
     const std::size_t ports_all = config.ports.last - config.ports.first + 1u;
     CHECK(fleet.ports.free().size() + fleet.ports.aside().size() + all[i] == ports_all,
           "every port is free, set aside or in use");

@@ -40,8 +40,8 @@ void Turn::on(const PlayerLeft& e) {
 
 void Turn::on(const MatchOver& e) {
   const Server* server = s_.servers.find(e.server);
-  if (!server || !server->match || server->match != e.match) return;  // Ended before it was said.
-  end_match(e.match, MatchEnd::over, e.result);
+  if (!server || !server->match || match_at(*server) != e.match) return;  // Ended before that.
+  end_match(server->match, MatchEnd::over, e.result);
   after_match(e.server);
 }
 
@@ -170,7 +170,8 @@ void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result) 
 void Turn::match_due(MatchId match_id) {
   const ServerId server_id = s_.matches[match_id].server;
   const Server& server = s_.servers[server_id];
-  emit(EndServerMatch{s_.nodes[server.node]->link, server_id, match_id, MatchEnd::timed_out});
+  emit(EndServerMatch{s_.nodes[server.node]->link, server_id, match_at(server),
+                      MatchEnd::timed_out});
   end_match(match_id, MatchEnd::timed_out, {});
   // It did not end the match in time, so it is not trusted with another.
   stop_server(server_id, ServerState::shutdown, config_of(server).stop_grace);
@@ -187,6 +188,7 @@ void Turn::wait_for_server(MatchId id) {
   Fleet& fleet = s_.fleets[match.fleet];
   fleet.waiting.emplace(match.since, id);
   fleet.unserved.emplace(match.since, id);
+  watch_for_node(id);
 }
 
 void Turn::stop_waiting(MatchId id) {
@@ -196,6 +198,12 @@ void Turn::stop_waiting(MatchId id) {
   fleet.waiting.erase({match.since, id});
   fleet.unserved.erase({match.since, id});
   s_.timers.cancel(match.timer);
+}
+
+/// The id under which a game server and its node know its match; none without one.
+MatchId Turn::match_at(const Server& server) const {
+  const Match* match = s_.matches.find(server.match);
+  return match && match->known_as ? match->known_as : server.match;
 }
 
 /// This server is starting for this match: if it fails, that is an attempt of the match's.
@@ -214,16 +222,16 @@ void Turn::unbind(MatchId id) {
   s_.servers[match->launching].launched_for = MatchId{};
   match->launching = ServerId{};
   s_.fleets[match->fleet].unserved.emplace(match->since, id);
+  watch_for_node(id);
 }
 
-/// Without any node a launch cannot even be tried; the match waits for one as long as a launch may
-/// take.
-void Turn::watch_for_node(MatchId match_id) {
-  Match* match = s_.matches.find(match_id);
-  if (!match || match->state != MatchState::launching || match->launching || node_for_launch())
-    return;
-  s_.timers.set(match->timer, now_ + s_.config.fleets[match->fleet].launch_timeout,
-                timer(TimerKind::match, match_id));
+/// Without any node a launch cannot even be tried; a match that is unserved waits for one as long
+/// as a launch may take.
+void Turn::watch_for_node(MatchId id) {
+  Match& match = s_.matches[id];
+  if (match.timer || node_for_launch()) return;
+  s_.timers.set(match.timer, now_ + s_.config.fleets[match.fleet].launch_timeout,
+                timer(TimerKind::match, id));
 }
 
 }  // namespace muster::core

@@ -9,6 +9,10 @@ namespace {
 /// How long a node may be away before its game servers count as lost.
 constexpr Duration node_grace = seconds{10};
 
+/// The highest slot of a game server that is taken back. A pool has room for every slot below its
+/// highest, so an id made up by somebody else could claim all memory.
+constexpr std::uint32_t slot_max = 100'000;
+
 }  // namespace
 
 /// The first connected one: there is one node per lobby so far.
@@ -29,17 +33,21 @@ void Turn::on(const NodeConnected& e) {
   s_.timers.cancel(node.lost);
 
   // What it runs and we know, goes on; what it runs and we do not know, is taken in or stopped;
-  // what we know and it does not run, is lost.
+  // what we know and it does not run, is lost. All of that before anything is decided: a launch in
+  // between could take the port of a server not yet looked at, a match be given to one that is
+  // lost.
   std::set<ServerId> reported;
+  std::vector<ServerId> ready;
   for (const ServerReport& report : e.servers) {
     reported.insert(report.server);
-    adopt(index, report);
+    if (adopt(index, report)) ready.push_back(report.server);
   }
   std::vector<ServerId> missing;
   s_.servers.for_each([&](ServerId id, const Server& server) {
     if (server.node == index && !reported.contains(id)) missing.push_back(id);
   });
-  for (const ServerId id : missing) server_gone(id, false, "gone when its node came back");
+  for (const ServerId id : missing) lose_server(id, false, "gone when its node came back");
+  for (const ServerId id : ready) on(ServerReady{id});
   for (FleetIndex fleet = 0; fleet < s_.fleets.size(); ++fleet) {
     for (const auto& [since, match] : s_.fleets[fleet].unserved)
       s_.timers.cancel(s_.matches[match].timer);
@@ -47,24 +55,26 @@ void Turn::on(const NodeConnected& e) {
   }
 }
 
-void Turn::adopt(NodeIndex index, const ServerReport& report) {
+/// Enters one server that a node runs. True if it is Starting here and has said that it is Ready.
+bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   const NodeId link = s_.nodes[index]->link;
   if (Server* server = s_.servers.find(report.server); server && server->port == report.port) {
     server->pid = report.pid;
     if (server->stopping) {
       server->stopping = false;  // The wish may have been lost with the link.
-      stop_server(report.server, server->state, config_of(*server).stop_grace);
-    } else if (server->match && !report.match) {
+      const bool hangs =
+          server->state == ServerState::error || server->state == ServerState::unhealthy;
+      stop_server(report.server, server->state,
+                  hangs ? Duration::zero() : config_of(*server).stop_grace);
+    } else if (server->match && !server->session && report.match != match_at(*server)) {
+      // Whoever lost the link had not told it of its match yet.
       const Match& match = s_.matches[server->match];
-      if (!server->session)
+      if (match.queue)
         emit(StartServerMatch{link, report.server, server->match,
-                              match.queue ? s_.config.queues[*match.queue].name : std::string{},
-                              match.queue ? s_.config.queues[*match.queue].map : std::string{},
-                              match.roster});
-    } else if (report.ready) {
-      on(ServerReady{report.server});
+                              s_.config.queues[*match.queue].name,
+                              s_.config.queues[*match.queue].map, match.roster});
     }
-    return;
+    return report.ready;
   }
 
   const auto& fleets = s_.config.fleets;
@@ -72,15 +82,16 @@ void Turn::adopt(NodeIndex index, const ServerReport& report) {
     return config.name == report.fleet && config.sdk == SdkKind::muster;
   });
   const auto index_of_fleet = static_cast<FleetIndex>(fleet - fleets.begin());
-  if (fleet == fleets.end() || !s_.fleets[index_of_fleet].ports.acquire_exactly(report.port)) {
+  if (fleet == fleets.end() || !report.server || report.server.slot > slot_max ||
+      !s_.fleets[index_of_fleet].ports.acquire_exactly(report.port)) {
     emit(StopServer{link, report.server, seconds{10}});  // No fleet of ours would have it.
-    return;
+    return false;
   }
   Server* server = s_.servers.emplace_at(report.server);
   if (!server) {
     s_.fleets[index_of_fleet].ports.release(report.port);
     emit(StopServer{link, report.server, fleet->stop_grace});
-    return;
+    return false;
   }
   server->fleet = index_of_fleet;
   server->node = index;
@@ -88,21 +99,28 @@ void Turn::adopt(NodeIndex index, const ServerReport& report) {
   server->pid = report.pid;
   server->since = now_;
   ++s_.fleets[index_of_fleet].servers;
-  if (Match* match = report.match ? s_.matches.emplace_at(report.match) : nullptr) {
-    // Its players are strangers to this lobby; when it is over, the server is Ready again.
-    match->fleet = index_of_fleet;
-    match->state = MatchState::playing;
-    match->server = report.server;
-    match->since = now_;
-    match->roster = std::make_shared<const Roster>();
-    server->match = report.match;
+  s_.fleets[index_of_fleet].by_port[report.port] = report.server;
+  if (report.match) {
+    // Its players are strangers to this lobby; when it is over, the server is Ready again. It has
+    // an id of its own here, since another match may have been given the one it was made under.
+    const MatchId id = s_.matches.emplace();
+    Match& match = s_.matches[id];
+    match.known_as = report.match;
+    match.fleet = index_of_fleet;
+    match.state = MatchState::playing;
+    match.server = report.server;
+    match.since = now_;
+    match.roster = std::make_shared<const Roster>();
+    if (fleet->match_timeout > Duration::zero())
+      s_.timers.set(match.timer, now_ + fleet->match_timeout, timer(TimerKind::match, id));
+    server->match = id;
     server->state = ServerState::allocated;
-    return;
+    return false;
   }
   ++s_.fleets[index_of_fleet].starting;
   s_.timers.set(server->timer, now_ + fleet->launch_timeout,
                 timer(TimerKind::server, report.server));
-  if (report.ready) make_ready(report.server);
+  return report.ready;
 }
 
 void Turn::on(const NodeLost& e) {
@@ -121,7 +139,8 @@ void Turn::node_lost_for_good(NodeIndex index) {
   s_.servers.for_each([&](ServerId id, const Server& server) {
     if (server.node == index) servers.push_back(id);
   });
-  for (const ServerId id : servers) server_gone(id, false, "its node was lost");
+  for (const ServerId id : servers) lose_server(id, false, "its node was lost");
+  for (FleetIndex fleet = 0; fleet < s_.fleets.size(); ++fleet) balance(fleet);
 }
 
 }  // namespace muster::core

@@ -80,8 +80,8 @@ void Turn::dequeue(const Ticket& ticket, TicketId id) {
   queue.seats_waiting -= ticket.seats;
 }
 
-/// The player's connection is gone: the ticket keeps its place but is not matched meanwhile. A match
-/// already launching goes on; its assignment waits for the player.
+/// The player's connection is gone: the ticket keeps its place but is not matched meanwhile. A
+/// match already launching goes on; its assignment waits for the player.
 void Turn::hold(TicketId id) {
   Ticket& ticket = s_.tickets[id];
   if (ticket.state == TicketState::queued) {
@@ -126,7 +126,6 @@ void Turn::form_match(QueueIndex queue, std::vector<TicketId> tickets) {
   const FleetIndex fleet = match.fleet;
   wait_for_server(match_id);
   balance(fleet);
-  watch_for_node(match_id);
 }
 
 /// Ends a ticket wherever it stands, and lets the others of its match go back to the queue.

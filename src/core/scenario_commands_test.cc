@@ -327,7 +327,8 @@ std::optional<Event> Scenario::server_event(const ScenarioLine& line) {
     if (const auto match = line.value("match"))
       event.match = id_of<MatchId>(*match);
     else if (const Server* found = core_.state().servers.find(event.server))
-      event.match = found->match;
+      if (const Match* running = core_.state().matches.find(found->match))
+        event.match = running->known_as ? running->known_as : found->match;
     return event;
   }
   if (command == "shutdown-wish") return ShutdownRequested{id()};

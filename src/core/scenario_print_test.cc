@@ -162,9 +162,10 @@ bool Scenario::show(const std::string& what) {
     });
   } else if (what == "matches") {
     s.matches.for_each([&](MatchId id, const Match& m) {
-      out_ += fmt::format("match {} {} {}{}{}{}", to_string(id),
+      out_ += fmt::format("match {} {} {}{}{}{}{}", to_string(id),
                           m.queue ? config_.queues[*m.queue].name : "adopted", to_string(m.state),
                           option("server", m.server), option("launching", m.launching),
+                          option("known_as", m.known_as),
                           m.attempts ? fmt::format(" attempts={}", m.attempts) : "");
       for (const TicketId ticket : m.tickets)
         out_ += " " + s.players[s.tickets[ticket].player].name;

@@ -20,6 +20,8 @@ void Turn::on(const SessionClosed& e) {
     // A classic game server that nobody can hear any more. If it is dying, how it exits says how
     // its match ended; if not, it is made to.
     server->session = SessionId{};
+    if (server->state == ServerState::ready)
+      replace_later(server->fleet, "its connection closed while Ready");
     stop_server(
         was.server,
         server->state == ServerState::allocated ? ServerState::allocated : ServerState::shutdown,

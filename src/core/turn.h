@@ -109,6 +109,7 @@ class Turn {
   void watch_for_node(MatchId match);
   void wait_for_server(MatchId match);
   void stop_waiting(MatchId match);
+  MatchId match_at(const Server& server) const;
   void bind(MatchId match, ServerId starting);
   void unbind(MatchId match);
 
@@ -120,6 +121,7 @@ class Turn {
   void set_state(Server& server, ServerState state);
   void stop_server(ServerId id, ServerState state, Duration grace);
   void launch_failed(ServerId id, const std::string& why);
+  void replace_later(FleetIndex fleet, const std::string& why);
   void free_server(ServerId id, bool port_taken = false);
   void after_match(ServerId id);
   void arm_retry(FleetIndex fleet, Time at);
@@ -128,8 +130,9 @@ class Turn {
 
   // node.cc
   std::optional<NodeIndex> node_for_launch() const;
-  void adopt(NodeIndex node, const ServerReport& report);
+  bool adopt(NodeIndex node, const ServerReport& report);
   void server_gone(ServerId id, bool clean, const std::string& why);
+  void lose_server(ServerId id, bool clean, const std::string& why);
   void node_lost_for_good(NodeIndex index);
 
   State& s_;

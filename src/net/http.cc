@@ -65,8 +65,10 @@ struct Client {
   Connection connection;
   HttpReader reader;
   Clock::time_point since = Clock::now();  // When what it is at now began.
+  std::string rest;                        // Bytes that wait until a response has been taken.
   bool closing = false;                    // Sends what is left, then ends.
   bool ended = false;                      // Has ended sending; waits for the other side's end.
+  bool read_waited = false;
   bool write_waited = false;
 };
 
@@ -108,6 +110,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
 
   // Handlers hold the Impl weakly, and an id: both miss once gone.
   void wait_read(ClientId id, Client& client) {
+    if (std::exchange(client.read_waited, true)) return;
     client.connection.socket().async_wait(Socket::wait_read,
                                           [self = weak_from_this(), id](error_code ec) {
                                             const auto impl = self.lock();
@@ -127,42 +130,49 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
   void readable(ClientId id) {
     Client* client = clients_.find(id);
     if (!client) return;
+    client->read_waited = false;
     const auto [status, received] = client->connection.receive(buffers_);
     if (status == Connection::Status::closed) {
       clients_.erase(id);
       return;
     }
-    if (!client->closing) take(*client, received);
-    if (send(id, *client)) wait_read(id, *client);
+    serve(id, *client, received);
   }
 
   void writable(ClientId id) {
     Client* client = clients_.find(id);
     if (!client) return;
     client->write_waited = false;
-    send(id, *client);
+    if (!send(id, *client) || client->connection.outbound_bytes() > 0 || client->closing) return;
+    const std::string rest = std::exchange(client->rest, {});
+    serve(id, *client, {reinterpret_cast<const std::uint8_t*>(rest.data()), rest.size()});
   }
 
-  void take(Client& client, wire::Bytes bytes) {
+  // A response must be taken before the next request is looked at: what waits for a client that
+  // asks and never reads is one response and one read's worth of requests.
+  void serve(ClientId id, Client& client, wire::Bytes bytes) {
     HttpRequest request;
-    const bool began = !client.reader.unfinished();
-    bool answered = false;
-    for (;;) {
-      switch (client.reader.next(bytes, request)) {
-        case HttpReader::Read::more:
-          if (began || answered) client.since = Clock::now();
-          if (client.reader.take_expects_continue())
-            client.connection.outbound(buffers_) += "HTTP/1.1 100 Continue\r\n\r\n";
-          return;
-        case HttpReader::Read::failed:
-          answer(client, plain(client.reader.status()), false, false);
-          return;
-        case HttpReader::Read::request:
-          answered = true;
-          answer(client, respond(request), client.reader.keep_alive(), request.method == "HEAD");
-          if (client.closing) return;
+    bool at_start = !client.reader.unfinished();
+    while (!client.closing) {
+      const auto read = client.reader.next(bytes, request);
+      if (read == HttpReader::Read::more) {
+        if (at_start) client.since = Clock::now();
+        if (client.reader.take_expects_continue())
+          client.connection.outbound(buffers_) += "HTTP/1.1 100 Continue\r\n\r\n";
+        break;
+      }
+      if (read == HttpReader::Read::failed)
+        answer(client, plain(client.reader.status()), false, false);
+      else
+        answer(client, respond(request), client.reader.keep_alive(), request.method == "HEAD");
+      at_start = true;
+      if (!send(id, client)) return;
+      if (client.connection.outbound_bytes() > 0 && !client.closing) {
+        client.rest.assign(bytes.begin(), bytes.end());
+        return;  // writable() goes on from here.
       }
     }
+    if (send(id, client)) wait_read(id, client);
   }
 
   HttpResponse respond(const HttpRequest& request) {
@@ -182,6 +192,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
   void answer(Client& client, const HttpResponse& response, bool keep_alive, bool head_only) {
     append_response(client.connection.outbound(buffers_), response, keep_alive, head_only);
     client.closing = !keep_alive;
+    client.since = Clock::now();
   }
 
   // False if the client is gone.

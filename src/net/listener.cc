@@ -136,7 +136,6 @@ struct Listener::State : std::enable_shared_from_this<State> {
         case ENFILE:
           // The connection would stay in the queue and wake us for ever. The reserve descriptor
           // is there to take it off and close it, so that its client knows at once.
-          note_refused(std::generic_category().message(errno));
           if (!refuse_one() || ++refusals >= refusals_in_a_row_max) return wait_a_little();
           continue;
         default:  // ENOBUFS, ENOMEM, an error of the new connection's own network: not for long.
@@ -147,13 +146,16 @@ struct Listener::State : std::enable_shared_from_this<State> {
     if (acceptor.is_open()) wait();
   }
 
+  // False if there was none: without a free descriptor accept() fails before it looks.
   bool refuse_one() {
+    const std::string why = std::generic_category().message(errno);
     if (reserve < 0) open_reserve();
     if (reserve < 0) return false;
     ::close(reserve);
     const int fd = ::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
     if (fd >= 0) ::close(fd);
     open_reserve();
+    if (fd >= 0) note_refused(why);
     return fd >= 0;
   }
 

@@ -62,7 +62,7 @@ class SessionHost {
 class RateLimit {
  public:
   bool allow(Time now, std::uint32_t per_second, std::uint32_t burst) {
-    const Duration each = std::chrono::seconds{1} / per_second;
+    const Duration each = Duration{std::chrono::seconds{1}} / per_second;
     if (paid_until_ < now) paid_until_ = now;
     if (paid_until_ - now > each * (burst - 1)) return false;
     paid_until_ += each;

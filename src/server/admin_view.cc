@@ -231,8 +231,8 @@ json::object events_view(const std::deque<EventRecord>& events, std::size_t last
     const EventRecord& event = events[i];
     list.push_back(
         {{"number", event.number},
-         {"unixMs",
-          std::chrono::floor<std::chrono::milliseconds>(event.time).time_since_epoch().count()},
+         {"unixUs",
+          std::chrono::floor<std::chrono::microseconds>(event.time).time_since_epoch().count()},
          {"name", text(event.name)},
          {"effects", event.effects}});
   }

@@ -24,8 +24,8 @@ struct NetLimits {
   Duration frame_timeout = std::chrono::seconds{10};    // First to last byte of one message.
   Duration ping_interval = std::chrono::seconds{20};    // A client silent for so long is pinged.
   Duration silence_timeout = std::chrono::seconds{60};  // One silent for so long is closed.
-  std::uint32_t message_bytes_max = 16u << 10;          // Of one message from a client.
-  std::uint32_t messages_per_second = 20;               // Sustained; bursts of twice as many.
+  std::uint32_t message_bytes_max = 64u << 10;          // Of one message from a client.
+  std::uint32_t messages_per_second = 50;               // Sustained; bursts of twice as many.
   std::uint32_t outbound_bytes_max = 256u << 10;        // Unsent to one client; past it: closed.
 };
 

@@ -145,7 +145,7 @@ void Lobby::stop(bool stop_servers) {
   Duration grace{};
   for (const core::FleetConfig& fleet : config_.core.fleets)
     grace = std::max(grace, fleet.stop_grace);
-  node_.stop_node(grace);
+  node_.stop_node(std::chrono::duration_cast<std::chrono::milliseconds>(grace));
   leave_at_ = loop_.now() + grace + std::chrono::seconds{5};
   wait_for_node_to_leave();
 }
