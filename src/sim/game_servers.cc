@@ -108,6 +108,7 @@ void Machine::play(ServerId id, Process& process, core::MatchId match,
   const FaultRates& rates = world_.rates();
   const MachineSetting& setting = world_.setting().machine;
   process.match = match;
+  process.match_lobby = lobbies_;
   ++process.plan;
   if (process.hung) return;
   const Duration length = between(setting.match_min, setting.match_max);
@@ -166,7 +167,7 @@ void Machine::finish(ServerId id, Process& process, core::MatchId match) {
   process.match = {};
   const core::MatchOver over{id, match, R"({"winner":1})"};
   tell(over);
-  if (prng_.chance_ppm(world_.rates().over_twice)) {
+  if (process.match_lobby == lobbies_ && prng_.chance_ppm(world_.rates().over_twice)) {
     world_.marks().hit(Mark::match_over_twice);
     tell(over);
     tell(core::ServerReady{id});

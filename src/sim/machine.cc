@@ -71,6 +71,7 @@ void Machine::kill(Duration down) {
 }
 
 void Machine::lobby_died(Duration down) {
+  ++lobbies_;
   unlink();
   for (auto& [id, process] : processes_) {
     if (!process.session) continue;
