@@ -163,6 +163,7 @@ TEST(ToMessage, EachEffect) {
                             {7, 1},
                             "ann",
                             0,
+                            1,
                             "duel",
                             "h",
                             7001,
