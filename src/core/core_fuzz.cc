@@ -77,10 +77,10 @@ class World {
   explicit World(Bytes bytes) : bytes_(bytes), config_(config_of(bytes_)), core_(config_) {}
 
   void run() {
-    step(node_connected());
+    begin();
     while (!bytes_.empty()) {
-      const std::uint32_t pause = bytes_.below(8);
-      if (pause == 7)
+      const std::uint32_t pause = bytes_.below(32);
+      if (pause == 31)
         wait(seconds{1 + bytes_.below(30)});
       else
         now_ += milliseconds{pause};
@@ -94,6 +94,18 @@ class World {
   }
 
  private:
+  /// Where most histories begin: players are there, one of them classic, and a node without
+  /// servers.
+  void begin() {
+    step(NodeConnected{link_, "box", "127.0.0.1", {}});
+    for (std::uint32_t slot = 0; slot < 6; ++slot) {
+      open_[slot] = true;
+      generations_[slot] = 1;
+      step(SessionOpened{{slot, 1}, slot != 5});
+      step(Hello{{slot, 1}, 1, "ann", {static_cast<std::uint8_t>(slot)}});
+    }
+  }
+
   void step(const Event& event) {
     Effects effects;
     core_.step(event, now_, effects);
@@ -142,6 +154,14 @@ class World {
     return {slot, generation == 0 ? 1 : generation};
   }
   ServerId server() { return any(servers_); }
+  /// Mostly one in that state.
+  ServerId server(ServerState state) {
+    std::vector<ServerId> found;
+    core_.state().servers.for_each([&](ServerId id, const Server& server) {
+      if (server.state == state) found.push_back(id);
+    });
+    return found.empty() || bytes_.below(8) == 0 ? server() : found[bytes_.next() % found.size()];
+  }
   MatchId match_of(ServerId id) {
     const Server* found = core_.state().servers.find(id);
     if (bytes_.below(8) == 0 || !found) return any(matches_);
@@ -152,70 +172,82 @@ class World {
   // ---- Events.
 
   Event event() {
-    switch (bytes_.below(26)) {
+    switch (bytes_.below(32)) {
       case 0:
       case 1:
         return open_or_close();
       case 2:
       case 3:
         return Hello{session(), 1, bytes_.below(8) ? "ann" : "", {bytes_.next()}};
-      case 4: {
+      case 4:
+      case 5: {
         const PlayerId player = any(players_);
         Secret secret = secrets_[player];
         if (bytes_.below(8) == 0) secret[0] ^= 1;
         return ResumeSession{session(), 2, player, secret};
       }
-      case 5:
       case 6:
-      case 7:
-      case 8:
-        return start_match();
-      case 9:
         return CancelMatch{session(), 4};
-      case 10:
+      case 7:
         return LeaveMatch{session(), 5};
+      case 8:
+      case 9:
+        return classic_login();
+      case 10:
       case 11:
-        return ClassicServerLogin{
-            session(), static_cast<std::uint16_t>((bytes_.flip() ? 4000 : 7000) + bytes_.below(3))};
-      case 12:
-        return ClassicServerReset{session()};
-      case 13:
-        if (bytes_.below(3) == 0) return node_connected();
-        return NodeLost{bytes_.below(4) ? link_ : any(links_)};
-      case 14:
-        return ServerLaunched{server(), 1u + bytes_.next()};
-      case 15:
-        return LaunchFailed{server(), static_cast<LaunchError>(bytes_.below(3)), "why"};
-      case 16:
-      case 17:
-        return ServerReady{server()};
-      case 18: {
-        const auto code = static_cast<std::int32_t>(bytes_.below(2));
-        return ServerExited{server(), code, bytes_.below(3) ? 0 : 9, "last line"};
-      }
-      case 19:
-        return ServerUnhealthy{server()};
-      case 20:
         if (!asked_.empty() && bytes_.below(8)) {
-          const auto [asker, asked] = asked_[bytes_.below(8) % asked_.size()];
+          const auto [asker, asked] = asked_[asked_.size() - 1 - bytes_.next() % asked_.size()];
           return OwnerVerified{asker, asked, bytes_.below(4) != 0, "why"};
         }
         return OwnerVerified{session(), server(), false, "why"};
+      case 12:
+        return ClassicServerReset{session()};
+      case 13:
+        return bytes_.below(3) == 0 ? node_connected()
+                                    : NodeLost{bytes_.below(4) ? link_ : any(links_)};
+      case 14:
+        return ServerLaunched{server(), 1u + bytes_.next()};
+      case 15:
+        return LaunchFailed{server(ServerState::starting),
+                            static_cast<LaunchError>(bytes_.below(3)), "why"};
+      case 16:
+      case 17:
+        return ServerReady{server(ServerState::starting)};
+      case 18:
+        return exited(server());
+      case 19:
+        return exited(server(ServerState::shutdown));
+      case 20:
+        return ServerUnhealthy{server()};
       case 21:
-        if (bytes_.flip()) return PlayerJoined{server(), any(players_)};
-        return PlayerLeft{server(), any(players_)};
-      case 22: {
-        const ServerId id = server();
+        if (bytes_.flip()) return PlayerJoined{server(ServerState::allocated), any(players_)};
+        return PlayerLeft{server(ServerState::allocated), any(players_)};
+      case 22:
+      case 23: {
+        const ServerId id = server(ServerState::allocated);
         return MatchOver{id, match_of(id), "result"};
       }
-      case 23:
-        return ShutdownRequested{server()};
       case 24:
+        return ShutdownRequested{server()};
+      case 25:
         return StopServerCommand{server()};
-      default:
-        if (bytes_.below(4) == 0) return LobbyStopping{bytes_.flip()};
+      case 26:
+        if (bytes_.below(8) == 0) return LobbyStopping{bytes_.flip()};
         return DeadlineReached{};
+      default:
+        return start_match();
     }
+  }
+
+  Event exited(ServerId id) {
+    const auto code = static_cast<std::int32_t>(bytes_.below(2));
+    return ServerExited{id, code, bytes_.below(3) ? 0 : 9, "last line"};
+  }
+
+  Event classic_login() {
+    const Server* starting = core_.state().servers.find(server(ServerState::starting));
+    const auto made_up = static_cast<std::uint16_t>(4000 + bytes_.below(3));
+    return ClassicServerLogin{session(), starting ? starting->port : made_up};
   }
 
   Event open_or_close() {
@@ -232,8 +264,8 @@ class World {
     static const char* const queues[] = {"duel", "five", "arena", "", "chess"};
     StartMatch e{session(), 3, queues[bytes_.below(5)], 1, {}};
     const std::uint8_t shape = bytes_.next();
-    e.seats = shape < 128 ? 1 : static_cast<std::int32_t>(shape % 8) - 1;
-    e.attributes.resize(shape % 16 == 15 ? 2 : shape % 2, {"skill", 1.5});
+    e.seats = shape < 160 ? 1 : static_cast<std::int32_t>(shape % 8) - 1;
+    e.attributes.resize(shape % 32 == 31 ? 2 : shape % 2, {"skill", 1.5});
     return e;
   }
 
@@ -329,8 +361,8 @@ class World {
   std::vector<std::pair<Event, Time>> history_;
   bool open_[8] = {};
   std::uint32_t generations_[8] = {};
-  NodeId link_;
-  std::vector<NodeId> links_;
+  NodeId link_{0, 1};
+  std::vector<NodeId> links_{link_};
   std::vector<PlayerId> players_;
   std::map<PlayerId, Secret> secrets_;
   std::vector<ServerId> servers_;

@@ -110,6 +110,7 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   server->pid = report.pid;
   server->since = now_;
   ++s_.fleets[index_of_fleet].servers;
+  s_.fleets[index_of_fleet].by_port[report.port] = report.server;
   if (!wanted) {
     server->state = ServerState::shutdown;
     stop_server(report.server, ServerState::shutdown, fleet->stop_grace);
