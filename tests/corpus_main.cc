@@ -1,4 +1,5 @@
-// A main for fuzz targets under compilers without libFuzzer: runs every file named, or in a folder named.
+// A main for fuzz targets under compilers without libFuzzer: runs every file named, or in a folder
+// named.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

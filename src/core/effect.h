@@ -51,6 +51,7 @@ struct SendAssignment {
   PlayerId player;
   std::string player_name;
   std::uint32_t team = 0;
+  std::uint32_t seats = 1;
   std::string queue;
   std::string host;
   std::uint16_t port = 0;

@@ -96,7 +96,7 @@ void Turn::send_assignment(MatchId match_id, PlayerId player_id, TicketId ticket
                                   [&](const RosterEntry& r) { return r.player == player_id; });
   CHECK(entry != match.roster->end(), "a player of a match is on its roster");
   emit(SendAssignment{player.session, 0, ticket, match_id, match.server, player_id, player.name,
-                      entry->team,
+                      entry->team, entry->seats,
                       match.queue ? s_.config.queues[*match.queue].name : std::string{},
                       s_.nodes[server.node]->host, server.port, match.roster});
 }

@@ -70,7 +70,8 @@ class FrameReader {
   std::uint32_t frame_bytes_max_;
 };
 
-/// Appends one frame with the message as its payload.
+/// Appends one frame with the message as its payload. Equal messages give equal bytes: map entries
+/// are sorted by key.
 void append_frame(std::string& out, const google::protobuf::MessageLite& message);
 
 }  // namespace muster::wire

@@ -1,0 +1,61 @@
+/* The trivial game server of the benchmarks, a static program.
+ *
+ * bench_server PORT: as a lobby launches it. Every match is over as soon as it starts, so that the
+ * next can begin.
+ * bench_server --bare PORT REGISTER_PORT: the floor. Binds and listens on PORT, connects to
+ * 127.0.0.1:REGISTER_PORT, sends one packet of 4 bytes, and ends when that connection does. */
+#include <arpa/inet.h>
+#include <muster/gs.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct sockaddr_in loopback(int port) {
+  struct sockaddr_in address;
+  memset(&address, 0, sizeof address);
+  address.sin_family = AF_INET;
+  address.sin_port = htons((uint16_t)port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+/* A listening socket for players, or -1. */
+static int listen_on(int port) {
+  const struct sockaddr_in address = loopback(port);
+  const int on = 1;
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(fd, (const struct sockaddr*)&address, sizeof address) != 0 || listen(fd, 16) != 0)
+    return -1;
+  return fd;
+}
+
+static int run_bare(int port, int register_port) {
+  const struct sockaddr_in address = loopback(register_port);
+  const unsigned char packet[4] = {4, 100, (unsigned char)port, (unsigned char)(port >> 8)};
+  char byte;
+  if (listen_on(port) < 0) return 1;
+  const int lobby = socket(AF_INET, SOCK_STREAM, 0);
+  if (connect(lobby, (const struct sockaddr*)&address, sizeof address) != 0) return 2;
+  if (write(lobby, packet, sizeof packet) != (ssize_t)sizeof packet) return 3;
+  return read(lobby, &byte, 1) == 0 ? 0 : 4;
+}
+
+static int run_launched(int port) {
+  muster_gs* gs;
+  const muster_gs_match* match;
+  if (listen_on(port) < 0) return 1;
+  if (muster_gs_create(&gs) != MUSTER_GS_OK) return 2;
+  if (muster_gs_ready(gs, 10000) != MUSTER_GS_OK) return 3;
+  while (muster_gs_wait_match(gs, -1, &match) == MUSTER_GS_OK)
+    if (muster_gs_match_over(gs, "", 10000) != MUSTER_GS_OK) return 4;
+  return 0;
+}
+
+int main(int argc, char** argv) {
+  if (argc == 4 && strcmp(argv[1], "--bare") == 0) return run_bare(atoi(argv[2]), atoi(argv[3]));
+  if (argc == 2) return run_launched(atoi(argv[1]));
+  return 64;
+}

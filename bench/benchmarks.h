@@ -1,0 +1,27 @@
+#pragma once
+// The end-to-end benchmarks. Each measures the product and its floor in turns, in the same run, and
+// gives rows for the report. Throws std::runtime_error if it cannot.
+
+#include <string>
+#include <vector>
+
+#include "bench/report.h"
+
+namespace muster::bench {
+
+struct BenchOptions {
+  std::string muster;       // The executable; empty: floors only.
+  std::string game_server;  // bench_server.
+  bool quick = false;       // A tenth of the rounds, a third of the players.
+};
+
+/// Two players, a server Ready: second press to both assignments.
+std::vector<Row> bench_warm(const BenchOptions& options);
+/// Two players, no server: the same, with a launch in it.
+std::vector<Row> bench_cold(const BenchOptions& options);
+/// 4000 players press at once, 2000 servers simulated Ready.
+std::vector<Row> bench_burst(const BenchOptions& options);
+/// 15,000 players who do nothing: memory and CPU.
+std::vector<Row> bench_idle(const BenchOptions& options);
+
+}  // namespace muster::bench

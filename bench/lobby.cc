@@ -1,0 +1,81 @@
+#include "bench/lobby.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <thread>
+
+#include "bench/sockets.h"
+
+namespace muster::bench {
+namespace {
+
+std::uint16_t free_port() { return port_of(listen_on_loopback()); }
+
+std::string contents(const std::string& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+Lobby::Lobby(const LobbyOptions& options) : port_(free_port()) {
+  const std::string data = folder_.path() + "/data";
+  ::mkdir(data.c_str(), 0700);
+  if (options.simulated > 0) node_ = std::make_unique<FakeNode>(data + "/node.sock");
+  const std::string file = folder_.path() + "/bench.toml";
+  const std::string log = folder_.path() + "/log";
+  std::ofstream(file) << configuration(options, free_port());
+  process_ = run_program({options.muster, "serve", file}, log);
+
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (connect_to_loopback(port_).get() < 0 ||
+         (node_ && node_->servers_ready() < options.simulated)) {
+    check_interrupted();
+    if (!process_.running() || std::chrono::steady_clock::now() > deadline)
+      throw std::runtime_error(
+          fmt::format("{} serve did not get ready. Its log:\n{}", options.muster, contents(log)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+std::string Lobby::configuration(const LobbyOptions& options, std::uint16_t admin) const {
+  const bool simulated = options.simulated > 0;
+  return fmt::format(
+      R"([lobby]
+listen = "127.0.0.1:{port}"
+admin = "127.0.0.1:{admin}"
+data = "data"
+host = "127.0.0.1"
+
+[limits]
+messages_per_second = 10000
+ping_interval = "{ping}s"
+silence_timeout = "{silence}s"
+
+[[fleet]]
+name = "bench"
+command = ["{command}", "{{port}}"]
+ports = "20000-29999"
+ready_min = {ready}
+servers_max = {servers_max}
+after_match = "{after}"
+
+[[queue]]
+name = "bench"
+fleet = "bench"
+players = 2
+)",
+      fmt::arg("port", port_), fmt::arg("admin", admin), fmt::arg("ping", options.ping_seconds),
+      fmt::arg("silence", 3 * options.ping_seconds),
+      fmt::arg("command", simulated ? "/bin/true" : options.game_server),
+      fmt::arg("ready", simulated ? options.simulated : options.ready_min),
+      fmt::arg("servers_max", simulated ? options.simulated : 64),
+      fmt::arg("after", options.reuse ? "reuse" : "exit"));
+}
+
+}  // namespace muster::bench

@@ -1,0 +1,41 @@
+#pragma once
+// The product under test: `muster serve` on free loopback ports with a configuration made here, in
+// a folder of its own that goes when it does.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "bench/fake_node.h"
+#include "bench/process.h"
+
+namespace muster::bench {
+
+struct LobbyOptions {
+  std::string muster;               // The executable.
+  std::string game_server;          // bench_server, for a fleet of real processes.
+  std::uint32_t simulated = 0;      // Not 0: so many servers on a FakeNode, all Ready, instead.
+  std::uint32_t ready_min = 0;      // Of real ones.
+  bool reuse = true;                // after_match
+  std::uint32_t ping_seconds = 20;  // ping_interval; silence_timeout is three of them.
+};
+
+class Lobby {
+ public:
+  /// Returns once it listens (and simulated servers are Ready). Throws with its log if it does not.
+  explicit Lobby(const LobbyOptions& options);
+
+  std::uint16_t port() const { return port_; }
+  pid_t pid() const { return process_.pid(); }
+  FakeNode& node() { return *node_; }
+
+ private:
+  std::string configuration(const LobbyOptions& options, std::uint16_t admin) const;
+
+  TempFolder folder_;
+  std::uint16_t port_ = 0;
+  std::unique_ptr<FakeNode> node_;
+  Child process_;  // Last, so first to go.
+};
+
+}  // namespace muster::bench

@@ -1,0 +1,129 @@
+#define _POSIX_C_SOURCE 200809L
+#define _DARWIN_C_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "platform.h"
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
+_Static_assert(sizeof(struct sockaddr_storage) == sizeof(((mst_address *)0)->storage), "copied");
+
+static uint64_t clock_ns(clockid_t clock) {
+  struct timespec t;
+  clock_gettime(clock, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t mst_clock_ms(void) { return clock_ns(CLOCK_MONOTONIC) / 1000000u; }
+
+uint64_t mst_seed(void) {
+  static unsigned calls;
+  return clock_ns(CLOCK_REALTIME) ^ (uint64_t)getpid() << 40 ^ (uint64_t)++calls << 20;
+}
+
+bool mst_address_parse(mst_address *address, const char *text) {
+  const char *const colon = strrchr(text, ':');
+  if (!colon || colon[1] < '0' || colon[1] > '9') return false;
+  char *end;
+  const unsigned long port = strtoul(colon + 1, &end, 10);
+  if (*end || port == 0 || port > 65535) return false;
+
+  char host[64];
+  size_t size = (size_t)(colon - text);
+  const bool six = size >= 2 && text[0] == '[' && colon[-1] == ']';
+  if (six) ++text, size -= 2;
+  if (size == 0 || size >= sizeof host) return false;
+  memcpy(host, text, size);
+  host[size] = '\0';
+
+  memset(address, 0, sizeof *address);
+  if (six) {
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    if (inet_pton(AF_INET6, host, &in6.sin6_addr) != 1) return false;
+    memcpy(address->storage, &in6, sizeof in6);
+    address->size = sizeof in6;
+    return true;
+  }
+  struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  if (strcmp(host, "localhost") == 0) memcpy(host, "127.0.0.1", sizeof "127.0.0.1");
+  if (inet_pton(AF_INET, host, &in.sin_addr) != 1) return false;
+  memcpy(address->storage, &in, sizeof in);
+  address->size = sizeof in;
+  return true;
+}
+
+mst_socket mst_connect(const mst_address *address, int *error) {
+  struct sockaddr_storage to;
+  memcpy(&to, address->storage, sizeof to);
+  const int fd = socket(to.ss_family, SOCK_STREAM, 0);
+  if (fd < 0) {
+    *error = errno;
+    return MST_SOCKET_NONE;
+  }
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+#ifdef SO_NOSIGPIPE
+  setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+#endif
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
+      (connect(fd, (const struct sockaddr *)&to, (socklen_t)address->size) < 0 &&
+       errno != EINPROGRESS && errno != EINTR)) {
+    *error = errno;
+    close(fd);
+    return MST_SOCKET_NONE;
+  }
+  *error = 0;
+  return fd;
+}
+
+int mst_connect_error(mst_socket s) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt((int)s, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return errno;
+  return error;
+}
+
+static ptrdiff_t transferred(ssize_t count, int *error) {
+  if (count > 0) return count;
+  if (count == 0) {
+    *error = 0;
+    return MST_CLOSED;
+  }
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOTCONN)
+    return MST_WOULD_BLOCK;
+  *error = errno;
+  return MST_CLOSED;
+}
+
+ptrdiff_t mst_send(mst_socket s, const void *bytes, size_t count, int *error) {
+  return transferred(send((int)s, bytes, count, MSG_NOSIGNAL), error);
+}
+
+ptrdiff_t mst_recv(mst_socket s, void *bytes, size_t count, int *error) {
+  return transferred(recv((int)s, bytes, count, 0), error);
+}
+
+void mst_close(mst_socket s) { close((int)s); }
+
+void mst_wait(mst_socket s, bool for_writing, int timeout_ms) {
+  struct pollfd p = {.fd = (int)s, .events = POLLIN};  // A descriptor below 0 is passed over.
+  if (for_writing) p.events |= POLLOUT;
+  poll(&p, 1, timeout_ms);
+}
+
+void mst_error_text(int error, char *text, size_t size) {
+  if (strerror_r(error, text, size) != 0) snprintf(text, size, "error %d", error);
+}

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdio>
+#include <string>
+
+#include "base/time.h"
+
+namespace CLI {
+class App;
+}
+
+namespace muster::cli {
+
+struct CtlOptions {
+  std::string admin = "127.0.0.1:4180";
+  bool json = false;  // The API's own answer instead of a table.
+  Duration timeout = std::chrono::seconds{10};
+};
+
+/// `muster ctl status|servers|tickets|matches|stop`: asks a running lobby over its admin API. Sets
+/// `exit_code` to 0, or to 1 if the lobby could not be reached or refused.
+void add_ctl_command(CLI::App& app, int& exit_code);
+
+/// One request; prints its answer to `out` or what went wrong to `err`. Returns the exit code.
+/// What is printed is `view` of the answer, or the answer itself with options.json.
+int run_ctl(const CtlOptions& options, std::string_view method, std::string_view path,
+            std::string_view body, std::string (*view)(const boost::json::object&), std::FILE* out,
+            std::FILE* err);
+
+/// The API's answers as text for a terminal. Members that are missing are left blank, so that an
+/// older or newer lobby is shown as far as it is understood.
+std::string status_text(const boost::json::object& status);
+std::string servers_text(const boost::json::object& answer);
+std::string tickets_text(const boost::json::object& answer);
+std::string matches_text(const boost::json::object& answer);
+std::string stopped_text(const boost::json::object& answer);
+
+}  // namespace muster::cli

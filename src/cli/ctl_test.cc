@@ -1,0 +1,193 @@
+#include "cli/ctl.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "cli/table.h"
+#include "cli/test_http_server.h"
+
+namespace muster::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+boost::json::object object(const char* text) { return boost::json::parse(text).as_object(); }
+
+std::string answer(int status, const std::string& body) {
+  return "HTTP/1.1 " + std::to_string(status) +
+         " X\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+std::string content(std::FILE* file) {
+  std::string text(static_cast<std::size_t>(std::ftell(file)), '\0');
+  std::rewind(file);
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  return text;
+}
+
+TEST(Table, AlignsNumbersToTheRight) {
+  EXPECT_EQ(format_table({{"NAME", "N"}, {"a", "5"}, {"long", "100"}}),
+            "NAME    N\n"
+            "a       5\n"
+            "long  100\n");
+}
+
+TEST(Table, ShowsNoControlCharacters) {
+  EXPECT_EQ(format_table({{"NAME"}, {"a\x1b[2Jb\n"}}), "NAME\na?[2Jb?\n");
+  EXPECT_EQ(format_table({{"N", "X"}, {"é", "y"}}), "N  X\né  y\n") << "a letter is one column";
+}
+
+TEST(Table, Ages) {
+  EXPECT_EQ(format_age(0), "0s");
+  EXPECT_EQ(format_age(59.9), "59s");
+  EXPECT_EQ(format_age(125), "2m 5s");
+  EXPECT_EQ(format_age(3840), "1h 4m");
+  EXPECT_EQ(format_age(266400), "3d 2h");
+  EXPECT_EQ(format_age(-1), "0s");
+}
+
+TEST(CtlText, Status) {
+  const std::string text = status_text(object(R"({
+    "version": "0.1.0", "uptimeSeconds": 61.5, "stopping": false, "sessions": 7,
+    "players": {"connected": 5, "disconnected": 1}, "tickets": {"queued": 2, "matched": 0},
+    "matches": {"launching": 0, "playing": 1},
+    "fleets": [{"name": "duel", "starting": 1, "ready": 2, "allocated": 3, "stopping": 4, "serversMax": 100,
+                "ports": 1000, "portsFree": 990, "matchesWaiting": 6, "lastLaunchError": null}],
+    "queues": [{"name": "duel", "fleet": "duel", "players": 2, "seatsWaiting": 1, "queued": 1, "matched": 0}],
+    "nodes": [{"name": "local", "host": "", "connected": true}]})"));
+  EXPECT_THAT(
+      text,
+      StartsWith("muster 0.1.0, up 1m 1s\nsessions 7, players 5 connected and 1 disconnected"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("\nduel          1      2          3         4  100    990/1000        6  -\n"));
+  EXPECT_THAT(text, HasSubstr("\nlocal        connected\n"));
+}
+
+TEST(CtlText, StatusBeforeAnyNode) {
+  EXPECT_THAT(status_text(object("{}")), HasSubstr("no node has connected yet"));
+}
+
+TEST(CtlText, Lists) {
+  EXPECT_EQ(servers_text(object(R"({"servers": [], "total": 0, "more": false})")),
+            "no game servers\n");
+  EXPECT_EQ(tickets_text(object("{}")), "no tickets\n");
+  const std::string servers = servers_text(object(R"({"servers": [
+      {"id": "4.1", "fleet": "duel", "state": "allocated", "stopping": true, "node": "n", "port": 7003,
+       "pid": 55, "matchId": "9.1", "stateSeconds": 3},
+      {"id": "5.1", "fleet": "duel", "state": "starting", "stopping": false, "node": "n", "port": 7004,
+       "pid": null, "matchId": null, "stateSeconds": 0}], "total": 3, "more": true})"));
+  EXPECT_EQ(servers,
+            "SERVER  FLEET  STATE                    FOR  NODE  PORT  PID  MATCH\n"
+            "4.1     duel   allocated, then stopped  3s   n     7003  55   9.1\n"
+            "5.1     duel   starting                 0s   n     7004  -    -\n"
+            "… 2 of 3; --limit and --after show more\n");
+  EXPECT_THAT(tickets_text(object(R"({"tickets": [{"id": "1.1", "queue": "q", "state": "queued",
+      "waitingSeconds": 61, "seats": 1, "playerId": "2.1", "player": "ann", "connected": false,
+      "matchId": null}], "more": false})")),
+              HasSubstr("1.1     q      queued  1m 1s        1  2.1     ann (disconnected)  -\n"));
+}
+
+/// What `muster ctl WORDS` asked for and returned.
+struct Ran {
+  int exit_code = -1;
+  std::string request;
+};
+Ran run(std::vector<std::string> words, const std::string& reply) {
+  TestHttpServer server(reply);
+  CLI::App app;
+  Ran ran;
+  add_ctl_command(app, ran.exit_code);
+  words.insert(words.begin(), "ctl");
+  words.insert(words.end(), {"--admin", server.address()});
+  std::reverse(words.begin(), words.end());  // CLI11 takes them from the back.
+  testing::internal::CaptureStdout();
+  app.parse(words);
+  testing::internal::GetCapturedStdout();
+  ran.request = server.request();
+  return ran;
+}
+
+TEST(Ctl, AsksForWhatItIsTold) {
+  struct Row {
+    std::vector<std::string> words;
+    const char* request;
+    const char* body;
+  };
+  const Row rows[] = {
+      {{"status"}, "GET /v1/status HTTP", ""},
+      {{"status", "--json"}, "GET /v1/status HTTP", ""},
+      {{"servers"}, "GET /v1/servers?limit=100 HTTP", ""},
+      {{"tickets", "--limit", "5", "--after", "41.3"},
+       "GET /v1/tickets?limit=5&after=41.3 HTTP",
+       ""},
+      {{"matches"}, "GET /v1/matches?limit=100 HTTP", ""},
+      {{"stop", "4.1"}, "POST /v1/servers/4.1/stop HTTP", "\r\n\r\n{}"},
+      {{"stop"}, "POST /v1/stop HTTP", "\r\n\r\n{\"keepServers\":false}"},
+      {{"stop", "--keep-servers"}, "POST /v1/stop HTTP", "\r\n\r\n{\"keepServers\":true}"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.request);
+    const Ran ran = run(row.words, answer(200, "{}"));
+    EXPECT_THAT(ran.request, StartsWith(row.request));
+    EXPECT_THAT(ran.request, testing::EndsWith(row.body));
+    EXPECT_EQ(ran.exit_code, 0);
+  }
+}
+
+TEST(Ctl, RefusalsAndNonsense) {
+  struct Row {
+    const char* name;
+    std::string reply;
+    bool json;
+    int exit_code;
+    const char* out;
+    const char* err;
+  };
+  const std::string refusal =
+      R"({"error":{"code":"not_found","message":"There is no game server 4.1."}})";
+  const Row rows[] = {
+      {"as asked", answer(202, R"({"stopping":"4.1"})"), false, 0, "game server 4.1 is stopping\n",
+       ""},
+      {"as JSON", answer(202, R"({"stopping":"4.1"})"), true, 0, R"({"stopping":"4.1"})", ""},
+      {"refused", answer(404, refusal), false, 1, "", "There is no game server 4.1.\n"},
+      {"refused, as JSON", answer(404, refusal), true, 1, refusal.c_str(), ""},
+      {"refused without a word", answer(500, "{}"), false, 1, "", "HTTP 500"},
+      {"no JSON", answer(200, "<html>"), false, 1, "", "not a lobby's admin API"},
+      {"no object", answer(200, "[]"), true, 1, "", "not a lobby's admin API"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    TestHttpServer server(row.reply);
+    std::FILE* const out = std::tmpfile();
+    std::FILE* const err = std::tmpfile();
+    const CtlOptions options{.admin = server.address(), .json = row.json};
+    EXPECT_EQ(run_ctl(options, "POST", "/v1/servers/4.1/stop", "{}", stopped_text, out, err),
+              row.exit_code);
+    EXPECT_EQ(content(out), row.out);
+    EXPECT_THAT(content(err), HasSubstr(row.err));
+    std::fclose(out);
+    std::fclose(err);
+  }
+}
+
+TEST(Ctl, IdsAreIds) {
+  for (const char* id : {"x", "../stop", "4.1?a=b", "4 1", "4.1\r\n"}) {
+    CLI::App app;
+    int exit_code = 0;
+    add_ctl_command(app, exit_code);
+    std::vector<std::string> words{id, "stop", "ctl"};
+    EXPECT_THROW(app.parse(words), CLI::ValidationError) << id;
+  }
+}
+
+}  // namespace
+}  // namespace muster::cli

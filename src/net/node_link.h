@@ -1,0 +1,125 @@
+#pragma once
+// The lobby's side of the node link (proto/node.proto): finds or starts the node of this machine,
+// and turns effects into its messages and its messages into events.
+
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/config.h"
+#include "core/effect.h"
+#include "core/event.h"
+#include "net/net.h"
+#include "wire/frame.h"
+#include "wire/join_token.h"
+
+namespace muster::wire::node {
+class FromNode;
+class NodeHello;
+}  // namespace muster::wire::node
+
+namespace muster::net {
+
+struct NodeLinkOptions {
+  std::string data;     // The data folder, which the node shares: node.sock, node.log.
+  std::string program;  // Run as `<program> node --data DIR --link-fd N`; /proc/self/exe will do.
+  std::string host;     // What players connect to, unless the node was told another.
+  wire::JoinPublicKey join_public_key{};
+  // Between tries to reach a node that is gone: doubles from first to last.
+  std::chrono::milliseconds retry_first{100}, retry_last{5000};
+};
+
+/// Everything happens on the thread that runs `io`. A node that is lost is found or started again,
+/// for as long as this lives; each time it gets a new NodeId. Destroying this leaves the node, and
+/// the game servers, running.
+class NodeLink {
+ public:
+  using Post = std::function<void(core::Event&&)>;
+  /// Nothing if the session is gone.
+  using EndsOf = std::function<std::optional<SessionEnds>(core::SessionId)>;
+
+  /// `config` must outlive this.
+  NodeLink(boost::asio::io_context& io, NodeLinkOptions options, const core::Config& config,
+           Post post, EndsOf ends_of);
+  ~NodeLink();
+  NodeLink(const NodeLink&) = delete;
+  NodeLink& operator=(const NodeLink&) = delete;
+
+  /// Connects to the node of the data folder, or starts one. NodeConnected is posted when it has
+  /// said what it runs, and NodeLost when it is gone.
+  void start();
+
+  /// Carries out LaunchServer, StopServer, StartServerMatch, RemoveServerPlayer, EndServerMatch and
+  /// VerifyOwner; others, and those for a node that is gone, are ignored (NodeLost has been
+  /// posted). Every VerifyOwner is answered, at the latest before NodeLost.
+  void apply(const core::Effect& effect);
+  /// Sends what was applied: at the end of a turn.
+  void flush();
+
+  /// Tells the node to stop every game server and itself; NodeLost is posted when it has. It is not
+  /// started again.
+  void stop_node(Duration grace);
+
+  bool connected() const { return static_cast<bool>(node_); }
+
+ private:
+  using Executor = boost::asio::io_context::executor_type;
+  using Protocol = boost::asio::local::stream_protocol;
+  using Socket = boost::asio::basic_stream_socket<Protocol, Executor>;
+  using Timer = boost::asio::basic_waitable_timer<
+      std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
+  using Descriptor = boost::asio::posix::basic_stream_descriptor<Executor>;
+  struct Question {
+    core::SessionId session;
+    core::ServerId server;
+  };
+
+  void reach_node();
+  int connect_to_node();
+  int start_node();
+  void watch_child(int pid);
+  void begin(int fd);
+  void wait_to_read();
+  void on_readable();
+  bool on_message(const wire::node::FromNode& message);
+  bool on_hello(const wire::node::NodeHello& hello);
+  void on_question(const core::VerifyOwner& question);
+  void answer(const Question& question, bool verified, std::string detail);
+  void lose(const std::string& why);
+  void complain(const std::string& what);
+
+  boost::asio::io_context& io_;
+  const NodeLinkOptions options_;
+  const core::Config& config_;
+  const Post post_;
+  const EndsOf ends_of_;
+
+  Socket socket_;
+  Timer timer_;       // Next try; while connecting, the deadline for the node's hello.
+  Descriptor child_;  // pidfd of a node started from here, to reap it.
+  int child_pid_ = 0;
+  std::chrono::milliseconds retry_after_;
+  wire::FrameReader frames_;
+  std::string out_;
+  std::size_t out_written_ = 0;
+  bool waiting_to_write_ = false;
+  bool stopping_ = false;
+  core::NodeId node_;  // None while not connected.
+  std::uint32_t generation_ = 0;
+  std::string host_;
+  std::uint64_t last_question_ = 0;
+  std::map<std::uint64_t, Question> questions_;
+  std::string last_complaint_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // Handlers outlive this.
+};
+
+}  // namespace muster::net

@@ -1,0 +1,218 @@
+#include "net/node_link_convert.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <type_traits>
+
+#include "base/check.h"
+#include "proto/game_server.pb.h"
+#include "proto/node.pb.h"
+
+namespace muster::net {
+namespace {
+
+using wire::node::FromNode;
+using wire::node::ToNode;
+
+std::string text_or_none(core::MatchId match) { return match ? to_string(match) : std::string(); }
+
+void write_launch(const core::LaunchServer& effect, const core::Config& config,
+                  const std::string& host, wire::node::Launch& out) {
+  CHECK(effect.fleet < config.fleets.size(), "the core knows its configuration");
+  const core::FleetConfig& fleet = config.fleets[effect.fleet];
+  out.set_server_id(to_string(effect.server));
+  out.set_fleet(fleet.name);
+  for (const std::string& argument : fleet.command) out.add_command(argument);
+  for (const auto& [name, value] : fleet.env) {
+    wire::node::Variable& variable = *out.add_env();
+    variable.set_name(name);
+    variable.set_value(value);
+  }
+  out.set_working_directory(fleet.working_directory);
+  out.set_port(effect.port);
+  out.set_sdk(fleet.sdk == core::SdkKind::classic ? wire::node::SDK_CLASSIC
+                                                  : wire::node::SDK_MUSTER);
+  out.set_host(host);
+  out.set_match_id(text_or_none(effect.match));
+  out.set_queue(effect.queue);
+  out.set_map(effect.map);
+  out.set_players(effect.players);
+  out.set_log_bytes_max(fleet.log_bytes_max);
+  out.set_log_files_max(fleet.log_files_max);
+  if (fleet.sdk == core::SdkKind::muster)
+    out.set_health_timeout_ms(to_milliseconds(fleet.health_timeout));
+}
+
+void write_attribute(const core::Attribute& attribute, wire::game_server::Attribute& out) {
+  out.set_name(attribute.name);
+  if (const double* number = std::get_if<double>(&attribute.value)) {
+    out.set_number(*number);
+  } else if (const std::string* text = std::get_if<std::string>(&attribute.value)) {
+    out.set_text(*text);
+  } else {
+    for (const std::string& one : std::get<std::vector<std::string>>(attribute.value))
+      out.mutable_texts()->add_values(one);
+    out.mutable_texts();  // Also when empty.
+  }
+}
+
+void write_start_match(const core::StartServerMatch& effect, wire::node::StartMatch& out) {
+  out.set_server_id(to_string(effect.server));
+  wire::game_server::MatchStarted& match = *out.mutable_match();
+  match.set_match_id(to_string(effect.match));
+  match.set_queue(effect.queue);
+  match.set_map(effect.map);
+  if (!effect.roster) return;
+  for (const core::RosterEntry& entry : *effect.roster) {
+    wire::game_server::Player& player = *match.add_players();
+    player.set_player_id(to_string(entry.player));
+    player.set_name(entry.name);
+    player.set_team(entry.team);
+    player.set_seats(entry.seats);
+    for (const core::Attribute& attribute : entry.attributes)
+      write_attribute(attribute, *player.add_attributes());
+  }
+}
+
+core::LaunchError to_launch_error(wire::node::LaunchFailed::Reason reason) {
+  switch (reason) {
+    case wire::node::LaunchFailed::PORT_TAKEN:
+      return core::LaunchError::port_taken;
+    case wire::node::LaunchFailed::LIMIT_REACHED:
+      return core::LaunchError::limit_reached;
+    default:  // Also one that a newer node has.
+      return core::LaunchError::command_failed;
+  }
+}
+
+// Fills in the server's id; nothing if it is no id.
+template <class Event, class Message>
+std::optional<Event> about(const Message& message) {
+  const auto server = parse_id<core::ServerId>(message.server_id());
+  if (!server) return std::nullopt;
+  Event event;
+  event.server = *server;
+  return event;
+}
+
+template <class Event, class Message>
+std::optional<core::Event> about_player(const Message& message) {
+  auto event = about<Event>(message);
+  const auto player = parse_id<core::PlayerId>(message.player_id());
+  if (!event || !player) return std::nullopt;  // A game server may say anything.
+  event->player = *player;
+  return *event;
+}
+
+std::optional<core::Event> to_match_over(const wire::node::MatchOver& over) {
+  auto event = about<core::MatchOver>(over);
+  const auto match = parse_id<core::MatchId>(over.match_id());
+  if (!event || !match) return std::nullopt;
+  event->match = *match;
+  event->result = over.result();
+  return std::move(*event);
+}
+
+}  // namespace
+
+bool to_node(const core::Effect& effect, const core::Config& config, const std::string& host,
+             ToNode& out) {
+  if (const auto* launch = std::get_if<core::LaunchServer>(&effect)) {
+    write_launch(*launch, config, host, *out.mutable_launch());
+  } else if (const auto* stop = std::get_if<core::StopServer>(&effect)) {
+    out.mutable_stop()->set_server_id(to_string(stop->server));
+    out.mutable_stop()->set_grace_ms(to_milliseconds(stop->grace));
+  } else if (const auto* start = std::get_if<core::StartServerMatch>(&effect)) {
+    write_start_match(*start, *out.mutable_start_match());
+  } else if (const auto* remove = std::get_if<core::RemoveServerPlayer>(&effect)) {
+    out.mutable_remove_player()->set_server_id(to_string(remove->server));
+    out.mutable_remove_player()->set_match_id(to_string(remove->match));
+    out.mutable_remove_player()->set_player_id(to_string(remove->player));
+  } else if (const auto* end = std::get_if<core::EndServerMatch>(&effect)) {
+    out.mutable_end_match()->set_server_id(to_string(end->server));
+    out.mutable_end_match()->set_match_id(to_string(end->match));
+    out.mutable_end_match()->set_reason(std::string(core::to_string(end->end)));
+  } else {
+    return false;
+  }
+  return true;
+}
+
+std::uint32_t to_milliseconds(Duration duration) {
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(duration).count();
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(ms, 0, std::numeric_limits<std::uint32_t>::max()));
+}
+
+core::NodeId node_of(const core::Effect& effect) {
+  return std::visit(
+      [](const auto& e) -> core::NodeId {
+        if constexpr (requires { e.node; })
+          return e.node;
+        else
+          return {};
+      },
+      effect);
+}
+
+std::optional<core::Event> to_event(const FromNode& message) {
+  switch (message.body_case()) {
+    case FromNode::kLaunched: {
+      auto event = about<core::ServerLaunched>(message.launched());
+      if (event) event->pid = message.launched().pid();
+      return event;
+    }
+    case FromNode::kLaunchFailed: {
+      auto event = about<core::LaunchFailed>(message.launch_failed());
+      if (event) {
+        event->error = to_launch_error(message.launch_failed().reason());
+        event->detail = message.launch_failed().detail();
+      }
+      return event;
+    }
+    case FromNode::kReady:
+      return about<core::ServerReady>(message.ready());
+    case FromNode::kExited: {
+      auto event = about<core::ServerExited>(message.exited());
+      if (event) {
+        event->exit_code = message.exited().exit_code();
+        event->signal = message.exited().signal();
+        event->detail = message.exited().detail();
+      }
+      return event;
+    }
+    case FromNode::kUnhealthy:
+      return about<core::ServerUnhealthy>(message.unhealthy());
+    case FromNode::kPlayerJoined:
+      return about_player<core::PlayerJoined>(message.player_joined());
+    case FromNode::kPlayerLeft:
+      return about_player<core::PlayerLeft>(message.player_left());
+    case FromNode::kMatchOver:
+      return to_match_over(message.match_over());
+    case FromNode::kShutdownRequested:
+      return about<core::ShutdownRequested>(message.shutdown_requested());
+    case FromNode::kHello:
+    case FromNode::kOwnerVerified:
+    case FromNode::BODY_NOT_SET:
+      break;
+  }
+  return std::nullopt;
+}
+
+core::NodeConnected to_event(const wire::node::NodeHello& hello, core::NodeId node,
+                             const std::string& host) {
+  core::NodeConnected event{node, hello.name(), host, {}};
+  for (const wire::node::Server& server : hello.servers()) {
+    const auto id = parse_id<core::ServerId>(server.server_id());
+    if (!id || server.port() > 65535) continue;
+    core::ServerReport report{
+        *id,          server.fleet(), static_cast<std::uint16_t>(server.port()),
+        server.pid(), server.ready(), {}};
+    if (const auto match = parse_id<core::MatchId>(server.match_id())) report.match = *match;
+    event.servers.push_back(std::move(report));
+  }
+  return event;
+}
+
+}  // namespace muster::net

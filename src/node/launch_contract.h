@@ -1,0 +1,50 @@
+#pragma once
+// What a game server is given at launch: its arguments and its environment.
+//
+// Placeholders in arguments and in values of the fleet's environment:
+//   {port} {host} {server_id} {match_id} {queue} {map} {players} {log_dir}
+// "{{" is a literal brace. A "{" that no name and "}" follow is literal too, so JSON arguments can
+// be written as they are ('{"a":1}'); "}" is never special. Any other {name} is an error.
+//
+// Environment: of the node's own only PATH, HOME, LANG, TZ and USER; then the fleet's; and
+//   PORT, MUSTER_PORT   the port to listen on
+//   MUSTER_SERVER_ID    "41.3"
+//   MUSTER_TOKEN        128 random bits, hexadecimal: proves to the node's SDK that it is this
+//   server MUSTER_SDK          host:port of the node's SDK endpoint MUSTER_JOIN_KEY     the public
+//   key of join tokens: 32 bytes, base64url without padding MUSTER_FLEET        its fleet
+//   MUSTER_MATCH_ID     the match it is launched for; absent for a warm one
+// A fleet may replace the first five, but not set what Muster sets.
+
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "node/process_posix.h"
+
+namespace muster::wire::node {
+class Launch;
+}
+
+namespace muster::node {
+
+/// What the node adds to the lobby's Launch.
+struct LaunchContext {
+  std::string token;
+  std::string sdk_address;  // host:port
+  std::string join_key;     // base64url
+  std::string log_dir;      // Absolute.
+  rlim_t open_files_max = 0;
+};
+
+/// The command to start; the program is looked up here: relative to working_directory if its name
+/// has a slash, else in PATH. The error is a sentence for people.
+std::expected<Command, std::string> make_command(const wire::node::Launch& launch,
+                                                 const LaunchContext& context);
+
+/// Fills in placeholders as described above.
+std::expected<std::string, std::string> expand(std::string_view text,
+                                               const wire::node::Launch& launch,
+                                               const LaunchContext& context);
+
+}  // namespace muster::node

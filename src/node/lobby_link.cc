@@ -1,0 +1,207 @@
+#include "node/lobby_link.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+namespace muster::node {
+namespace asio = boost::asio;
+using asio::local::stream_protocol;
+using boost::system::error_code;
+
+namespace {
+constexpr auto hello_timeout = std::chrono::seconds{10};
+constexpr std::size_t strangers_max = 16;
+}  // namespace
+
+struct LobbyLink::Peer {
+  Peer(asio::io_context& io, std::shared_ptr<Connection> its_connection)
+      : connection(std::move(its_connection)), hello_timer(io.get_executor()) {}
+  std::shared_ptr<Connection> connection;
+  Timer hello_timer;
+};
+
+LobbyLink::LobbyLink(asio::io_context& io, LobbyLinkOptions options, Supervisor& servers,
+                     Handlers handlers)
+    : io_(io),
+      options_(std::move(options)),
+      servers_(servers),
+      handlers_(std::move(handlers)),
+      acceptor_(io.get_executor()),
+      accept_pause_(io.get_executor()) {}
+
+LobbyLink::~LobbyLink() {  // A connection and its handlers hold each other until it is closed.
+  for (const auto& peer : strangers_) peer->connection->close();
+  if (lobby_) lobby_->connection->close();
+}
+
+std::expected<void, std::string> LobbyLink::listen(const std::string& path) {
+  const auto refuse = [&](const std::string& why) {
+    return std::unexpected(fmt::format("cannot listen on {}: {}", path, why));
+  };
+  if (path.size() >= sizeof(sockaddr_un::sun_path))
+    return refuse(
+        fmt::format("the path is longer than the {} bytes a unix socket may have; use a "
+                    "data folder with a shorter one",
+                    sizeof(sockaddr_un::sun_path) - 1));
+  ::unlink(path.c_str());
+  error_code error;
+  acceptor_.open(stream_protocol(), error);
+  // Never connectable by others, not even between bind and chmod.
+  const mode_t before = ::umask(0177);
+  if (!error) acceptor_.bind(stream_protocol::endpoint(path), error);
+  ::umask(before);
+  if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+  if (error) return refuse(error.message());
+  ::fcntl(acceptor_.native_handle(), F_SETFD, FD_CLOEXEC);
+  accept();
+  return {};
+}
+
+std::expected<void, std::string> LobbyLink::adopt_inherited(int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM)
+    return std::unexpected(fmt::format("descriptor {} is not a stream socket", fd));
+  return adopt(fd);
+}
+
+void LobbyLink::accept() {
+  acceptor_.async_accept([this](error_code error, stream_protocol::socket socket) {
+    if (error == asio::error::operation_aborted) return;
+    if (error) {  // Out of descriptors: somebody has to leave first.
+      accept_pause_.expires_after(std::chrono::milliseconds{100});
+      accept_pause_.async_wait([this](error_code e) {
+        if (!e) accept();
+      });
+      return;
+    }
+    if (const auto adopted = adopt(socket.release(error)); !adopted)
+      fmt::print(stderr, "node: {}\n", adopted.error());
+    accept();
+  });
+}
+
+std::expected<void, std::string> LobbyLink::adopt(int fd) {
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  StreamSocket socket(io_.get_executor());
+  error_code error;
+  socket.assign(asio::generic::stream_protocol(stream_protocol()), fd, error);
+  if (error) {
+    ::close(fd);
+    return std::unexpected(fmt::format("cannot use a lobby's connection: {}", error.message()));
+  }
+  const auto peer = std::make_shared<Peer>(
+      io_, std::make_shared<Connection>(std::move(socket),
+                                        Connection::Limits{frame_bytes_max, out_bytes_max}));
+  if (strangers_.size() >= strangers_max) {
+    strangers_.front()->connection->close();
+    strangers_.pop_front();
+  }
+  strangers_.push_back(peer);
+  peer->hello_timer.expires_after(hello_timeout);
+  peer->hello_timer.async_wait([this, weak = std::weak_ptr(peer)](error_code e) {
+    const auto late = weak.lock();
+    if (e || !late) return;
+    late->connection->close();
+    strangers_.remove(late);
+  });
+  peer->connection->start({[this, peer](wire::Bytes frame) { return on_frame(peer, frame); },
+                           [this, peer] { on_closed(peer); }});
+  return {};
+}
+
+bool LobbyLink::on_frame(const std::shared_ptr<Peer>& peer, wire::Bytes frame) {
+  wire::node::ToNode message;
+  if (!message.ParseFromArray(frame.data(), static_cast<int>(frame.size()))) return false;
+  if (peer == lobby_) {
+    if (message.has_hello()) return false;
+    handlers_.on_message(message);
+    return true;
+  }
+  if (!message.has_hello()) return false;
+  on_hello(peer, message.hello());
+  return true;
+}
+
+void LobbyLink::on_hello(const std::shared_ptr<Peer>& peer, const wire::node::LobbyHello& hello) {
+  wire::node::FromNode message;
+  wire::node::NodeHello& answer = *message.mutable_hello();
+  answer.set_protocol(protocol);
+  answer.set_name(options_.name);
+  answer.set_host(options_.host);
+  answer.set_pid(static_cast<std::uint32_t>(::getpid()));
+  if (hello.protocol() != protocol)
+    answer.set_error(
+        fmt::format("this node speaks protocol {}, the lobby {}: stop the node so that "
+                    "the lobby starts its own",
+                    protocol, hello.protocol()));
+  else if (hello.join_public_key().size() != 32)
+    answer.set_error("join_public_key must be 32 bytes");
+  peer->hello_timer.cancel();
+  strangers_.remove(peer);
+  if (!answer.error().empty()) {
+    peer->connection->send(message);
+    peer->connection->close_after_send();
+    return;
+  }
+
+  if (lobby_) {  // The newer one takes the link.
+    const auto older = lobby_;
+    lose_lobby();
+    older->connection->close();
+  }
+  lobby_ = peer;
+  for (const Departed& gone : departed_) *answer.add_servers() = gone.as_lobby_knows;
+  servers_.for_each([&](GameServer& server) { *answer.add_servers() = server.as_lobby_knows; });
+  peer->connection->send(message);
+  for (const Departed& gone : std::exchange(departed_, {}))
+    for (const wire::node::FromNode& news : gone.untold) peer->connection->send(news);
+  servers_.for_each([&](GameServer& server) {
+    for (const wire::node::FromNode& news : std::exchange(server.untold, {}))
+      peer->connection->send(news);
+  });
+  handlers_.on_hello(hello);
+}
+
+void LobbyLink::on_closed(const std::shared_ptr<Peer>& peer) {
+  peer->hello_timer.cancel();
+  strangers_.remove(peer);
+  if (peer == lobby_) lose_lobby();
+}
+
+void LobbyLink::lose_lobby() {
+  lobby_ = nullptr;
+  servers_.for_each([](GameServer& server) { server.as_lobby_knows = server.inventory_entry(); });
+  handlers_.on_lost();
+}
+
+void LobbyLink::report(GameServer& server, wire::node::FromNode&& message) {
+  if (lobby_) return lobby_->connection->send(message);
+  // The others are few by nature: a match starts only with a lobby, so at most one can be over.
+  const bool droppable = message.has_player_joined() || message.has_player_left();
+  if (droppable && server.untold.size() >= untold_max) return;
+  server.untold.push_back(std::move(message));
+}
+
+void LobbyLink::forget(GameServer& server) {
+  if (!lobby_)
+    departed_.push_back({std::move(server.as_lobby_knows), std::exchange(server.untold, {})});
+}
+
+void LobbyLink::reply(const wire::node::FromNode& message) {
+  if (lobby_) lobby_->connection->send(message);
+}
+
+void LobbyLink::flush() {
+  if (lobby_) lobby_->connection->flush();
+}
+
+}  // namespace muster::node

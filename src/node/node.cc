@@ -1,0 +1,310 @@
+#include "node/node.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sodium.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <expected>
+#include <filesystem>
+#include <optional>
+
+#include "base/check.h"
+#include "node/lobby_link.h"
+#include "node/owner.h"
+#include "node/sdk_server.h"
+#include "node/supervisor.h"
+#include "node/text_file.h"
+#include "wire/join_token.h"
+
+namespace muster::node {
+namespace asio = boost::asio;
+using boost::system::error_code;
+using std::chrono::milliseconds;
+
+namespace {
+
+class Node {
+ public:
+  Node(const NodeOptions& options, const std::string& data, rlim_t open_files_of_servers);
+
+  std::expected<void, std::string> start();
+  void run() { io_.run(); }
+
+ private:
+  void on_hello(const wire::node::LobbyHello& hello);
+  void on_message(const wire::node::ToNode& message);
+  void on_launch(const wire::node::Launch& launch);
+  void on_verify_owner(const wire::node::VerifyOwner& query);
+  void on_exited(GameServer& server, const std::string& last_line);
+  void wait_for_stop_signal();
+  void wait_for_child_signal();
+  void stop(milliseconds grace);
+  void end_if_stopped();
+  void watch_idleness();
+
+  asio::io_context io_{1};
+  const NodeOptions options_;
+  const std::string data_;
+  Supervisor servers_;
+  SdkServer sdk_;
+  LobbyLink lobby_;
+  OwnerFinder owners_;
+  asio::signal_set stop_signals_{io_, SIGTERM, SIGINT};
+  asio::signal_set child_signals_{io_, SIGCHLD};
+  Timer idle_timer_{io_.get_executor()};
+  std::string join_key_;  // base64url
+  bool stopping_ = false;
+};
+
+Node::Node(const NodeOptions& options, const std::string& data, rlim_t open_files_of_servers)
+    : options_(options),
+      data_(data),
+      servers_(io_, {data + "/logs", options.logs_kept_max, open_files_of_servers},
+               [this](GameServer& server, const std::string& line) { on_exited(server, line); }),
+      sdk_(io_, servers_,
+           [this](GameServer& server, wire::node::FromNode&& message) {
+             lobby_.report(server, std::move(message));
+           }),
+      lobby_(io_, {options.name, options.host}, servers_,
+             {[this](const wire::node::LobbyHello& hello) { on_hello(hello); },
+              [this](const wire::node::ToNode& message) { on_message(message); },
+              [this] { watch_idleness(); }}) {}
+
+std::expected<void, std::string> Node::start() {
+  if (auto listening = sdk_.listen(data_ + "/node.port"); !listening) return listening;
+  if (auto listening = lobby_.listen(data_ + "/node.sock"); !listening) return listening;
+  if (options_.link_fd >= 0)
+    if (auto adopted = lobby_.adopt_inherited(options_.link_fd); !adopted) return adopted;
+  wait_for_stop_signal();
+  wait_for_child_signal();
+  watch_idleness();
+  return {};
+}
+
+void Node::on_hello(const wire::node::LobbyHello& hello) {
+  wire::JoinPublicKey key;
+  CHECK(hello.join_public_key().size() == key.size(), "the link has checked it");
+  std::memcpy(key.data(), hello.join_public_key().data(), key.size());
+  sdk_.set_join_key(key);
+  join_key_ = wire::to_base64url(key);
+  idle_timer_.cancel();
+}
+
+void Node::on_message(const wire::node::ToNode& message) {
+  using wire::node::ToNode;
+  const auto with = [&](const auto& about, auto&& act) {
+    if (GameServer* server = servers_.find(about.server_id())) act(*server);
+  };  // A server that has just ended: the lobby is being told.
+  switch (message.body_case()) {
+    case ToNode::kLaunch:
+      return on_launch(message.launch());
+    case ToNode::kStop:
+      return with(message.stop(), [&](GameServer& server) {
+        servers_.stop(server, milliseconds{message.stop().grace_ms()});
+      });
+    case ToNode::kStartMatch:
+      return with(message.start_match(), [&](GameServer& server) {
+        sdk_.start_match(server, message.start_match().match());
+      });
+    case ToNode::kRemovePlayer:
+      return with(message.remove_player(), [&](GameServer& server) {
+        sdk_.remove_player(server, message.remove_player().match_id(),
+                           message.remove_player().player_id());
+      });
+    case ToNode::kEndMatch:
+      return with(message.end_match(), [&](GameServer& server) {
+        sdk_.end_match(server, message.end_match().match_id(), message.end_match().reason());
+      });
+    case ToNode::kVerifyOwner:
+      return on_verify_owner(message.verify_owner());
+    case ToNode::kStopNode:
+      return stop(milliseconds{message.stop_node().grace_ms()});
+    case ToNode::kHello:
+    case ToNode::BODY_NOT_SET:
+      return;  // A newer lobby's word that this node does not know.
+  }
+}
+
+void Node::on_launch(const wire::node::Launch& launch) {
+  wire::node::FromNode answer;
+  const auto refuse = [&](LaunchFailure failure) {
+    answer.mutable_launch_failed()->set_server_id(launch.server_id());
+    answer.mutable_launch_failed()->set_reason(failure.reason);
+    answer.mutable_launch_failed()->set_detail(std::move(failure.detail));
+    lobby_.reply(answer);
+  };
+  if (stopping_) return refuse({wire::node::LaunchFailed::LIMIT_REACHED, "the node is stopping"});
+  const auto server = servers_.launch(launch, sdk_.address(), join_key_);
+  if (!server) return refuse(server.error());
+  answer.mutable_launched()->set_server_id(launch.server_id());
+  answer.mutable_launched()->set_pid(static_cast<std::uint32_t>((*server)->process.pid));
+  lobby_.reply(answer);
+}
+
+void Node::on_verify_owner(const wire::node::VerifyOwner& query) {
+  wire::node::FromNode answer;
+  wire::node::OwnerVerified& verified = *answer.mutable_owner_verified();
+  verified.set_query(query.query());
+  const GameServer* const server = servers_.find(query.server_id());
+  if (!server) {
+    verified.set_detail(fmt::format("server {} is not running", query.server_id()));
+  } else {
+    const auto owned =
+        owners_.verify({query.peer_address(), static_cast<std::uint16_t>(query.peer_port()),
+                        query.local_address(), static_cast<std::uint16_t>(query.local_port())},
+                       server->process);
+    verified.set_verified(owned.has_value());
+    if (!owned) verified.set_detail(owned.error());
+  }
+  lobby_.reply(answer);
+}
+
+void Node::on_exited(GameServer& server, const std::string& last_line) {
+  sdk_.forget(server);
+  wire::node::FromNode message;
+  wire::node::ServerExited& exited = *message.mutable_exited();
+  exited.set_server_id(server.id);
+  exited.set_exit_code(server.exit->exit_code);
+  exited.set_signal(server.exit->signal);
+  exited.set_detail(last_line);
+  lobby_.report(server, std::move(message));
+  lobby_.forget(server);
+  watch_idleness();
+  end_if_stopped();
+}
+
+void Node::wait_for_stop_signal() {
+  stop_signals_.async_wait([this](error_code error, int) {
+    if (error) return;
+    stop(stopping_ ? milliseconds{0} : options_.stop_grace);
+    wait_for_stop_signal();
+  });
+}
+
+void Node::wait_for_child_signal() {
+  child_signals_.async_wait([this](error_code error, int) {
+    if (error) return;
+    servers_.reap_orphans();
+    wait_for_child_signal();
+  });
+}
+
+void Node::stop(milliseconds grace) {
+  stopping_ = true;
+  servers_.stop_all(grace);
+  asio::post(io_, [this] { end_if_stopped(); });
+}
+
+void Node::end_if_stopped() {
+  if (!stopping_ || !servers_.empty()) return;
+  servers_.kill_orphans();
+  lobby_.flush();
+  io_.stop();
+}
+
+void Node::watch_idleness() {
+  if (lobby_.connected() || !servers_.empty()) return;
+  idle_timer_.expires_after(options_.idle_timeout);
+  idle_timer_.async_wait([this](error_code error) {
+    if (!error && !lobby_.connected() && servers_.empty()) stop(milliseconds{0});
+  });
+}
+
+// Held until the process ends.
+std::expected<int, std::string> lock(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return std::unexpected(fmt::format("cannot open {}: {}", path, ::strerrordesc_np(errno)));
+  if (::flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    const int error = errno;
+    ::close(fd);
+    if (error != EWOULDBLOCK)
+      return std::unexpected(fmt::format("cannot lock {}: {}", path, ::strerrordesc_np(error)));
+    const auto pid = read_number(path);
+    return std::unexpected(
+        fmt::format("another node{} is running on this data folder ({} is locked); stop it, or use "
+                    "another folder",
+                    pid ? fmt::format(" (pid {})", *pid) : "", path));
+  }
+  const std::string text = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(fd, 0) < 0 || ::pwrite(fd, text.data(), text.size(), 0) < 0)
+    fmt::print(stderr, "node: cannot write {}: {}\n", path, ::strerrordesc_np(errno));
+  return fd;
+}
+
+std::expected<std::string, std::string> prepare_folder(const std::string& data) {
+  std::error_code error;
+  std::filesystem::create_directories(data, error);
+  if (error)
+    return std::unexpected(
+        fmt::format("cannot make the data folder {}: {}", data, error.message()));
+  const auto absolute = std::filesystem::canonical(data, error);
+  if (error) return std::unexpected(fmt::format("data folder {}: {}", data, error.message()));
+  return absolute.string();
+}
+
+// Whatever started the node may have left the first three closed; a socket must not become one.
+void open_standard_streams() {
+  for (int fd = ::open("/dev/null", O_RDWR); fd >= 0; fd = ::open("/dev/null", O_RDWR)) {
+    if (fd <= STDERR_FILENO) continue;
+    ::close(fd);
+    return;
+  }
+}
+
+}  // namespace
+
+int run_node(const NodeOptions& options) {
+  open_standard_streams();
+  const auto fail = [](const std::string& why) {
+    fmt::print(stderr, "node: {}\n", why);
+    return 1;
+  };
+  if (sodium_init() < 0) return fail("libsodium does not work on this machine");
+  ::signal(SIGPIPE, SIG_IGN);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  const rlim_t open_files_of_servers = files.rlim_cur;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+
+  const auto data = prepare_folder(options.data);
+  if (!data) return fail(data.error());
+  const auto locked = lock(*data + "/node.lock");
+  if (!locked) return fail(locked.error());
+
+  NodeOptions complete = options;
+  if (complete.name.empty()) {
+    char name[256] = "";
+    ::gethostname(name, sizeof name - 1);
+    complete.name = name;
+  }
+  Node node(complete, *data, open_files_of_servers);
+  if (const auto started = node.start(); !started) return fail(started.error());
+  node.run();
+  // Asked once more while leaving: it is leaving.
+  sigset_t stop_signals;
+  ::sigemptyset(&stop_signals);
+  ::sigaddset(&stop_signals, SIGTERM);
+  ::sigaddset(&stop_signals, SIGINT);
+  ::sigprocmask(SIG_BLOCK, &stop_signals, nullptr);
+  // The name goes before the lock does: the next node's socket must not be the one removed.
+  ::unlink((*data + "/node.sock").c_str());
+  ::close(*locked);
+  return 0;
+}
+
+}  // namespace muster::node

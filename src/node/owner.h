@@ -1,0 +1,48 @@
+#pragma once
+// Whose is the far end of a TCP connection on this machine? The kernel's answer, for classic game
+// servers, whose packets carry no secret.
+//
+// sock_diag (a netlink socket) looks the connection up by its four addresses, which is one hash
+// lookup however many sockets there are, and gives the far socket's inode. Then the descriptors of
+// the launched process, and of its descendants, are looked through for that inode in
+// /proc/<pid>/fd.
+//
+// The connection must exist while this runs, and the process must not have been reaped: its pid is
+// then nobody else's. A descendant found is checked again to be one, since its pid could be.
+
+#include <netinet/in.h>
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+
+#include "node/process_posix.h"
+#include "node/unique_fd.h"
+
+namespace muster::node {
+
+/// The far end first, as the lobby sees it.
+struct ConnectionAddresses {
+  std::string peer_address;  // "127.0.0.1", "::1", "::ffff:127.0.0.1"
+  std::uint16_t peer_port = 0;
+  std::string local_address;
+  std::uint16_t local_port = 0;
+};
+
+/// Keeps one netlink socket open. Single-threaded. Never blocks: the kernel answers in the call.
+class OwnerFinder {
+ public:
+  /// Nothing if the far end belongs to the process or a descendant of it; else what the kernel said
+  /// instead, for people.
+  std::expected<void, std::string> verify(const ConnectionAddresses& connection,
+                                          const Process& process);
+
+ private:
+  std::expected<std::uint64_t, std::string> inode_of_peer(const ConnectionAddresses& connection);
+
+  UniqueFd netlink_;
+  std::uint32_t sequence_ = 0;
+};
+
+}  // namespace muster::node

@@ -1,0 +1,98 @@
+#include "node/proc.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <charconv>
+#include <memory>
+
+#include "node/unique_fd.h"
+
+namespace muster::node {
+namespace {
+
+// /proc/<pid> can be read a page or so at a time; nothing read here is larger than this but a
+// foreign environment, of which the beginning will do.
+constexpr std::size_t bytes_max = 256 * 1024;
+
+std::string read_all(const char* path) {
+  const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
+  std::string out;
+  if (!file) return out;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t n = ::read(file.get(), buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0 || out.size() > bytes_max) return out;
+    out.append(buffer, static_cast<std::size_t>(n));
+  }
+}
+
+struct CloseFolder {
+  void operator()(DIR* folder) const { ::closedir(folder); }
+};
+using Folder = std::unique_ptr<DIR, CloseFolder>;
+
+}  // namespace
+
+std::vector<pid_t> children_of(pid_t pid) {
+  std::vector<pid_t> children;
+  const std::string path = fmt::format("/proc/{}/task", pid);
+  const Folder tasks(::opendir(path.c_str()));
+  if (!tasks) return children;
+  while (const dirent* entry = ::readdir(tasks.get())) {
+    if (entry->d_name[0] == '.') continue;
+    const std::string text = read_all(fmt::format("{}/{}/children", path, entry->d_name).c_str());
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    pid_t child = 0;
+    for (;;) {
+      const auto [next, error] = std::from_chars(at, end, child);
+      if (error != std::errc{}) break;
+      children.push_back(child);
+      at = next == end ? end : next + 1;  // A space follows each.
+    }
+  }
+  return children;
+}
+
+pid_t parent_of(pid_t pid) {
+  const std::string stat = read_all(fmt::format("/proc/{}/stat", pid).c_str());
+  const std::size_t name_end = stat.rfind(')');  // The name may hold anything, brackets too.
+  if (name_end == std::string::npos || name_end + 4 >= stat.size()) return 0;
+  pid_t parent = 0;  // ") S 123 …"
+  std::from_chars(stat.data() + name_end + 4, stat.data() + stat.size(), parent);
+  return parent;
+}
+
+bool environment_has(pid_t pid, std::string_view entry) {
+  const std::string environment = read_all(fmt::format("/proc/{}/environ", pid).c_str());
+  std::string_view rest = environment;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\0'), rest.size());
+    if (rest.substr(0, end) == entry) return true;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return false;
+}
+
+std::expected<bool, int> has_socket(pid_t pid, std::uint64_t inode) {
+  const std::string wanted = fmt::format("socket:[{}]", inode);
+  const Folder folder(::opendir(fmt::format("/proc/{}/fd", pid).c_str()));
+  if (!folder) return std::unexpected(errno);
+  const int folder_fd = ::dirfd(folder.get());
+  char target[64];
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(folder.get());
+    if (!entry) break;
+    const ssize_t n = ::readlinkat(folder_fd, entry->d_name, target, sizeof target);
+    if (n > 0 && std::string_view(target, static_cast<std::size_t>(n)) == wanted) return true;
+  }
+  if (errno != 0) return std::unexpected(errno);
+  return false;
+}
+
+}  // namespace muster::node

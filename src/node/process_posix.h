@@ -1,0 +1,67 @@
+#pragma once
+// Starting, signalling and reaping one game server process. Linux 5.4 or newer.
+//
+// A process is started with clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD): nothing is copied, so it
+// costs the same however large the caller is, and the pidfd names the process for good. It is a
+// session and process group of its own; its standard input is /dev/null, its standard output and
+// error are one pipe; no other descriptor, ignored signal or blocked signal is inherited.
+//
+// If the caller dies, however it dies, the kernel kills the process (PR_SET_PDEATHSIG): nobody
+// would be left to watch it, and its port would stay taken. That is today's behaviour; it does not
+// reach what the process itself has forked. It is tied to the calling thread: start processes from
+// a thread that lives as long as they should.
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "node/unique_fd.h"
+
+namespace muster::node {
+
+struct Command {
+  std::string program;                   // A path; relative ones start at working_directory.
+  std::vector<std::string> arguments;    // All of them, argv[0] first.
+  std::vector<std::string> environment;  // All of it, "NAME=value".
+  std::string working_directory;         // Empty: the caller's.
+  rlim_t open_files_max = 0;             // RLIMIT_NOFILE, soft. 0: as it is.
+};
+
+struct Process {
+  pid_t pid = 0;    // Also its process group and session.
+  UniqueFd pidfd;   // Readable once it has ended.
+  UniqueFd output;  // Its standard output and error; non-blocking.
+};
+
+struct StartError {
+  int error = 0;       // errno
+  std::string detail;  // For people: the step that failed, on what, and why.
+};
+
+/// Starts a process. On return it runs its program, or nothing is left of it.
+std::expected<Process, StartError> start_process(const Command& command);
+
+/// Whether an errno of start_process() means that the machine or this process has reached a limit
+/// (descriptors, processes, memory), rather than that the command is wrong.
+bool is_limit(int error);
+
+struct ExitStatus {
+  int exit_code = 0;  // -1 if a signal ended it.
+  int signal = 0;     // 0 if it exited.
+};
+
+/// How it ended, if it has. It stays a zombie, which keeps its pid, and so its process group and
+/// session, from being given to somebody else.
+std::optional<ExitStatus> exit_status(const Process& process);
+
+/// Frees the pid. Only after exit_status() has said how it ended.
+void reap(Process& process);
+
+/// To every process in its group. Only before reap().
+void signal_group(const Process& process, int signal);
+
+}  // namespace muster::node

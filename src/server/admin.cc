@@ -1,0 +1,199 @@
+#include "server/admin.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <charconv>
+#include <optional>
+
+#include "server/admin_view.h"
+#include "server/config_values.h"
+#include "server/version.h"
+
+namespace muster::server {
+namespace {
+
+namespace json = boost::json;
+using net::HttpRequest;
+using net::HttpResponse;
+
+constexpr std::uint32_t page_limit_max = 10'000;
+
+HttpResponse reply(int status, const json::object& body) {
+  return {.status = status, .body = json::serialize(body) + "\n"};
+}
+
+HttpResponse refuse(int status, std::string_view code, std::string_view message) {
+  return reply(status, {{"error", {{"code", code}, {"message", message}}}});
+}
+
+HttpResponse not_found(std::string_view what) {
+  return refuse(404, "not_found", fmt::format("There is no {:.100}.", what));
+}
+
+/// A whole number in the query: `fallback` if it is not there, nothing if it is not in range.
+std::optional<std::uint32_t> number(const HttpRequest& request, std::string_view name,
+                                    std::uint32_t fallback, std::uint32_t max) {
+  const std::string text = request.query_value(name);
+  if (text.empty()) return fallback;
+  std::uint32_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || rest != end || value < 1 || value > max) return std::nullopt;
+  return value;
+}
+
+HttpResponse out_of_range(std::string_view name, std::uint32_t max) {
+  return refuse(400, "query_invalid", fmt::format("{} must be 1 to {}.", name, max));
+}
+
+/// A list by pages: ?limit=N, and ?after=ID, the last id of the page before.
+template <class IdType, class View>
+HttpResponse page(const HttpRequest& request, const core::State& state, View&& view) {
+  const auto limit = number(request, "limit", Page{}.limit, page_limit_max);
+  if (!limit) return out_of_range("limit", page_limit_max);
+  Page wanted{.limit = *limit};
+  if (const std::string after = request.query_value("after"); !after.empty()) {
+    const auto id = parse_id<IdType>(after);
+    if (!id) return refuse(400, "query_invalid", "after must be an id, such as 41.3.");
+    wanted.after_slot = id->slot;
+    wanted.has_after = true;
+  }
+  return reply(200, view(state, wanted));
+}
+
+bool is_json(std::string_view content_type) {
+  std::string type(content_type.substr(0, content_type.find(';')));
+  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
+  std::ranges::transform(type, type.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  });
+  return type == "application/json";
+}
+
+/// The body as an object; an empty one is {}.
+std::optional<json::object> body_of(const HttpRequest& request) {
+  if (request.body.empty()) return json::object{};
+  json::error_code error;
+  json::parse_options options;
+  options.max_depth = 8;
+  json::value body = json::parse(request.body, error, {}, options);
+  if (error || !body.is_object()) return std::nullopt;
+  return std::move(body.get_object());
+}
+
+constexpr std::string_view servers_path = "/v1/servers/";
+constexpr std::string_view stop_suffix = "/stop";
+
+}  // namespace
+
+bool is_loopback_host(std::string_view host) {
+  const std::size_t colon = host.rfind(':');
+  const bool has_port = colon != std::string_view::npos && !host.ends_with(']');
+  std::string name(has_port ? host.substr(0, colon) : host);
+  if (has_port && colon + 1 == host.size()) return false;
+  std::ranges::transform(name, name.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  });
+  const auto address = parse_address(name + (has_port ? std::string(host.substr(colon)) : ":0"));
+  return address && address->loopback;
+}
+
+HttpResponse Admin::handle(const HttpRequest& request) {
+  if (!is_loopback_host(request.header("host")))
+    return refuse(403, "host_not_allowed",
+                  "The admin API answers to localhost and loopback addresses only.");
+  if (request.method == "GET") return get(request);
+  if (request.method == "POST") return post(request);
+  HttpResponse response = refuse(405, "method_not_allowed", "Use GET, or POST for an order.");
+  response.headers.emplace_back("Allow", "GET, POST");
+  return response;
+}
+
+HttpResponse Admin::get(const HttpRequest& request) {
+  const core::State& state = loop_.core().state();
+  const std::string_view path = request.path;
+  if (path == "/v1/status") return reply(200, status_view(loop_));
+  if (path == "/v1/servers") return page<core::ServerId>(request, state, servers_view);
+  if (path == "/v1/tickets") return page<core::TicketId>(request, state, tickets_view);
+  if (path == "/v1/matches") return page<core::MatchId>(request, state, matches_view);
+  if (path.starts_with(servers_path)) return server(path.substr(servers_path.size()));
+  if (path == "/live") return reply(200, {{"live", true}});
+  if (path == "/ready") return ready();
+  if (path == "/metrics")
+    return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
+            .body = metrics_view(loop_)};
+  if (path == "/debug/events") {
+    const auto last = number(request, "last", 100, Loop::records_max);
+    if (!last) return out_of_range("last", Loop::records_max);
+    return reply(200, events_view(loop_.recent(), *last));
+  }
+  if (path == "/")
+    return reply(200, {{"muster", version},
+                       {"paths",
+                        {"/v1/status", "/v1/servers", "/v1/tickets", "/v1/matches", "/live",
+                         "/ready", "/metrics", "/debug/events"}}});
+  if (path == "/v1/stop") return refuse(405, "method_not_allowed", "This is an order: POST it.");
+  return not_found(path);
+}
+
+HttpResponse Admin::post(const HttpRequest& request) {
+  if (!is_json(request.header("content-type")))
+    return refuse(415, "content_type_invalid", "An order needs Content-Type: application/json.");
+  const std::string_view path = request.path;
+  if (path == "/v1/stop") return stop(request);
+  if (path.starts_with(servers_path) && path.ends_with(stop_suffix) &&
+      path.size() > servers_path.size() + stop_suffix.size()) {
+    if (!body_of(request)) return refuse(400, "body_invalid", "The body must be a JSON object.");
+    return stop_server(
+        path.substr(servers_path.size(), path.size() - servers_path.size() - stop_suffix.size()));
+  }
+  return not_found(fmt::format("POST {}", path));
+}
+
+/// Whether players can be served: somebody could launch, and nobody is leaving.
+HttpResponse Admin::ready() const {
+  const core::State& state = loop_.core().state();
+  if (state.stopping) return reply(503, {{"ready", false}, {"reason", "the lobby is stopping"}});
+  const bool connected =
+      std::ranges::any_of(state.nodes, [](const auto& node) { return bool{node->link}; });
+  if (!connected) return reply(503, {{"ready", false}, {"reason", "no node is connected"}});
+  return reply(200, {{"ready", true}});
+}
+
+HttpResponse Admin::server(std::string_view id_text) const {
+  const auto id = parse_id<core::ServerId>(id_text);
+  const core::State& state = loop_.core().state();
+  const core::Server* server = id ? state.servers.find(*id) : nullptr;
+  if (!server) return not_found(fmt::format("game server {}", id_text));
+  return reply(200, server_view(state, *id, *server, true));
+}
+
+HttpResponse Admin::stop_server(std::string_view id_text) {
+  const auto id = parse_id<core::ServerId>(id_text);
+  if (!id || !loop_.core().state().servers.find(*id))
+    return not_found(fmt::format("game server {}", id_text));
+  loop_.post(core::StopServerCommand{*id});
+  return reply(202, {{"stopping", to_string(*id)}});
+}
+
+HttpResponse Admin::stop(const HttpRequest& request) {
+  const auto body = body_of(request);
+  bool keep_servers = false;
+  bool known = body.has_value();
+  for (std::size_t i = 0; known && i < body->size(); ++i) {
+    const json::key_value_pair& entry = *(body->begin() + static_cast<std::ptrdiff_t>(i));
+    known = entry.key() == "keepServers" && entry.value().is_bool();
+    if (known) keep_servers = entry.value().get_bool();
+  }
+  if (!known)
+    return refuse(400, "body_invalid", "The body must be {\"keepServers\": true} or false, or {}.");
+  stop_(keep_servers);
+  return reply(202, {{"stopping", true}, {"keepServers", keep_servers}});
+}
+
+}  // namespace muster::server

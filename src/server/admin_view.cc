@@ -1,0 +1,242 @@
+#include "server/admin_view.h"
+
+#include <boost/json/array.hpp>
+#include <chrono>
+#include <string_view>
+#include <utility>
+
+#include "server/version.h"
+
+namespace muster::server {
+namespace {
+
+namespace json = boost::json;
+using core::MatchId;
+using core::PlayerId;
+using core::ServerId;
+using core::State;
+using core::TicketId;
+
+/// Seconds with three digits behind the point.
+double seconds_of(Duration duration) {
+  return static_cast<double>(std::chrono::round<std::chrono::milliseconds>(duration).count()) /
+         1000.0;
+}
+
+double age(const State& state, Time since) { return seconds_of(state.now - since); }
+
+/// Ids as text; none is null.
+template <class Tag>
+json::value id_or_null(Id<Tag> id) {
+  if (!id) return nullptr;
+  return json::value(to_string(id));
+}
+
+json::value text(std::string_view text) { return json::value(json::string(text)); }
+
+std::string_view queue_name(const State& state, std::optional<core::QueueIndex> queue) {
+  return queue ? std::string_view(state.config.queues[*queue].name) : std::string_view{};
+}
+
+/// {"<name>": [...], "total": n, "more": bool}
+template <class Pool, class View>
+json::object page_of(std::string_view name, const Pool& pool, const Page& page, View&& view) {
+  json::array list;
+  bool more = false;
+  pool.for_each([&](auto id, const auto& thing) {
+    if (page.has_after && id.slot <= page.after_slot) return;
+    if (list.size() < page.limit)
+      list.push_back(view(id, thing));
+    else
+      more = true;
+  });
+  return {{name, std::move(list)}, {"total", pool.size()}, {"more", more}};
+}
+
+json::object fleet_view(const State& state, std::size_t index, const Census::Fleet& counted) {
+  const core::FleetConfig& config = state.config.fleets[index];
+  const core::Fleet& fleet = state.fleets[index];
+  return {{"name", config.name},
+          {"starting", counted.starting},
+          {"ready", counted.ready},
+          {"allocated", counted.allocated},
+          {"stopping", counted.stopping},
+          {"serversMax", config.servers_max},
+          {"readyMin", config.ready_min},
+          {"matchesWaiting", fleet.waiting.size()},
+          {"ports", counted.ports},
+          {"portsFree", counted.ports_free},
+          {"portsSetAside", counted.ports_aside},
+          {"lastLaunchError",
+           fleet.last_error.empty() ? json::value(nullptr) : text(fleet.last_error)}};
+}
+
+}  // namespace
+
+Census take_census(const State& state) {
+  Census census;
+  census.fleets.resize(state.fleets.size());
+  census.queues.resize(state.queues.size());
+  for (std::size_t i = 0; i < state.fleets.size(); ++i) {
+    const core::PortRange range = state.config.fleets[i].ports;
+    census.fleets[i].ports = range.last - range.first + 1u;
+    census.fleets[i].ports_free = state.fleets[i].ports.free_count();
+    census.fleets[i].ports_aside = static_cast<std::uint32_t>(state.fleets[i].ports.aside().size());
+  }
+  state.players.for_each([&](PlayerId, const core::Player& player) {
+    ++(player.session ? census.connected : census.disconnected);
+  });
+  state.tickets.for_each([&](TicketId, const core::Ticket& ticket) {
+    Census::Queue& queue = census.queues[ticket.queue];
+    ++(ticket.state == core::TicketState::matched ? queue.matched : queue.queued);
+  });
+  state.matches.for_each([&](MatchId, const core::Match& match) {
+    Census::Fleet& fleet = census.fleets[match.fleet];
+    ++(match.state == core::MatchState::playing ? fleet.playing : fleet.launching);
+  });
+  state.servers.for_each([&](ServerId, const core::Server& server) {
+    Census::Fleet& fleet = census.fleets[server.fleet];
+    // One whose match goes on is Allocated, even if it is to stop afterwards.
+    if (server.state == core::ServerState::allocated)
+      ++fleet.allocated;
+    else if (server.stopping)
+      ++fleet.stopping;
+    else if (server.state == core::ServerState::starting)
+      ++fleet.starting;
+    else
+      ++fleet.ready;
+  });
+  return census;
+}
+
+json::object status_view(const Loop& loop) {
+  const State& state = loop.core().state();
+  const Census census = take_census(state);
+  json::array fleets;
+  std::uint32_t starting = 0, ready = 0, allocated = 0, stopping = 0, launching = 0, playing = 0;
+  for (std::size_t i = 0; i < census.fleets.size(); ++i) {
+    const Census::Fleet& fleet = census.fleets[i];
+    fleets.push_back(fleet_view(state, i, fleet));
+    starting += fleet.starting, ready += fleet.ready, allocated += fleet.allocated;
+    stopping += fleet.stopping, launching += fleet.launching, playing += fleet.playing;
+  }
+  json::array queues;
+  std::uint32_t queued = 0, matched = 0;
+  for (std::size_t i = 0; i < census.queues.size(); ++i) {
+    const core::QueueConfig& config = state.config.queues[i];
+    const Census::Queue& queue = census.queues[i];
+    queues.push_back({{"name", config.name},
+                      {"fleet", state.config.fleets[config.fleet].name},
+                      {"players", config.players},
+                      {"seatsWaiting", state.queues[i].seats_waiting},
+                      {"queued", queue.queued},
+                      {"matched", queue.matched}});
+    queued += queue.queued, matched += queue.matched;
+  }
+  json::array nodes;
+  for (const auto& node : state.nodes)
+    nodes.push_back({{"name", node->name}, {"host", node->host}, {"connected", bool{node->link}}});
+  const State::Totals& totals = state.totals;
+  return {{"version", version},
+          {"uptimeSeconds", seconds_of(loop.now() - loop.started())},
+          {"stopping", state.stopping},
+          {"sessions", state.sessions.size()},
+          {"players", {{"connected", census.connected}, {"disconnected", census.disconnected}}},
+          {"tickets", {{"queued", queued}, {"matched", matched}}},
+          {"matches", {{"launching", launching}, {"playing", playing}}},
+          {"servers",
+           {{"starting", starting},
+            {"ready", ready},
+            {"allocated", allocated},
+            {"stopping", stopping}}},
+          {"fleets", std::move(fleets)},
+          {"queues", std::move(queues)},
+          {"nodes", std::move(nodes)},
+          {"totals",
+           {{"events", loop.events()},
+            {"tickets", totals.tickets},
+            {"matches", totals.matches},
+            {"launches", totals.launches},
+            {"launchFailures", totals.launch_failures},
+            {"serversLost", totals.servers_lost}}}};
+}
+
+json::object server_view(const State& state, ServerId id, const core::Server& server,
+                         bool with_players) {
+  const core::Node& node = *state.nodes[server.node];
+  json::object view{{"id", to_string(id)},
+                    {"fleet", state.config.fleets[server.fleet].name},
+                    {"state", text(to_string(server.state))},
+                    {"stopping", server.stopping},
+                    {"node", node.name},
+                    {"host", node.host},
+                    {"port", server.port},
+                    {"pid", server.pid == 0 ? json::value(nullptr) : json::value(server.pid)},
+                    {"matchId", id_or_null(server.match)},
+                    {"launchedForMatchId", id_or_null(server.launched_for)},
+                    {"stateSeconds", age(state, server.since)}};
+  if (!with_players) return view;
+  json::array players;
+  const core::Match* match = state.matches.find(server.match);
+  if (match && match->roster)
+    for (const core::RosterEntry& entry : *match->roster)
+      players.push_back({{"id", to_string(entry.player)},
+                         {"name", entry.name},
+                         {"team", entry.team},
+                         {"seats", entry.seats}});
+  view["players"] = std::move(players);
+  return view;
+}
+
+json::object servers_view(const State& state, const Page& page) {
+  return page_of("servers", state.servers, page, [&](ServerId id, const core::Server& server) {
+    return server_view(state, id, server, false);
+  });
+}
+
+json::object tickets_view(const State& state, const Page& page) {
+  return page_of("tickets", state.tickets, page, [&](TicketId id, const core::Ticket& ticket) {
+    const core::Player* player = state.players.find(ticket.player);
+    return json::object{{"id", to_string(id)},
+                        {"state", text(to_string(ticket.state))},
+                        {"queue", state.config.queues[ticket.queue].name},
+                        {"playerId", to_string(ticket.player)},
+                        {"player", player ? text(player->name) : json::value(nullptr)},
+                        {"connected", player && player->session},
+                        {"seats", ticket.seats},
+                        {"matchId", id_or_null(ticket.match)},
+                        {"waitingSeconds", age(state, ticket.since)}};
+  });
+}
+
+json::object matches_view(const State& state, const Page& page) {
+  return page_of("matches", state.matches, page, [&](MatchId id, const core::Match& match) {
+    const bool playing = match.state == core::MatchState::playing;
+    return json::object{
+        {"id", to_string(id)},
+        {"state", text(to_string(match.state))},
+        {"queue", match.queue ? text(queue_name(state, match.queue)) : json::value(nullptr)},
+        {"fleet", state.config.fleets[match.fleet].name},
+        {"serverId", id_or_null(playing ? match.server : match.launching)},
+        {"players", playing ? match.players.size() : match.tickets.size()},
+        {"failedLaunches", match.attempts},
+        {"stateSeconds", age(state, match.since)}};
+  });
+}
+
+json::object events_view(const std::deque<EventRecord>& events, std::size_t last) {
+  json::array list;
+  const std::size_t skip = events.size() > last ? events.size() - last : 0;
+  for (std::size_t i = skip; i < events.size(); ++i) {
+    const EventRecord& event = events[i];
+    list.push_back(
+        {{"number", event.number},
+         {"unixUs",
+          std::chrono::floor<std::chrono::microseconds>(event.time).time_since_epoch().count()},
+         {"name", text(event.name)},
+         {"effects", event.effects}});
+  }
+  return {{"events", std::move(list)}};
+}
+
+}  // namespace muster::server

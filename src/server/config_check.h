@@ -1,0 +1,64 @@
+#pragma once
+// What must hold between the keys of a configuration, and between it and the machine. Part of
+// config_file.
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/config_file.h"
+
+namespace muster::server {
+
+/// Where the keys of one table were written.
+struct ConfigLines {
+  int table = 0;
+  std::map<std::string, int, std::less<>> keys;
+
+  bool has(std::string_view key) const { return keys.find(key) != keys.end(); }
+  int of(std::string_view key) const {
+    const auto found = keys.find(key);
+    return found == keys.end() ? table : found->second;
+  }
+};
+
+/// A configuration whose values are each in range. What could not be read is left as it was.
+struct ConfigDraft {
+  ServerConfig config;
+  ConfigLines lobby;
+  ConfigLines limits;
+  std::vector<ConfigLines> fleets;        // Beside config.core.fleets.
+  std::vector<ConfigLines> queues;        // Beside config.core.queues.
+  std::vector<std::string> queue_fleets;  // Names; config.core.queues[i].fleet is found from them.
+};
+
+class ConfigProblems {
+ public:
+  explicit ConfigProblems(std::string file) : file_(std::move(file)) {}
+
+  void error(int line, std::string key, std::string text) {
+    all_.push_back({file_, line, std::move(key), std::move(text), false});
+    failed_ = true;
+  }
+  void warn(int line, std::string key, std::string text) {
+    all_.push_back({file_, line, std::move(key), std::move(text), true});
+  }
+  bool failed() const { return failed_; }
+  /// In the order of the file.
+  std::vector<ConfigProblem> take();
+
+ private:
+  std::string file_;
+  std::vector<ConfigProblem> all_;
+  bool failed_ = false;
+};
+
+/// Finds what is wrong, and fills in what depends on other keys: the fleets of queues, the host,
+/// absolute paths.
+void check_config(ConfigDraft& draft, const std::filesystem::path& folder, const Machine& machine,
+                  ConfigProblems& problems);
+
+}  // namespace muster::server

@@ -1,0 +1,269 @@
+#include "server/config_file.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "server/config_check.h"
+#include "server/config_fields.h"
+
+namespace muster::server {
+namespace {
+
+namespace fs = std::filesystem;
+using core::AfterMatch;
+using core::FleetConfig;
+using core::milliseconds;
+using core::minutes;
+using core::QueueConfig;
+using core::SdkKind;
+using core::seconds;
+using std::chrono::hours;
+
+constexpr std::size_t file_bytes_max = 256u << 10;  // So a launch's message is bounded too.
+constexpr std::size_t entries_max = 256;            // Fleets; queues.
+
+// A queue names its fleet, which may come later in the file.
+struct NamedQueue {
+  QueueConfig queue;
+  std::string fleet;
+};
+
+// The value of a key, for the field's kind.
+#define AT(expression) [](auto& c) -> auto& { return c.expression; }
+
+const std::vector<Field<ServerConfig>>& lobby_fields() {
+  static const std::vector<Field<ServerConfig>> fields{
+      address<ServerConfig>("listen", AT(listen)),
+      address<ServerConfig>("admin", AT(admin)),
+      choice<ServerConfig>(
+          "classic", AT(classic),
+          std::vector<std::pair<std::string_view, Classic>>{
+              {"off", Classic::off}, {"loopback", Classic::loopback}, {"any", Classic::any}}),
+      boolean<ServerConfig>("classic_guests", AT(classic_guests)),
+      text<ServerConfig>("classic_queue", AT(core.classic_queue), 32, "the first queue"),
+      path<ServerConfig>("data", AT(data)),
+      text<ServerConfig>("host", AT(host), 255, "see below"),
+      duration<ServerConfig>("resume_grace", AT(core.resume_grace), seconds{0}, hours{1}),
+      duration<ServerConfig>("port_set_aside", AT(core.port_set_aside), seconds{0}, hours{1}),
+  };
+  return fields;
+}
+
+const std::vector<Field<ServerConfig>>& limits_fields() {
+  static const std::vector<Field<ServerConfig>> fields{
+      count<ServerConfig>("players_max", AT(core.players_max), 1, 1'000'000),
+      count<ServerConfig>("sessions_max", AT(core.sessions_max), 1, 1'000'000),
+      count<ServerConfig>("attributes_max", AT(core.attributes_max), 0, 256),
+      duration<ServerConfig>("hello_timeout", AT(limits.hello_timeout), milliseconds{100},
+                             minutes{10}),
+      duration<ServerConfig>("frame_timeout", AT(limits.frame_timeout), milliseconds{100},
+                             minutes{10}),
+      duration<ServerConfig>("ping_interval", AT(limits.ping_interval), milliseconds{100},
+                             hours{1}),
+      duration<ServerConfig>("silence_timeout", AT(limits.silence_timeout), milliseconds{200},
+                             hours{2}),
+      bytes<ServerConfig>("message_bytes_max", AT(limits.message_bytes_max), 1u << 10, 1u << 20),
+      count<ServerConfig>("messages_per_second", AT(limits.messages_per_second), 1, 100'000),
+      bytes<ServerConfig>("outbound_bytes_max", AT(limits.outbound_bytes_max), 4u << 10, 64u << 20),
+  };
+  return fields;
+}
+
+const std::vector<Field<FleetConfig>>& fleet_fields() {
+  static const std::vector<Field<FleetConfig>> fields{
+      own_name<FleetConfig>(AT(name)),
+      texts<FleetConfig>("command", AT(command), 256, 4096),
+      variables<FleetConfig>("env", AT(env), 256, 32u << 10),
+      text<FleetConfig>("working_directory", AT(working_directory), 4096, "the file's folder"),
+      ports<FleetConfig>("ports", AT(ports)),
+      choice<FleetConfig>("sdk", AT(sdk),
+                          std::vector<std::pair<std::string_view, SdkKind>>{
+                              {"muster", SdkKind::muster}, {"classic", SdkKind::classic}}),
+      count<FleetConfig>("ready_min", AT(ready_min), 0, 10'000),
+      count<FleetConfig>("servers_max", AT(servers_max), 1, 10'000),
+      duration<FleetConfig>("launch_timeout", AT(launch_timeout), milliseconds{100}, hours{1}),
+      count<FleetConfig>("launch_attempts_max", AT(launch_attempts_max), 1, 100),
+      choice<FleetConfig>("after_match", AT(after_match),
+                          std::vector<std::pair<std::string_view, AfterMatch>>{
+                              {"reuse", AfterMatch::reuse}, {"exit", AfterMatch::exit}}),
+      duration<FleetConfig>("idle_timeout", AT(idle_timeout), seconds{0}, hours{24}),
+      duration<FleetConfig>("match_timeout", AT(match_timeout), seconds{0}, hours{168}),
+      duration<FleetConfig>("stop_grace", AT(stop_grace), seconds{0}, minutes{10}),
+      duration<FleetConfig>("health_timeout", AT(health_timeout), seconds{0}, hours{1}),
+      bytes<FleetConfig>("log_bytes_max", AT(log_bytes_max), 64u << 10, 1u << 30),
+      count<FleetConfig>("log_files_max", AT(log_files_max), 1, 100),
+  };
+  return fields;
+}
+
+const std::vector<Field<NamedQueue>>& queue_fields() {
+  static const std::vector<Field<NamedQueue>> fields{
+      own_name<NamedQueue>(AT(queue.name)),
+      other_name<NamedQueue>("fleet", AT(fleet)),
+      count<NamedQueue>("players", AT(queue.players), 1, 256),
+      count<NamedQueue>("teams", AT(queue.teams), 1, 256),
+      duration<NamedQueue>("ticket_timeout", AT(queue.ticket_timeout), seconds{1}, hours{24}),
+      boolean<NamedQueue>("requeue_on_server_lost", AT(queue.requeue_on_server_lost)),
+      text<NamedQueue>("map", AT(queue.map), 128),
+  };
+  return fields;
+}
+#undef AT
+
+constexpr std::array<std::string_view, 4> tables{"lobby", "limits", "fleet", "queue"};
+
+int line_of(const toml::node& node) { return static_cast<int>(node.source().begin.line); }
+int line_of(const toml::key& key) { return static_cast<int>(key.source().begin.line); }
+
+/// Reads one table of the file into `out` and tells where its keys were.
+template <class T>
+ConfigLines read_table(const toml::table& table, std::string_view name,
+                       const std::vector<Field<T>>& fields, T& out, ConfigProblems& problems) {
+  ConfigLines lines;
+  lines.table = line_of(table);
+  std::vector<std::string_view> known;
+  for (const Field<T>& field : fields) known.emplace_back(field.name);
+  for (const auto& [key, node] : table) {
+    const auto field = std::ranges::find(fields, key.str(), &Field<T>::name);
+    const std::string full = fmt::format("{}.{:.60}", name, key.str());
+    if (field == fields.end()) {
+      problems.error(line_of(key), full,
+                     fmt::format("there is no such key{}", did_you_mean(key.str(), known)));
+      continue;
+    }
+    lines.keys.emplace(field->name, line_of(key));
+    const std::string problem = field->read(out, node);
+    if (!problem.empty()) problems.error(line_of(key), full, problem);
+  }
+  for (const Field<T>& field : fields)
+    if (field.fallback == required && !lines.has(field.name))
+      problems.error(lines.table, fmt::format("{}.{}", name, field.name),
+                     "is missing, and has no default");
+  return lines;
+}
+
+const toml::table* table_at(const toml::table& root, std::string_view name,
+                            ConfigProblems& problems) {
+  const toml::node* const node = root.get(name);
+  if (!node) return nullptr;
+  if (!node->is_table())
+    problems.error(line_of(*node), std::string(name), fmt::format("must be a table: [{}]", name));
+  return node->as_table();
+}
+
+/// Calls f for each [[name]].
+template <class F>
+void for_each_table(const toml::table& root, std::string_view name, ConfigProblems& problems,
+                    F&& f) {
+  const toml::node* const node = root.get(name);
+  if (!node) return;
+  const toml::array* const array = node->as_array();
+  if (!array || !(array->empty() || array->is_homogeneous(toml::node_type::table))) {
+    problems.error(line_of(*node), std::string(name),
+                   fmt::format("there can be several: write [[{}]], with two brackets", name));
+    return;
+  }
+  if (array->size() > entries_max) {
+    problems.error(line_of(*node), std::string(name),
+                   fmt::format("there are {}; must be at most {}", array->size(), entries_max));
+    return;
+  }
+  for (const toml::node& element : *array) f(*element.as_table());
+}
+
+ConfigDraft read_draft(const toml::table& root, ConfigProblems& problems) {
+  ConfigDraft draft;
+  for (const auto& [key, node] : root)
+    if (std::ranges::find(tables, key.str()) == tables.end())
+      problems.error(
+          line_of(key), fmt::format("{:.60}", key.str()),
+          fmt::format("there is no such table{}; there are [lobby], [limits], [[fleet]] and "
+                      "[[queue]]",
+                      did_you_mean(key.str(), tables)));
+  if (const toml::table* lobby = table_at(root, "lobby", problems))
+    draft.lobby = read_table(*lobby, "lobby", lobby_fields(), draft.config, problems);
+  if (const toml::table* limits = table_at(root, "limits", problems))
+    draft.limits = read_table(*limits, "limits", limits_fields(), draft.config, problems);
+  for_each_table(root, "fleet", problems, [&](const toml::table& table) {
+    FleetConfig& fleet = draft.config.core.fleets.emplace_back();
+    draft.fleets.push_back(read_table(table, "fleet", fleet_fields(), fleet, problems));
+  });
+  for_each_table(root, "queue", problems, [&](const toml::table& table) {
+    NamedQueue named;
+    draft.queues.push_back(read_table(table, "queue", queue_fields(), named, problems));
+    draft.config.core.queues.push_back(std::move(named.queue));
+    draft.queue_fleets.push_back(std::move(named.fleet));
+  });
+  return draft;
+}
+
+template <class T>
+void add_keys(std::vector<ConfigKey>& keys, std::string_view table,
+              const std::vector<Field<T>>& fields) {
+  for (const Field<T>& f : fields)
+    keys.push_back({std::string(table), f.name, f.type, f.fallback, f.range});
+}
+
+ConfigResult one_problem(const std::string& file, std::string text) {
+  return std::unexpected(std::vector<ConfigProblem>{{file, 0, "", std::move(text), false}});
+}
+
+}  // namespace
+
+std::string to_string(const ConfigProblem& problem) {
+  std::string where = problem.file;
+  if (problem.line > 0) where += fmt::format(":{}", problem.line);
+  return fmt::format("{}: {}{}{}{}", where, problem.warning ? "warning: " : "", problem.key,
+                     problem.key.empty() ? "" : ": ", problem.text);
+}
+
+ConfigResult parse_config(std::string_view text, const std::string& file, const fs::path& folder,
+                          const Machine& machine) {
+  ConfigProblems problems(file);
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed) {
+    const toml::parse_error& error = parsed.error();
+    problems.error(static_cast<int>(error.source().begin.line), "",
+                   std::string(error.description()));
+    return std::unexpected(problems.take());
+  }
+  ConfigDraft draft = read_draft(parsed.table(), problems);
+  check_config(draft, folder, machine, problems);
+  const bool failed = problems.failed();
+  std::vector<ConfigProblem> found = problems.take();
+  if (failed) return std::unexpected(std::move(found));
+  draft.config.warnings = std::move(found);
+  return std::move(draft.config);
+}
+
+ConfigResult load_config(const fs::path& file, const Machine& machine) {
+  std::error_code error;
+  if (fs::is_directory(file, error)) return one_problem(file.string(), "is a folder, not a file");
+  std::ifstream in(file, std::ios::binary);
+  if (!in)
+    return one_problem(file.string(), fmt::format("cannot be read: {}", std::strerror(errno)));
+  std::string text(file_bytes_max + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (in.bad()) return one_problem(file.string(), "cannot be read to its end");
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > file_bytes_max)
+    return one_problem(file.string(),
+                       fmt::format("is larger than {}", format_bytes(file_bytes_max)));
+  const fs::path whole = fs::absolute(file, error);
+  return parse_config(text, file.string(), error ? fs::path(".") : whole.parent_path(), machine);
+}
+
+std::vector<ConfigKey> config_keys() {
+  std::vector<ConfigKey> keys;
+  add_keys(keys, "lobby", lobby_fields());
+  add_keys(keys, "limits", limits_fields());
+  add_keys(keys, "fleet", fleet_fields());
+  add_keys(keys, "queue", queue_fields());
+  return keys;
+}
+
+}  // namespace muster::server

@@ -1,0 +1,466 @@
+#include "server/config_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX's.
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+
+namespace muster::server {
+namespace {
+
+namespace fs = std::filesystem;
+using core::minutes;
+using core::seconds;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+/// A machine on which nothing is looked for, so that a test is about its text alone.
+Machine plain_machine() {
+  Machine machine;
+  machine.address = "192.0.2.10";
+  machine.ephemeral_ports = {32768, 60999};
+  machine.look_for_programs = false;
+  return machine;
+}
+
+ConfigResult parse(const std::string& text, const Machine& machine = plain_machine()) {
+  return parse_config(text, "muster.toml", "/srv/game", machine);
+}
+
+std::string shown(const std::vector<ConfigProblem>& problems) {
+  std::string all;
+  for (const ConfigProblem& p : problems) all += to_string(p) + "\n";
+  return all;
+}
+
+// Line 1 on; rows below are appended, so that their first line is 11.
+const std::string good =
+    "[[fleet]]\n"
+    "name = \"duel\"\n"
+    "command = [\"bin/duel\", \"{port}\"]\n"
+    "ports = \"7000-7009\"\n"
+    "\n"
+    "[[queue]]\n"
+    "name = \"duel\"\n"
+    "fleet = \"duel\"\n"
+    "players = 2\n"
+    "\n";
+
+TEST(ConfigFile, DefaultsAreThoseOfTheTypes) {
+  const auto config = parse(good);
+  ASSERT_TRUE(config) << shown(config.error());
+  EXPECT_THAT(config->warnings, IsEmpty()) << shown(config->warnings);
+  EXPECT_EQ(config->listen, "0.0.0.0:4100");
+  EXPECT_EQ(config->admin, "127.0.0.1:4180");
+  EXPECT_EQ(config->classic, Classic::loopback);
+  EXPECT_EQ(config->data, "/srv/game/data");
+  EXPECT_EQ(config->host, "192.0.2.10");
+  ASSERT_EQ(config->core.fleets.size(), 1u);
+  const core::FleetConfig& fleet = config->core.fleets[0];
+  EXPECT_EQ(fleet.command, (std::vector<std::string>{"/srv/game/bin/duel", "{port}"}));
+  EXPECT_EQ(fleet.working_directory, "/srv/game/");
+  EXPECT_EQ(fleet.servers_max, 10u) << "the default gives way to the number of ports";
+  EXPECT_EQ(fleet.launch_timeout, seconds{30});
+  ASSERT_EQ(config->core.queues.size(), 1u);
+  EXPECT_EQ(config->core.queues[0].fleet, 0u);
+}
+
+TEST(ConfigFile, EveryKeyIsRead) {
+  const auto config = parse(R"(
+[lobby]
+listen = "[::1]:4100"
+admin = "localhost:4181"
+classic = "any"
+classic_guests = false
+classic_queue = "small"
+data = "/var/lib/muster"
+host = "play.example.org"
+resume_grace = "2m"
+port_set_aside = "5s"
+[limits]
+players_max = 11
+sessions_max = 12
+attributes_max = 13
+hello_timeout = "1s"
+frame_timeout = "2s"
+ping_interval = "3s"
+silence_timeout = "4s"
+message_bytes_max = "2KiB"
+messages_per_second = 15
+outbound_bytes_max = "8KiB"
+[[queue]]
+name = "small"
+fleet = "second"
+players = 4
+teams = 2
+ticket_timeout = "1m"
+requeue_on_server_lost = true
+map = "bridge"
+[[fleet]]
+name = "first"
+command = ["/opt/first"]
+ports = 7000
+[[fleet]]
+name = "second"
+command = ["/opt/second", "--port={port}", "{\"json\": {}}"]
+ports = "7100-7199"
+working_directory = "run"
+sdk = "classic"
+ready_min = 2
+servers_max = 20
+launch_timeout = "1500ms"
+launch_attempts_max = 5
+after_match = "exit"
+idle_timeout = "0s"
+match_timeout = "1h"
+stop_grace = "3s"
+health_timeout = "0s"
+log_bytes_max = "1MiB"
+log_files_max = 4
+[fleet.env]
+MODE = "duel"
+)");
+  ASSERT_TRUE(config) << shown(config.error());
+  EXPECT_THAT(config->warnings, IsEmpty()) << shown(config->warnings);
+  EXPECT_EQ(config->listen, "[::1]:4100");
+  EXPECT_EQ(config->admin, "127.0.0.1:4181");
+  EXPECT_EQ(config->classic, Classic::any);
+  EXPECT_FALSE(config->classic_guests);
+  EXPECT_EQ(config->core.classic_queue, "small");
+  EXPECT_EQ(config->data, "/var/lib/muster");
+  EXPECT_EQ(config->host, "play.example.org");
+  EXPECT_EQ(config->core.resume_grace, minutes{2});
+  EXPECT_EQ(config->core.port_set_aside, seconds{5});
+  EXPECT_EQ(config->core.players_max, 11u);
+  EXPECT_EQ(config->core.sessions_max, 12u);
+  EXPECT_EQ(config->core.attributes_max, 13u);
+  EXPECT_EQ(config->limits.hello_timeout, seconds{1});
+  EXPECT_EQ(config->limits.frame_timeout, seconds{2});
+  EXPECT_EQ(config->limits.ping_interval, seconds{3});
+  EXPECT_EQ(config->limits.silence_timeout, seconds{4});
+  EXPECT_EQ(config->limits.message_bytes_max, 2048u);
+  EXPECT_EQ(config->limits.messages_per_second, 15u);
+  EXPECT_EQ(config->limits.outbound_bytes_max, 8192u);
+  ASSERT_EQ(config->core.queues.size(), 1u);
+  const core::QueueConfig& queue = config->core.queues[0];
+  EXPECT_EQ(queue.name, "small");
+  EXPECT_EQ(queue.fleet, 1u) << "a fleet may come after the queue that names it";
+  EXPECT_EQ(queue.players, 4u);
+  EXPECT_EQ(queue.teams, 2u);
+  EXPECT_EQ(queue.ticket_timeout, minutes{1});
+  EXPECT_TRUE(queue.requeue_on_server_lost);
+  EXPECT_EQ(queue.map, "bridge");
+  ASSERT_EQ(config->core.fleets.size(), 2u);
+  EXPECT_EQ(config->core.fleets[0].ports.last, 7000);
+  EXPECT_EQ(config->core.fleets[0].servers_max, 1u);
+  const core::FleetConfig& fleet = config->core.fleets[1];
+  EXPECT_EQ(fleet.ports.first, 7100);
+  EXPECT_EQ(fleet.ports.last, 7199);
+  EXPECT_EQ(fleet.working_directory, "/srv/game/run");
+  EXPECT_EQ(fleet.sdk, core::SdkKind::classic);
+  EXPECT_EQ(fleet.ready_min, 2u);
+  EXPECT_EQ(fleet.servers_max, 20u);
+  EXPECT_EQ(fleet.launch_timeout, std::chrono::milliseconds{1500});
+  EXPECT_EQ(fleet.launch_attempts_max, 5u);
+  EXPECT_EQ(fleet.after_match, core::AfterMatch::exit);
+  EXPECT_EQ(fleet.idle_timeout, seconds{0});
+  EXPECT_EQ(fleet.match_timeout, minutes{60});
+  EXPECT_EQ(fleet.stop_grace, seconds{3});
+  EXPECT_EQ(fleet.log_bytes_max, 1u << 20);
+  EXPECT_EQ(fleet.log_files_max, 4u);
+  EXPECT_EQ(fleet.env, (std::vector<std::pair<std::string, std::string>>{{"MODE", "duel"}}));
+}
+
+TEST(ConfigFile, WhatIsWrongIsSaidWithItsLine) {
+  struct Row {
+    const char* name;
+    std::string text;  // After `good`: its first line is line 11.
+    int line;
+    const char* key;
+    const char* says;
+  };
+  const std::string second =
+      "[[fleet]]\nname = \"second\"\ncommand = [\"/bin/true\"]\n";  // Lines 11 to 13.
+  const Row rows[] = {
+      {"syntax", "[lobby]\nlisten = \n", 12, "", ""},
+      {"not UTF-8", "[lobby]\nhost = \"\xff\"\n", 12, "", ""},
+      {"a key twice", "[lobby]\nhost = \"a\"\nhost = \"b\"\n", 13, "", "host"},
+      {"an unknown table", "[loby]\n", 11, "loby", "did you mean \"lobby\"?"},
+      {"an unknown key", "[lobby]\nlsiten = \"x\"\n", 12, "lobby.lsiten",
+       "did you mean \"listen\"?"},
+      {"an unknown key at the top", "[other]\nx = 1\n", 11, "other", "there are [lobby]"},
+      {"[fleet] for [[fleet]]", "[lobby]\n[limits.more]\n", 12, "limits.more", "no such key"},
+      {"a number for a duration", "[lobby]\nresume_grace = 30\n", 12, "lobby.resume_grace",
+       "\"30s\""},
+      {"a duration past its range", "[lobby]\nresume_grace = \"2h\"\n", 12, "lobby.resume_grace",
+       "is 2h; must be 0s to 1h"},
+      {"a count of zero", "[limits]\nplayers_max = 0\n", 12, "limits.players_max", "1 to 1000000"},
+      {"a negative count", "[limits]\nplayers_max = -1\n", 12, "limits.players_max", "is -1"},
+      {"a count with a fraction", "[limits]\nplayers_max = 1.0\n", 12, "limits.players_max",
+       "a number"},
+      {"a wrong choice", "[lobby]\nclassic = \"loopbak\"\n", 12, "lobby.classic",
+       "did you mean \"loopback\"?"},
+      {"a zero byte", "[lobby]\nhost = \"a\\u0000b\"\n", 12, "lobby.host", "zero byte"},
+      {"a word for a boolean", "[lobby]\nclassic_guests = \"yes\"\n", 12, "lobby.classic_guests",
+       "true or false"},
+      {"an address without port", "[lobby]\nlisten = \"0.0.0.0\"\n", 12, "lobby.listen",
+       "\"0.0.0.0:4100\""},
+      {"admin for everybody", "[lobby]\nadmin = \"0.0.0.0:4180\"\n", 12, "lobby.admin",
+       "does not ask who"},
+      {"one port for both", "[lobby]\nadmin = \"127.0.0.1:4100\"\n", 12, "lobby.admin",
+       "lobby.listen's"},
+      {"listening among the fleet's ports", "[lobby]\nlisten = \"0.0.0.0:7005\"\n", 4,
+       "fleet.ports", "contains port 7005, which is lobby.listen's"},
+      {"classic_queue of no queue", "[lobby]\nclassic_queue = \"deul\"\n", 12,
+       "lobby.classic_queue", "did you mean \"duel\"?"},
+      {"ping after silence", "[limits]\nping_interval = \"60s\"\n", 12, "limits.ping_interval",
+       "not below silence_timeout"},
+      {"lobby twice as a list", "[[lobby]]\n", 11, "lobby", "[lobby]"},
+      {"no ports", second, 11, "fleet.ports", "missing"},
+      {"a name of two fleets",
+       "[[fleet]]\nname = \"duel\"\ncommand = [\"/bin/true\"]\nports = \"7100\"\n", 12,
+       "fleet.name", "in line 2 too"},
+      {"a name with capitals", "[[queue]]\nname = \"Duel\"\nfleet = \"duel\"\n", 12, "queue.name",
+       "a-z"},
+      {"shared ports", second + "ports = \"7009-7020\"\n", 14, "fleet.ports",
+       "7009 of 7009-7020 are also the ports of fleet \"duel\" (line 4)"},
+      {"more servers than ports", second + "ports = \"7100-7101\"\nservers_max = 3\n", 15,
+       "fleet.servers_max", "has 2"},
+      {"more warm than servers", second + "ports = \"7100-7101\"\nready_min = 3\n", 15,
+       "fleet.ready_min", "more than servers_max, 2"},
+      {"backward ports", second + "ports = \"7101-7100\"\n", 14, "fleet.ports", "\"7100-7101\""},
+      {"an SDK there is not", second + "ports = 7100\nsdk = \"agons\"\n", 15, "fleet.sdk",
+       "one of muster, classic"},
+      {"an unknown placeholder",
+       "[[fleet]]\nname = \"second\"\ncommand = [\"/bin/true\", \"-p\", \"{prot}\"]\nports = "
+       "7100\n",
+       13, "fleet.command", "did you mean \"port\"?"},
+      {"a placeholder for a program",
+       "[[fleet]]\nname = \"second\"\ncommand = [\"{map}\"]\nports = 7100\n", 13, "fleet.command",
+       "cannot be a placeholder"},
+      {"a command that is a string",
+       "[[fleet]]\nname = \"second\"\ncommand = \"/bin/true\"\nports = 7100\n", 13, "fleet.command",
+       "a list of strings"},
+      {"an empty command", "[[fleet]]\nname = \"second\"\ncommand = []\nports = 7100\n", 13,
+       "fleet.command", "must have 1 to"},
+      {"a number among arguments",
+       "[[fleet]]\nname = \"second\"\ncommand = [\"/bin/true\", 7]\nports = 7100\n", 13,
+       "fleet.command", "element 2"},
+      {"a variable of the launch's own", second + "ports = 7100\nenv = { MUSTER_TOKEN = \"x\" }\n",
+       15, "fleet.env", "MUSTER_TOKEN"},
+      {"a variable that is none", second + "ports = 7100\nenv = { \"A B\" = \"x\" }\n", 15,
+       "fleet.env", "\"A B\""},
+      {"classic servers without classic",
+       second + "ports = 7100\nsdk = \"classic\"\n[lobby]\nclassic = \"off\"\n", 15, "fleet.sdk",
+       "lobby.classic is \"off\""},
+      {"health of a classic server",
+       second + "ports = 7100\nsdk = \"classic\"\nhealth_timeout = \"5s\"\n", 16,
+       "fleet.health_timeout", "no health message"},
+      {"a queue of no fleet", "[[queue]]\nname = \"x\"\nfleet = \"dual\"\n", 13, "queue.fleet",
+       "there is no fleet \"dual\", did you mean \"duel\"?"},
+      {"a queue without fleet", "[[queue]]\nname = \"x\"\n", 11, "queue.fleet", "missing"},
+      {"more teams than players", "[[queue]]\nname = \"x\"\nfleet = \"duel\"\nteams = 3\n", 14,
+       "queue.teams", "3 teams for 2 players"},
+      {"too many players", "[[queue]]\nname = \"x\"\nfleet = \"duel\"\nplayers = 257\n", 14,
+       "queue.players", "1 to 256"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    const auto config = parse(good + row.text);
+    ASSERT_FALSE(config);
+    const ConfigProblem* found = nullptr;
+    for (const ConfigProblem& p : config.error())
+      if (!p.warning && p.line == row.line && p.key == row.key) found = &p;
+    ASSERT_TRUE(found) << shown(config.error());
+    EXPECT_THAT(found->text, HasSubstr(row.says));
+    EXPECT_EQ(found->file, "muster.toml");
+    EXPECT_EQ(std::ranges::count(config.error(), false, &ConfigProblem::warning), 1)
+        << "one slip, one problem:\n"
+        << shown(config.error());
+  }
+}
+
+TEST(ConfigFile, OneBracketTooFew) {
+  const auto config = parse("[fleet]\nname = \"x\"\n");
+  ASSERT_FALSE(config);
+  EXPECT_THAT(shown(config.error()),
+              HasSubstr("muster.toml:1: fleet: there can be several: write [[fleet]]"));
+}
+
+TEST(ConfigFile, EverythingWrongIsSaidAtOnceInTheOrderOfTheFile) {
+  const auto config = parse(
+      "[[queue]]\nname = \"q\"\nfleet = \"none\"\nplayers = 0\n"
+      "[lobby]\nadmin = \"8.8.8.8:1\"\nbogus = 1\n");
+  ASSERT_FALSE(config);
+  std::vector<int> lines;
+  for (const ConfigProblem& p : config.error()) lines.push_back(p.line);
+  EXPECT_EQ(lines, (std::vector<int>{3, 4, 6, 7})) << shown(config.error());
+}
+
+TEST(ConfigFile, Warnings) {
+  struct Row {
+    const char* name;
+    std::string text;
+    const char* says;  // Empty: no warning.
+  };
+  const std::string second = "[[fleet]]\nname = \"second\"\ncommand = [\"/bin/true\"]\n";
+  const Row rows[] = {
+      {"nothing to play", second + "ports = 7100\n", "nothing to play"},
+      {"ephemeral ports", good + second + "ports = \"32700-32799\"\n",
+       "muster.toml:14: warning: fleet.ports: 32768-32799 of 32700-32799 are in "
+       "net.ipv4.ip_local_port_range"},
+      {"ephemeral but reserved", good + second + "ports = \"40000-40099\"\n", ""},
+      {"half reserved", good + second + "ports = \"40000-40100\"\n", "ip_local_port_range"},
+      {"low ports", good + second + "ports = \"80\"\n", "CAP_NET_BIND_SERVICE"},
+      {"a classic server that is not told its port",
+       good + second + "ports = 7100\nsdk = \"classic\"\n", "no {port}"},
+      {"uneven teams", good + "[[queue]]\nname = \"x\"\nfleet = \"duel\"\nplayers = 3\nteams = 2\n",
+       "the first ones get one more"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    Machine machine = plain_machine();
+    machine.reserved_ports = {{40000, 40049}, {40050, 40099}};
+    const auto config = parse(row.text, machine);
+    ASSERT_TRUE(config) << shown(config.error());
+    if (*row.says == '\0') {
+      EXPECT_THAT(config->warnings, IsEmpty()) << shown(config->warnings);
+    } else {
+      EXPECT_THAT(shown(config->warnings), HasSubstr(row.says));
+      EXPECT_EQ(config->warnings.size(), 1u);
+    }
+  }
+}
+
+TEST(ConfigFile, HostIsWhatPlayersCanReach) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"listen = \"127.0.0.1:4100\"", "127.0.0.1"},
+      {"listen = \"[::1]:4100\"", "::1"},
+      {"listen = \"0.0.0.0:4100\"", "192.0.2.10"},
+      {"listen = \"[::]:4100\"", "192.0.2.10"},
+      {"listen = \"198.51.100.4:4100\"", "198.51.100.4"},
+      {"host = \"play.example.org\"", "play.example.org"},
+  };
+  for (const auto& [line, host] : rows) {
+    const auto config = parse(good + "[lobby]\n" + line + "\n");
+    ASSERT_TRUE(config) << shown(config.error());
+    EXPECT_EQ(config->host, host) << line;
+  }
+}
+
+/// A folder with a program, a file that is none, and a subfolder.
+class ConfigOnDisk : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "muster-config-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    std::ofstream(folder_ / "server") << "#!/bin/sh\n";
+    fs::permissions(folder_ / "server", fs::perms::owner_all);
+    std::ofstream(folder_ / "notes") << "text";
+    fs::create_directory(folder_ / "sub");
+    machine_ = plain_machine();
+    machine_.look_for_programs = true;
+    machine_.search_path = "relative:" + folder_.string();
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  ConfigResult load(const std::string& command, const std::string& more = "") {
+    std::ofstream(folder_ / "muster.toml")
+        << "[[fleet]]\nname = \"f\"\nports = 7000\ncommand = [\"" << command << "\"]\n"
+        << more << "[[queue]]\nname = \"q\"\nfleet = \"f\"\n";
+    return load_config(folder_ / "muster.toml", machine_);
+  }
+
+  fs::path folder_;
+  Machine machine_;
+};
+
+TEST_F(ConfigOnDisk, CommandsAreLookedUp) {
+  struct Row {
+    const char* command;
+    const char* says;  // Empty: found.
+  };
+  const Row rows[] = {
+      {"./server", ""},
+      {"sub/../server", ""},
+      {"server", ""},
+      {"./gone", "does not exist; build it"},
+      {"gone", "in PATH"},
+      {"./notes", "is not executable; chmod +x"},
+      {"./sub", "not a file"},
+      {"/", "not a file"},
+      {"./server/x", "cannot be looked at"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.command);
+    const auto config = load(row.command);
+    if (*row.says == '\0') {
+      ASSERT_TRUE(config) << shown(config.error());
+      EXPECT_EQ(config->core.fleets[0].command[0], (folder_ / "server").string());
+    } else {
+      ASSERT_FALSE(config);
+      EXPECT_THAT(shown(config.error()), HasSubstr(row.says));
+    }
+  }
+}
+
+TEST_F(ConfigOnDisk, WorkingDirectoryMustBeThere) {
+  EXPECT_TRUE(load("./server", "working_directory = \"sub\"\n"));
+  EXPECT_FALSE(load("./server", "working_directory = \"gone\"\n"));
+}
+
+TEST_F(ConfigOnDisk, FilesThatCannotBeRead) {
+  const auto gone = load_config(folder_ / "gone.toml", machine_);
+  ASSERT_FALSE(gone);
+  EXPECT_THAT(shown(gone.error()), HasSubstr("gone.toml: cannot be read: No such file"));
+  const auto directory = load_config(folder_, machine_);
+  ASSERT_FALSE(directory);
+  EXPECT_THAT(shown(directory.error()), HasSubstr("is a folder"));
+  std::ofstream(folder_ / "large.toml") << std::string((256u << 10) + 1, '#');
+  const auto large = load_config(folder_ / "large.toml", machine_);
+  ASSERT_FALSE(large);
+  EXPECT_THAT(shown(large.error()), HasSubstr("larger than 256KiB"));
+}
+
+TEST(ConfigFile, ThisMachineIsKnown) {
+  const Machine machine = this_machine();
+  EXPECT_FALSE(machine.address.empty());
+  EXPECT_LE(machine.ephemeral_ports.first, machine.ephemeral_ports.last);
+  EXPECT_FALSE(machine.search_path.empty());
+}
+
+/// Every row of a table in docs/configuration.md that begins with a key, under its [table] heading.
+TEST(ConfigFile, TheDocumentationHasEveryKeyWithItsDefaultAndRange) {
+  std::ifstream in(MUSTER_SOURCE_DIR "/docs/configuration.md");
+  ASSERT_TRUE(in) << "docs/configuration.md is missing";
+  std::set<std::string> rows;
+  std::string table;
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("## ")) {
+      const std::size_t open = line.find_last_of('[');
+      const std::size_t close = line.find(']');
+      table = open == std::string::npos ? "" : line.substr(open + 1, close - open - 1);
+    }
+    if (line.starts_with("| `") && !table.empty()) {
+      std::size_t end = 0;  // Of the fourth column.
+      for (int column = 0; column < 5; ++column) end = line.find('|', end) + 1;
+      rows.insert(table + " " + line.substr(0, end));
+    }
+  }
+  std::set<std::string> wanted;
+  for (const ConfigKey& key : config_keys())
+    wanted.insert(key.table + " | `" + key.name + "` | " + key.type + " | " + key.fallback + " | " +
+                  key.range + " |");
+  for (const std::string& row : wanted) EXPECT_TRUE(rows.contains(row)) << "not there: " << row;
+  for (const std::string& row : rows) EXPECT_TRUE(wanted.contains(row)) << "no such key: " << row;
+  EXPECT_GT(wanted.size(), 40u);
+}
+
+}  // namespace
+}  // namespace muster::server

@@ -1,0 +1,185 @@
+#include "server/lobby.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/post.hpp>
+#include <csignal>
+#include <cstdio>
+#include <utility>
+
+namespace muster::server {
+namespace {
+
+/// How long a join token may be shown: players load maps before they connect.
+constexpr std::int64_t join_token_seconds = 300;
+
+net::ClassicAllowed to_net(Classic classic) {
+  switch (classic) {
+    case Classic::off:
+      return net::ClassicAllowed::off;
+    case Classic::loopback:
+      return net::ClassicAllowed::loopback;
+    case Classic::any:
+      return net::ClassicAllowed::any;
+  }
+  return net::ClassicAllowed::off;
+}
+
+net::AccountReply to_net(store::AccountOutcome outcome) {
+  switch (outcome) {
+    case store::AccountOutcome::ok:
+      return net::AccountReply::ok;
+    case store::AccountOutcome::name_unknown:
+      return net::AccountReply::name_unknown;
+    case store::AccountOutcome::login_refused:
+    case store::AccountOutcome::name_invalid:
+      return net::AccountReply::login_refused;
+    case store::AccountOutcome::name_taken:
+      return net::AccountReply::name_taken;
+    case store::AccountOutcome::storage_unavailable:
+      return net::AccountReply::storage_unavailable;
+  }
+  return net::AccountReply::storage_unavailable;
+}
+
+std::int64_t unix_seconds(Time time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+}  // namespace
+
+Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, std::string program)
+    : config_(std::move(config)),
+      data_(std::move(data)),
+      join_key_(std::move(join_key)),
+      loop_(io_, core::Core(config_.core)),
+      net_(io_, net_options(), [this](core::Event&& event) { loop_.post(std::move(event)); }),
+      node_(
+          io_,
+          {.data = data_.path(),
+           .program = std::move(program),
+           .host = config_.host,
+           .join_public_key = join_key_.public_key()},
+          config_.core, [this](core::Event&& event) { loop_.post(std::move(event)); },
+          [this](core::SessionId session) { return net_.ends_of(session); }),
+      admin_(loop_, [this](bool keep_servers) { stop(!keep_servers); }),
+      admin_http_(io_, config_.admin,
+                  [this](const net::HttpRequest& request) { return admin_.handle(request); }),
+      signals_(io_, SIGINT, SIGTERM),
+      leaving_(io_) {
+  loop_.connect({.apply =
+                     [this](const core::Effect& effect) {
+                       if (!net_.apply(effect)) node_.apply(effect);
+                     },
+                 .flush =
+                     [this] {
+                       // The game server first: it should know who comes before they do.
+                       node_.flush();
+                       net_.flush();
+                     },
+                 .work_when_idle = [this] { return !join_key_.prepare(1); }});
+}
+
+Lobby::~Lobby() = default;
+
+net::NetOptions Lobby::net_options() {
+  net::NetOptions options;
+  options.listen = config_.listen;
+  options.classic = to_net(config_.classic);
+  options.classic_guests = config_.classic_guests;
+  options.accounts = [this](net::AccountRequest request,
+                            std::function<void(net::AccountReply)> done) {
+    check_account(std::move(request), std::move(done));
+  };
+  options.sign_join_token = [this](const core::SendAssignment& a) { return sign(a); };
+  const NetLimits& limits = config_.limits;
+  options.sessions_max = config_.core.sessions_max;
+  options.message_bytes_max = limits.message_bytes_max;
+  options.outbound_bytes_max = limits.outbound_bytes_max;
+  options.messages_per_second = limits.messages_per_second;
+  options.messages_burst = 2 * limits.messages_per_second;
+  options.hello_timeout = limits.hello_timeout;
+  options.frame_timeout = limits.frame_timeout;
+  options.ping_interval = limits.ping_interval;
+  options.silence_timeout = limits.silence_timeout;
+  return options;
+}
+
+std::expected<void, std::string> Lobby::start() {
+  auto accounts = store::Accounts::open(data_.path() + "/accounts.db", [this](auto function) {
+    boost::asio::post(io_, std::move(function));
+  });
+  if (!accounts) return std::unexpected(accounts.error());
+  accounts_ = std::move(*accounts);
+  if (const auto listening = net_.start(); !listening) return listening;
+  if (const auto listening = admin_http_.start(); !listening) return listening;
+  node_.start();
+  wait_for_signal();
+  return {};
+}
+
+int Lobby::run() {
+  loop_.run();
+  return 0;
+}
+
+void Lobby::wait_for_signal() {
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    if (stopping_) return loop_.stop();  // Asked twice: at once.
+    stop(signal == SIGINT);
+    wait_for_signal();
+  });
+}
+
+void Lobby::stop(bool stop_servers) {
+  if (stopping_) return;
+  stopping_ = true;
+  loop_.post(core::LobbyStopping{stop_servers});
+  net_.stop();
+  if (!stop_servers) {
+    // This turn's effects still go out: players hear that the lobby is leaving.
+    boost::asio::post(io_, [this] { loop_.stop(); });
+    return;
+  }
+  Duration grace{};
+  for (const core::FleetConfig& fleet : config_.core.fleets)
+    grace = std::max(grace, fleet.stop_grace);
+  node_.stop_node(std::chrono::duration_cast<std::chrono::milliseconds>(grace));
+  leave_at_ = loop_.now() + grace + std::chrono::seconds{5};
+  wait_for_node_to_leave();
+}
+
+void Lobby::wait_for_node_to_leave() {
+  if (!node_.connected() || loop_.now() >= leave_at_) return loop_.stop();
+  leaving_.expires_after(std::chrono::milliseconds{5});
+  leaving_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) wait_for_node_to_leave();
+  });
+}
+
+void Lobby::check_account(net::AccountRequest request,
+                          std::function<void(net::AccountReply)> done) {
+  auto reply = [done = std::move(done)](store::AccountResult result) {
+    if (!result.detail.empty()) fmt::print(stderr, "muster: accounts: {}\n", result.detail);
+    done(to_net(result.outcome));
+  };
+  if (request.kind == net::AccountRequest::Kind::sign_up)
+    accounts_->sign_up(std::move(request.name), std::move(request.password), std::move(reply));
+  else
+    accounts_->log_in(std::move(request.name), std::move(request.password), std::move(reply));
+}
+
+std::string Lobby::sign(const core::SendAssignment& a) {
+  const std::int64_t now = unix_seconds(loop_.now());
+  return join_key_.sign({.player = to_string(a.player),
+                         .name = a.player_name,
+                         .match = to_string(a.match),
+                         .server = to_string(a.server),
+                         .team = a.team,
+                         .seats = a.seats,
+                         .issued_at = now,
+                         .expires_at = now + join_token_seconds});
+}
+
+}  // namespace muster::server

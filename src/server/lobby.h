@@ -1,0 +1,67 @@
+#pragma once
+// One running lobby: the loop, and every adapter around it.
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "net/http.h"
+#include "net/net.h"
+#include "net/node_link.h"
+#include "server/admin.h"
+#include "server/config_file.h"
+#include "server/data_folder.h"
+#include "server/loop.h"
+#include "store/accounts.h"
+#include "wire/join_token.h"
+
+namespace muster::server {
+
+/// Not moved: its parts hold references to each other. Single-threaded but for password hashing.
+class Lobby {
+ public:
+  Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, std::string program);
+  ~Lobby();
+  Lobby(const Lobby&) = delete;
+  Lobby& operator=(const Lobby&) = delete;
+
+  /// Opens accounts and ports, and looks for the node. An error is a sentence for people.
+  std::expected<void, std::string> start();
+  /// Until it is told to stop; returns the exit code.
+  int run();
+
+  /// Ends the lobby. With `stop_servers` also every game server and the node; else they go on, and
+  /// the next lobby on the data folder takes them back.
+  void stop(bool stop_servers);
+
+  std::uint16_t players_port() const { return net_.port(); }
+  std::uint16_t admin_port() const { return admin_http_.port(); }
+  const ServerConfig& config() const { return config_; }
+
+ private:
+  void wait_for_signal();
+  void wait_for_node_to_leave();
+  void check_account(net::AccountRequest request, std::function<void(net::AccountReply)> done);
+  std::string sign(const core::SendAssignment& assignment);
+  net::NetOptions net_options();
+
+  ServerConfig config_;
+  DataFolder data_;
+  wire::JoinKey join_key_;
+  boost::asio::io_context io_{1};
+  Loop loop_;
+  std::unique_ptr<store::Accounts> accounts_;
+  net::Net net_;
+  net::NodeLink node_;
+  Admin admin_;
+  net::HttpServer admin_http_;
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer leaving_;
+  Time leave_at_{};
+  bool stopping_ = false;
+};
+
+}  // namespace muster::server

@@ -1,0 +1,21 @@
+#pragma once
+// The lobby: builds every adapter around the core and runs it. The only place that knows them all.
+
+#include <string>
+
+namespace muster::server {
+
+struct ServeOptions {
+  std::string config_file;
+  std::string program;  // The muster executable: how the node is started.
+  bool quiet = false;   // Say nothing but errors.
+};
+
+/// Runs a lobby until it is told to stop; returns the exit code. Errors go to stderr.
+///
+/// SIGINT and POST /v1/stop end everything: tickets fail, matches end, game servers are stopped,
+/// the node leaves. SIGTERM (and "keepServers") ends the lobby alone: the node and its matches go
+/// on, and the next lobby on the same data folder takes them back. A second SIGINT does not wait.
+int run_serve(const ServeOptions& options);
+
+}  // namespace muster::server

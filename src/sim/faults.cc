@@ -1,0 +1,161 @@
+#include "sim/faults.h"
+
+#include "core/state.h"
+#include "sim/world.h"
+
+namespace muster::sim {
+namespace {
+
+using core::milliseconds;
+using core::minutes;
+using core::seconds;
+
+}  // namespace
+
+Faults draw_faults(Prng& prng) {
+  Faults faults;
+  const auto rate = [&](std::uint32_t percent_max) -> std::uint32_t {
+    if (prng.below(5) < 2) return 0;
+    return static_cast<std::uint32_t>(prng.between(1'000, percent_max * 10'000));
+  };
+  FaultRates& r = faults.rates;
+  r.port_taken = rate(30);
+  r.command_failed = rate(40);
+  r.exits_before_ready = rate(40);
+  r.never_ready = rate(30);
+  r.slow_ready = rate(30);
+  r.wrong_login = rate(50);
+  r.crash = rate(30);
+  r.clean_exit = rate(30);
+  r.shutdown_wish = rate(20);
+  r.unhealthy = rate(20);
+  r.hang = rate(10);
+  r.session_lost = rate(20);
+  r.over_twice = rate(50);
+  r.ignores_sigterm = rate(50);
+  r.ready_crash = rate(20);
+  r.disconnect = rate(20);
+  r.nonsense = rate(20);
+  r.cancel = rate(20);
+  r.leave = rate(20);
+  r.stolen_token = rate(30);
+  r.second_device = rate(10);
+  const auto interval = [&](Duration low, Duration high) {
+    if (prng.below(5) < 3) return Duration::zero();
+    return Duration{prng.between(low.count(), high.count())};
+  };
+  FaultIntervals& i = faults.intervals;
+  i.link_lost = interval(seconds{10}, minutes{3});
+  i.link_replaced = interval(seconds{10}, minutes{3});
+  i.node_killed = interval(seconds{40}, minutes{5});
+  i.lobby_restart = interval(minutes{1}, minutes{5});
+  i.operator_stop = interval(seconds{5}, minutes{1});
+  i.stale_event = interval(milliseconds{500}, seconds{20});
+  i.intruder = interval(seconds{1}, seconds{30});
+  faults.events_kept = prng.below(2) == 0;
+  faults.deadlines_late = prng.below(3) == 0;
+  return faults;
+}
+
+FaultSource::FaultSource(World& world, std::uint64_t seed) : world_(world), prng_(seed) {}
+
+template <class F>
+void FaultSource::every(Duration mean, F f) {
+  if (mean == Duration::zero() || healed_) return;
+  world_.after(Duration{prng_.between(0, 2 * mean.count())}, [this, mean, f] {
+    if (healed_) return;
+    f();
+    every(mean, f);
+  });
+}
+
+void FaultSource::start() {
+  const FaultIntervals& i = world_.setting().faults.intervals;
+  // On both sides of the ten seconds for which a node's game servers are not given up.
+  const auto down = [this] {
+    return Duration{prng_.below(2) == 0 ? Duration{prng_.between(0, 3'000'000'000)}
+                                        : Duration{prng_.between(0, 40'000'000'000)}};
+  };
+  every(i.link_lost, [this, down] {
+    const Duration time = down();
+    if (world_.machine().linked())
+      world_.marks().hit(time < seconds{10} ? Mark::node_back_in_time : Mark::node_back_too_late);
+    world_.machine().lose_link(time);
+  });
+  every(i.link_replaced, [this] { world_.machine().replace_link(); });
+  every(i.node_killed, [this, down] { world_.machine().kill(down()); });
+  every(i.lobby_restart, [this, down] { world_.restart_lobby(down()); });
+  every(i.operator_stop, [this] { operator_stop(); });
+  every(i.stale_event, [this] { stale_event(); });
+  every(i.intruder, [this] { intruder(); });
+}
+
+void FaultSource::operator_stop() {
+  std::vector<core::ServerId> servers;
+  world_.state().servers.for_each(
+      [&](core::ServerId id, const core::Server&) { servers.push_back(id); });
+  if (servers.empty()) return;
+  const auto chosen = prng_.below(static_cast<std::uint32_t>(servers.size()));
+  world_.step(core::StopServerCommand{servers[chosen]});
+}
+
+/// About a game server that is gone, or a match that is not the server's.
+void FaultSource::stale_event() {
+  const std::vector<core::ServerId>& gone = world_.machine().gone();
+  if (gone.empty()) return;
+  const core::ServerId server = gone[prng_.below(static_cast<std::uint32_t>(gone.size()))];
+  const core::State& state = world_.state();
+  const core::MatchId no_match{1'000'000, 1};
+  core::ServerId allocated;
+  state.servers.for_each([&](core::ServerId id, const core::Server& s) {
+    if (s.match) allocated = id;
+  });
+  if (allocated && prng_.below(3) == 0) {
+    world_.marks().hit(Mark::stale_event);
+    return prng_.below(2) == 0 ? world_.step(core::MatchOver{allocated, no_match, "{}"}, true)
+                               : world_.step(core::ServerReady{allocated}, true);
+  }
+  if (state.servers.find(server))
+    return;  // Its end has not been told yet, or its id is used again.
+  world_.marks().hit(Mark::stale_event);
+  switch (prng_.below(10)) {
+    case 0:
+      return world_.step(core::ServerReady{server}, true);
+    case 1:
+      return world_.step(core::ServerExited{server, 0, 0, {}}, true);
+    case 2:
+      return world_.step(core::MatchOver{server, no_match, "{}"}, true);
+    case 3:
+      return world_.step(core::ServerLaunched{server, 1}, true);
+    case 4:
+      return world_.step(core::LaunchFailed{server, core::LaunchError::port_taken, {}}, true);
+    case 5:
+      return world_.step(core::ServerUnhealthy{server}, true);
+    case 6:
+      return world_.step(core::ShutdownRequested{server}, true);
+    case 7:
+      return world_.step(core::PlayerLeft{server, core::PlayerId{0, 1}}, true);
+    case 8:
+      return world_.step(core::StopServerCommand{server}, true);
+    default:
+      return world_.step(core::NodeLost{core::NodeId{7, 7}}, true);
+  }
+}
+
+/// Knows the ports (anybody can see them) but is not the launched process.
+void FaultSource::intruder() {
+  std::vector<std::uint16_t> ports{4000};
+  world_.state().servers.for_each([&](core::ServerId, const core::Server& server) {
+    ports.push_back(server.port);
+    if (server.state == core::ServerState::starting) ports.assign(3, server.port);
+  });
+  const core::SessionId session = world_.open_session({}, /*resumable=*/false);
+  world_.say(session, core::ClassicServerLogin{
+                          {}, ports[prng_.below(static_cast<std::uint32_t>(ports.size()))]});
+  if (prng_.below(4) == 0) world_.say(session, core::ClassicServerReset{});
+  // At the latest when net gives up on those who do not say who they are.
+  world_.after(Duration{prng_.between(0, 10'000'000'000)},
+               [this, session] { world_.hang_up(session); });
+}
+
+}  // namespace muster::sim

@@ -1,0 +1,175 @@
+#pragma once
+// The fields of every event and effect, once: history.cc folds them into a digest and writes them
+// as text. fields(x, f) calls f(name, value) for each.
+
+#include "core/effect.h"
+#include "core/event.h"
+
+namespace muster::sim {
+
+template <class F>
+void fields(const core::SessionOpened& e, F&& f) {
+  f("session", e.session), f("resumable", e.resumable);
+}
+template <class F>
+void fields(const core::SessionClosed& e, F&& f) {
+  f("session", e.session);
+}
+template <class F>
+void fields(const core::Hello& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("name", e.name), f("secret", e.secret);
+}
+template <class F>
+void fields(const core::ResumeSession& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("player", e.player), f("secret", e.secret);
+}
+template <class F>
+void fields(const core::StartMatch& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("queue", e.queue), f("seats", e.seats);
+  f("attributes", e.attributes);
+}
+template <class F>
+void fields(const core::CancelMatch& e, F&& f) {
+  f("session", e.session), f("request", e.request);
+}
+template <class F>
+void fields(const core::LeaveMatch& e, F&& f) {
+  f("session", e.session), f("request", e.request);
+}
+template <class F>
+void fields(const core::ClassicServerLogin& e, F&& f) {
+  f("session", e.session), f("port", e.port);
+}
+template <class F>
+void fields(const core::ClassicServerReset& e, F&& f) {
+  f("session", e.session);
+}
+template <class F>
+void fields(const core::ServerReport& e, F&& f) {
+  f("server", e.server), f("fleet", e.fleet), f("port", e.port), f("pid", e.pid);
+  f("ready", e.ready), f("match", e.match);
+}
+template <class F>
+void fields(const core::NodeConnected& e, F&& f) {
+  f("node", e.node), f("name", e.name), f("host", e.host), f("servers", e.servers);
+}
+template <class F>
+void fields(const core::NodeLost& e, F&& f) {
+  f("node", e.node);
+}
+template <class F>
+void fields(const core::ServerLaunched& e, F&& f) {
+  f("server", e.server), f("pid", e.pid);
+}
+template <class F>
+void fields(const core::LaunchFailed& e, F&& f) {
+  f("server", e.server), f("error", e.error), f("detail", e.detail);
+}
+template <class F>
+void fields(const core::ServerReady& e, F&& f) {
+  f("server", e.server);
+}
+template <class F>
+void fields(const core::ServerExited& e, F&& f) {
+  f("server", e.server), f("exit_code", e.exit_code), f("signal", e.signal);
+  f("detail", e.detail);
+}
+template <class F>
+void fields(const core::ServerUnhealthy& e, F&& f) {
+  f("server", e.server);
+}
+template <class F>
+void fields(const core::OwnerVerified& e, F&& f) {
+  f("session", e.session), f("server", e.server), f("verified", e.verified);
+  f("detail", e.detail);
+}
+template <class F>
+void fields(const core::PlayerJoined& e, F&& f) {
+  f("server", e.server), f("player", e.player);
+}
+template <class F>
+void fields(const core::PlayerLeft& e, F&& f) {
+  f("server", e.server), f("player", e.player);
+}
+template <class F>
+void fields(const core::MatchOver& e, F&& f) {
+  f("server", e.server), f("match", e.match), f("result", e.result);
+}
+template <class F>
+void fields(const core::ShutdownRequested& e, F&& f) {
+  f("server", e.server);
+}
+template <class F>
+void fields(const core::StopServerCommand& e, F&& f) {
+  f("server", e.server);
+}
+template <class F>
+void fields(const core::LobbyStopping& e, F&& f) {
+  f("stop_servers", e.stop_servers);
+}
+template <class F>
+void fields(const core::DeadlineReached&, F&&) {}
+
+template <class F>
+void fields(const core::SendWelcome& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("player", e.player), f("name", e.name);
+  f("secret", e.secret), f("resumed", e.resumed);
+}
+template <class F>
+void fields(const core::SendError& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("error", e.error), f("detail", e.detail);
+}
+template <class F>
+void fields(const core::SendTicket& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("ticket", e.ticket), f("queue", e.queue);
+  f("state", e.state), f("players", e.players), f("players_needed", e.players_needed);
+  f("error", e.error);
+}
+template <class F>
+void fields(const core::SendAssignment& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("ticket", e.ticket), f("match", e.match);
+  f("server", e.server), f("player", e.player), f("player_name", e.player_name);
+  f("team", e.team), f("seats", e.seats), f("queue", e.queue), f("host", e.host), f("port", e.port);
+  f("roster", e.roster);
+}
+template <class F>
+void fields(const core::SendMatchEnded& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("match", e.match), f("end", e.end);
+  f("requeued", e.requeued), f("result", e.result);
+}
+template <class F>
+void fields(const core::SendServerLoginOk& e, F&& f) {
+  f("session", e.session);
+}
+template <class F>
+void fields(const core::CloseSession& e, F&& f) {
+  f("session", e.session), f("error", e.error);
+}
+template <class F>
+void fields(const core::LaunchServer& e, F&& f) {
+  f("node", e.node), f("server", e.server), f("fleet", e.fleet), f("port", e.port);
+  f("match", e.match), f("queue", e.queue), f("map", e.map), f("players", e.players);
+}
+template <class F>
+void fields(const core::StopServer& e, F&& f) {
+  f("node", e.node), f("server", e.server), f("grace", e.grace);
+}
+template <class F>
+void fields(const core::StartServerMatch& e, F&& f) {
+  f("node", e.node), f("server", e.server), f("match", e.match), f("queue", e.queue);
+  f("map", e.map), f("roster", e.roster);
+}
+template <class F>
+void fields(const core::RemoveServerPlayer& e, F&& f) {
+  f("node", e.node), f("server", e.server), f("match", e.match), f("player", e.player);
+}
+template <class F>
+void fields(const core::EndServerMatch& e, F&& f) {
+  f("node", e.node), f("server", e.server), f("match", e.match), f("end", e.end);
+}
+template <class F>
+void fields(const core::VerifyOwner& e, F&& f) {
+  f("node", e.node), f("session", e.session), f("server", e.server);
+}
+
+}  // namespace muster::sim

@@ -1,0 +1,321 @@
+// The laws of sessions, players and tickets; those of servers and matches are in server_laws.cc.
+#include "sim/laws.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <type_traits>
+
+namespace muster::sim {
+
+using core::Error;
+using core::PlayerId;
+using core::SessionId;
+using core::TicketId;
+using core::TicketState;
+
+void Laws::broken(const std::string& law) { throw LawBroken(law); }
+
+void Laws::observe(const Step& step) {
+  if (step.stale && !step.late)
+    must(step.effects.empty(), "an event about what is gone has no effect");
+  before(step);
+  for (const core::Effect& effect : step.effects)
+    std::visit([&](const auto& e) { on(e, step); }, effect);
+  after(step);
+}
+
+void Laws::before(const Step& step) {
+  asker_ = {}, request_ = 0, replies_ = 0, resumed_ = {}, resumed_told_ = false;
+  std::visit(
+      [&](const auto& e) {
+        using E = std::decay_t<decltype(e)>;
+        if constexpr (requires { e.request; }) {
+          if (sessions_.contains(e.session)) asker_ = e.session, request_ = e.request;
+        } else if constexpr (std::is_same_v<E, core::ClassicServerLogin> ||
+                             std::is_same_v<E, core::ClassicServerReset> ||
+                             std::is_same_v<E, core::OwnerVerified>) {
+          asker_ = e.session;
+        } else if constexpr (std::is_same_v<E, core::SessionOpened>) {
+          must(sessions_.emplace(e.session, SessionView{e.resumable, false, {}}).second,
+               "the world opens a session once");
+        } else if constexpr (std::is_same_v<E, core::NodeConnected>) {
+          link_ = e.node;
+        } else if constexpr (std::is_same_v<E, core::NodeLost>) {
+          if (link_ == e.node) link_ = {};
+        } else if constexpr (std::is_same_v<E, core::PlayerLeft>) {
+          const auto server = servers_.find(e.server);
+          if (server == servers_.end()) return;
+          const auto match = matches_.find(server->second.match);
+          const auto player = players_.find(e.player);
+          if (match == matches_.end() || player == players_.end()) return;
+          match->second.owed.erase(e.player);
+          if (!player->second.session && player->second.match == match->first)
+            player->second.match = {};
+        }
+      },
+      step.event);
+  // When deadlines were due before it, what they send may still go to the session that closes.
+  const auto* closed = std::get_if<core::SessionClosed>(&step.event);
+  if (!closed) return;
+  const auto session = sessions_.find(closed->session);
+  if (session == sessions_.end()) return;
+  if (const auto player = players_.find(session->second.player); player != players_.end()) {
+    if (!step.late) player->second.session = {};
+  }
+  if (!step.late) {
+    const SessionView was = session->second;
+    sessions_.erase(session);
+    if (was.player && !was.resumable) forget(was.player);
+  }
+}
+
+void Laws::after(const Step& step) {
+  if (const auto* closed = std::get_if<core::SessionClosed>(&step.event); closed && step.late) {
+    const auto session = sessions_.find(closed->session);
+    if (session != sessions_.end()) {
+      const SessionView was = session->second;
+      sessions_.erase(session);
+      if (const auto player = players_.find(was.player); player != players_.end()) {
+        player->second.session = {};
+        if (!was.resumable) forget(was.player);
+      }
+    }
+  }
+  check_replies(step);
+  check_resumed(step);
+  check_matches(step);
+  check_away(step);
+  check_servers(step);
+}
+
+void Laws::check_replies(const Step& step) {
+  if (request_ == 0 || !sessions_.contains(asker_)) return;
+  if (replies_ != 1)
+    broken(fmt::format("every request gets exactly one reply: {} got {} (request {})",
+                       core::name_of(step.event), replies_, request_));
+}
+
+/// Somebody who came back and was told of no ticket has none: it ended while they were away.
+void Laws::check_resumed(const Step& step) {
+  if (!resumed_) return;
+  PlayerView& player = players_.at(resumed_);
+  if (!resumed_told_) {
+    if (player.ticket) end_unseen(player);
+    player.match = {};
+  }
+  const core::Player* truth = step.state.players.find(resumed_);
+  must(truth, "who is welcomed is known");
+  must(resumed_told_ || (!truth->ticket && !truth->match),
+       "who comes back is told of their ticket or assignment");
+}
+
+/// Who is away is forgotten in silence.
+void Laws::check_away(const Step& step) {
+  for (auto it = players_.begin(); it != players_.end();) {
+    const auto& [id, player] = *it++;
+    if (!player.session && !step.state.players.find(id)) forget(id);
+  }
+}
+
+void Laws::forget(PlayerId id) {
+  const auto player = players_.find(id);
+  if (player->second.ticket) end_unseen(player->second);
+  for (auto& [match_id, match] : matches_) match.owed.erase(id);
+  players_.erase(player);
+}
+
+void Laws::end_unseen(PlayerView& player) {
+  tickets_.erase(player.ticket);
+  ended_.insert(player.ticket);
+  player.ticket = {};
+  ++report_.ended_away;
+  report_.marks.hit(Mark::ticket_ended_while_away);
+}
+
+Laws::SessionView& Laws::open_session(SessionId id, std::uint32_t request, const Step&) {
+  const auto found = sessions_.find(id);
+  must(found != sessions_.end(), "no effect names a session that is closed");
+  must(!found->second.closing || found->second.player || id == asker_,
+       "nothing is sent to a session after CloseSession but replies to what it still says");
+  if (request != 0) {
+    must(id == asker_ && request == request_, "a reply has its request's number and session");
+    ++replies_;
+  }
+  return found->second;
+}
+
+PlayerId Laws::player_of(SessionId id, std::uint32_t request, const Step& step) {
+  const PlayerId player = open_session(id, request, step).player;
+  must(static_cast<bool>(player), "tickets and matches are told to players only");
+  must(players_.at(player).session == id, "a player is told on their newest session");
+  return player;
+}
+
+void Laws::on(const core::SendWelcome& e, const Step& step) {
+  SessionView& session = open_session(e.session, e.request, step);
+  must(!session.player, "a session is identified once");
+  session.player = e.player;
+  session.closing = false;
+  if (!e.resumed) {
+    must(players_.emplace(e.player, PlayerView{e.session, {}, {}, {}, false}).second,
+         "a new player has a new id");
+    return;
+  }
+  const auto found = players_.find(e.player);
+  must(found != players_.end(), "only a known player resumes");
+  if (const auto old = sessions_.find(found->second.session); old != sessions_.end())
+    old->second.player = {};
+  found->second.session = e.session;
+  resumed_ = e.player;
+}
+
+void Laws::on(const core::SendError& e, const Step& step) {
+  open_session(e.session, e.request, step);
+  must(e.session == asker_, "a refusal goes to who asked");
+  Marks& marks = report_.marks;
+  switch (e.error) {
+    case Error::already_queued:
+    case Error::already_in_match:
+      return marks.hit(Mark::start_twice);
+    case Error::not_queued:
+      return marks.hit(Mark::cancel_without_ticket);
+    case Error::queue_not_found:
+      return marks.hit(Mark::unknown_queue);
+    case Error::seats_invalid:
+      return marks.hit(Mark::seats_refused);
+    case Error::not_identified:
+      return marks.hit(Mark::not_identified);
+    case Error::name_invalid:
+      return marks.hit(Mark::name_refused);
+    case Error::lobby_full:
+      return marks.hit(Mark::lobby_full);
+    case Error::lobby_stopping:
+      return marks.hit(Mark::lobby_stopping);
+    case Error::session_expired:
+      return marks.hit(Mark::resume_expired);
+    case Error::session_token_invalid:
+      return marks.hit(Mark::resume_stolen);
+    default:
+      return;
+  }
+}
+
+Laws::TicketView& Laws::ticket_begins(const core::SendTicket& e, PlayerId player_id,
+                                      const Step& step) {
+  PlayerView& player = players_.at(player_id);
+  if (player.ticket) {
+    must(resumed_ == player_id, "a player has one ticket at a time");
+    end_unseen(player);  // While away.
+  }
+  player.match = resumed_ == player_id ? core::MatchId{} : player.match;
+  must(!player.match, "a player waits or plays, not both");
+  TicketView ticket;
+  ticket.player = player_id;
+  ticket.since = player.since;
+  if (const auto* start = std::get_if<core::StartMatch>(&step.event);
+      start && start->session == e.session && e.request == start->request && !player.requeued) {
+    ticket.since = step.now;
+    ticket.seats = static_cast<std::uint32_t>(start->seats);
+    if (start->seats > 1) report_.marks.hit(Mark::several_seats);
+  } else {
+    must(player.requeued || resumed_ == player_id, "a ticket begins with a wish");
+    if (player.requeued) report_.marks.hit(Mark::requeued_on_server_lost);
+  }
+  player.requeued = false;
+  const auto& queues = setting_.config.queues;
+  const auto queue =
+      std::find_if(queues.begin(), queues.end(), [&](const auto& q) { return q.name == e.queue; });
+  must(queue != queues.end(), "a ticket's queue is one of the lobby's");
+  ticket.queue = static_cast<core::QueueIndex>(queue - queues.begin());
+  player.ticket = e.ticket;
+  player.since = ticket.since;
+  ++report_.tickets;
+  return tickets_[e.ticket] = ticket;
+}
+
+void Laws::on(const core::SendTicket& e, const Step& step) {
+  const PlayerId player_id = player_of(e.session, e.request, step);
+  must(!ended_.contains(e.ticket), "a ticket that has ended is not heard of again");
+  const bool begins = !tickets_.contains(e.ticket);
+  TicketView& ticket = begins ? ticket_begins(e, player_id, step) : tickets_.at(e.ticket);
+  PlayerView& player = players_.at(player_id);
+  must(ticket.player == player_id && player.ticket == e.ticket, "a ticket is told to its player");
+  const std::uint32_t needed = setting_.config.queues[ticket.queue].players;
+  must(e.players_needed == needed, "a ticket says how many its queue's match takes");
+
+  const TicketState was = ticket.state;
+  const bool resumed = resumed_ == player_id && !resumed_told_;
+  if (resumed) resumed_told_ = true;
+  Marks& marks = report_.marks;
+  switch (e.state) {
+    case TicketState::queued:
+      must(e.players >= 1 && (e.players < needed || ticket.seats == needed || ticket.seats == 0),
+           "those who gather are fewer than a match");
+      if (was == TicketState::matched && !resumed) marks.hit(Mark::dissolved_match_requeued);
+      if (resumed) marks.hit(Mark::resumed_queued);
+      ticket.state = e.state;
+      return;
+    case TicketState::matched:
+      must(e.players == needed, "a matched ticket's match is full");
+      if (resumed) marks.hit(Mark::resumed_matched);
+      ticket.state = e.state;
+      if (was == TicketState::queued && !resumed) check_line(e.ticket, ticket);
+      return;
+    case TicketState::assigned:
+      broken("an assignment is told by SendAssignment");
+    case TicketState::cancelled:
+      ++report_.cancelled;
+      break;
+    case TicketState::expired:
+      must(e.error == Error::ticket_expired, "an expired ticket says so");
+      marks.hit(was == TicketState::queued ? Mark::ticket_expired_queued
+                                           : Mark::ticket_expired_matched);
+      ++report_.expired;
+      break;
+    case TicketState::failed:
+      must(e.error != Error::none, "a failed ticket says why");
+      must(failures_allowed_ || e.error == Error::lobby_stopping,
+           "no ticket fails once faults have stopped");
+      if (e.error == Error::launch_failed) marks.hit(Mark::last_attempt_failed);
+      if (e.error == Error::no_port_free) marks.hit(Mark::no_port_free);
+      if (e.error == Error::node_unavailable) marks.hit(Mark::node_unavailable);
+      ++report_.failed;
+      break;
+  }
+  must(e.players == 0, "a ticket that has ended gathers nobody");
+  player.ticket = {};
+  ended_.insert(e.ticket);
+  tickets_.erase(e.ticket);
+}
+
+/// A ticket has just been matched. Where all tickets have one seat, who waits longer goes first;
+/// whoever is away keeps their place but is passed over.
+void Laws::check_line(TicketId id, const TicketView& ticket) {
+  if (setting_.crowd.seats_vary[ticket.queue]) return;
+  for (const auto& [other_id, other] : tickets_) {
+    if (other.queue != ticket.queue || other.state != TicketState::queued) continue;
+    if (std::pair(other.since, other_id) > std::pair(ticket.since, id)) continue;
+    const auto player = players_.find(other.player);
+    if (player == players_.end() || !player->second.session) {
+      report_.marks.hit(Mark::held_ticket_passed_over);
+      continue;
+    }
+    broken(fmt::format("matches form in order of age: {} was matched before {}", to_string(id),
+                       to_string(other_id)));
+  }
+}
+
+bool enough_partners(const core::State& state, core::QueueIndex queue) {
+  const std::uint32_t needed = state.config.queues[queue].players;
+  std::vector<bool> reachable(needed + 1);
+  reachable[0] = true;
+  state.tickets.for_each([&](TicketId, const core::Ticket& ticket) {
+    if (ticket.queue != queue || ticket.state != TicketState::queued || ticket.held) return;
+    for (std::uint32_t sum = needed; sum >= ticket.seats; --sum)
+      if (reachable[sum - ticket.seats]) reachable[sum] = true;
+  });
+  return reachable[needed];
+}
+
+}  // namespace muster::sim

@@ -1,0 +1,151 @@
+#pragma once
+// What must hold whatever happens, checked from outside: on the stream of events and effects.
+// The core's state is read only where silence is right (somebody is away) and to cross-check
+// counts.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "core/effect.h"
+#include "core/event.h"
+#include "core/state.h"
+#include "sim/report.h"
+#include "sim/setting.h"
+
+namespace muster::sim {
+
+/// what(): the law in one sentence. World adds seed, time and history.
+class LawBroken : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Sees every step. Throws LawBroken.
+class Laws {
+ public:
+  Laws(const Setting& setting, Report& report) : setting_(setting), report_(report) {}
+
+  struct Step {
+    const core::Event& event;
+    Time now;
+    const core::Effects& effects;
+    const core::State& state;  // After it.
+    bool late = false;         // Deadlines were due before the event.
+    bool stale = false;        // The event names what is gone: nothing may come of it.
+  };
+  void observe(const Step& step);
+
+  /// Nothing holds this server's port any more: its process is gone, or its launch never arrived.
+  void process_gone(core::ServerId server);
+
+  /// The lobby lost all it knew. Ports are still held by the processes there are.
+  void lobby_restarted();
+
+  /// From now on no ticket may fail: faults have stopped, and their traces are gone.
+  void expect_no_failures() { failures_allowed_ = false; }
+
+ private:
+  struct SessionView {
+    bool resumable = true;
+    bool closing = false;
+    core::PlayerId player;
+  };
+  struct PlayerView {
+    core::SessionId session;
+    core::TicketId ticket;
+    core::MatchId match;
+    Time since{};           // Of the ticket, also after it became an assignment.
+    bool requeued = false;  // A ticket with that `since` is announced.
+  };
+  struct TicketView {
+    core::PlayerId player;
+    core::QueueIndex queue = 0;
+    std::uint32_t seats = 0;  // 0: not known.
+    core::TicketState state = core::TicketState::queued;
+    Time since{};
+  };
+  struct MatchView {
+    core::ServerId server;
+    std::shared_ptr<const core::Roster> roster;
+    std::set<core::PlayerId> owed;  // An assignment.
+  };
+  using Matches = std::map<core::MatchId, MatchView>;
+  struct ServerView {
+    core::FleetIndex fleet = 0;
+    core::MatchId match;
+    core::MatchId launched_for;
+    core::NodeId stopped_over;  // The link that carried StopServer.
+    bool played = false;
+  };
+
+  void before(const Step& step);
+  void after(const Step& step);
+
+  void on(const core::SendWelcome& e, const Step& step);
+  void on(const core::SendError& e, const Step& step);
+  void on(const core::SendTicket& e, const Step& step);
+  void on(const core::SendAssignment& e, const Step& step);
+  void on(const core::SendMatchEnded& e, const Step& step);
+  void on(const core::SendServerLoginOk& e, const Step& step);
+  void on(const core::CloseSession& e, const Step& step);
+  void on(const core::LaunchServer& e, const Step& step);
+  void on(const core::StopServer& e, const Step& step);
+  void on(const core::StartServerMatch& e, const Step& step);
+  void on(const core::RemoveServerPlayer& e, const Step& step);
+  void on(const core::EndServerMatch& e, const Step& step);
+  void on(const core::VerifyOwner& e, const Step& step);
+
+  SessionView& open_session(core::SessionId id, std::uint32_t request, const Step& step);
+  core::PlayerId player_of(core::SessionId id, std::uint32_t request, const Step& step);
+  TicketView& ticket_begins(const core::SendTicket& e, core::PlayerId player, const Step& step);
+  void check_line(core::TicketId id, const TicketView& ticket);
+  void end_unseen(PlayerView& player);
+  MatchView& match_begins(core::MatchId id, core::ServerId server, const std::string& queue,
+                          const std::shared_ptr<const core::Roster>& roster, const Step& step);
+  Matches::iterator match_over(Matches::iterator match);
+  void forget(core::PlayerId id);
+
+  void check_replies(const Step& step);
+  void check_resumed(const Step& step);
+  void check_away(const Step& step);
+  void check_matches(const Step& step);
+  void check_servers(const Step& step);
+
+  [[noreturn]] static void broken(const std::string& law);
+  static void must(bool holds, const char* law) {
+    if (!holds) [[unlikely]]
+      broken(law);
+  }
+
+  const Setting& setting_;
+  Report& report_;
+  bool failures_allowed_ = true;
+
+  std::map<core::SessionId, SessionView> sessions_;
+  std::map<core::PlayerId, PlayerView> players_;
+  std::map<core::TicketId, TicketView> tickets_;
+  Matches matches_;
+  std::map<core::ServerId, ServerView> servers_;
+  std::set<core::TicketId> ended_;
+  std::set<core::ServerId> launched_;                  // Every id of this lobby.
+  std::map<core::ServerId, std::uint16_t> processes_;  // Live, with their ports.
+  core::NodeId link_;
+
+  // Of the step being observed.
+  core::SessionId asker_;
+  std::uint32_t request_ = 0;
+  std::uint32_t replies_ = 0;
+  core::PlayerId resumed_;
+  bool resumed_told_ = false;
+};
+
+/// Whether some of the waiting tickets of the queue fill a match. (By other means than the core's.)
+bool enough_partners(const core::State& state, core::QueueIndex queue);
+
+}  // namespace muster::sim

@@ -1,0 +1,197 @@
+#include "sim/players.h"
+
+#include <fmt/format.h>
+
+#include "sim/world.h"
+
+namespace muster::sim {
+
+Crowd::Crowd(World& world, std::uint64_t seed) : world_(world), prng_(seed) {}
+
+void Crowd::start() {
+  const CrowdSetting& setting = world_.setting().crowd;
+  people_.resize(setting.people);
+  for (std::uint32_t i = 0; i < people_.size(); ++i) {
+    people_[i].classic = chance(setting.classic_ppm);
+    act_later(i);
+  }
+}
+
+void Crowd::act_later(std::uint32_t index) {
+  const std::int64_t think = world_.setting().crowd.think.count();
+  world_.after(Duration{prng_.between(think / 8, think * 15 / 8)}, [this, index] { act(index); });
+}
+
+void Crowd::act(std::uint32_t index) {
+  if (mood_ == Mood::leaving) return;
+  act_later(index);
+  Person& person = people_[index];
+  const FaultRates& rates = world_.rates();
+  if (!person.session) {
+    if (mood_ == Mood::playing) connect(index);
+    return;
+  }
+  if (chance(rates.disconnect)) return disconnect(person);
+  if (mood_ == Mood::playing && chance(rates.nonsense)) return talk_nonsense(person, index);
+  if (!person.identified) {
+    if (mood_ == Mood::playing && prng_.below(4) == 0) hello(person, index);  // No answer so far.
+    return;
+  }
+  if (chance(rates.second_device) && !person.classic && person.token && !person.other) {
+    person.other = person.session;
+    person.session = world_.open_session({SessionOwner::Kind::person, index, {}}, true);
+    person.identified = false;
+    return resume(person);
+  }
+  if (person.playing) {
+    if (chance(rates.leave) && !person.classic)
+      world_.say(person.session, core::LeaveMatch{{}, ++person.request});
+  } else if (person.waiting) {
+    if (!chance(rates.cancel)) return;
+    if (person.classic) return disconnect(person);  // The only way they have.
+    world_.say(person.session, core::CancelMatch{{}, ++person.request});
+  } else if (mood_ == Mood::playing) {
+    start_match(person);
+  }
+}
+
+void Crowd::connect(std::uint32_t index) {
+  Person& person = people_[index];
+  person.session = world_.open_session({SessionOwner::Kind::person, index, {}}, !person.classic);
+  person.identified = person.waiting = person.playing = false;
+  if (chance(world_.rates().nonsense)) start_match(person);  // Before saying hello.
+  if (!person.classic && person.token && prng_.below(4) != 0) return resume(person);
+  hello(person, index);
+}
+
+void Crowd::hello(Person& person, std::uint32_t index) {
+  std::string name = prng_.below(8) == 0 ? fmt::format("жук {}", index) : fmt::format("p{}", index);
+  if (chance(world_.rates().nonsense)) name = prng_.below(2) == 0 ? "" : "line\nbreak";
+  world_.say(person.session, core::Hello{{}, ++person.request, std::move(name), draw_secret()});
+}
+
+void Crowd::resume(Person& person) {
+  Token token = *person.token;
+  if (chance(world_.rates().stolen_token)) {
+    // Somebody else's player, without knowing the secret.
+    const Person& victim = people_[prng_.below(static_cast<std::uint32_t>(people_.size()))];
+    if (victim.token) token.player = victim.token->player;
+    token.secret = draw_secret();
+  }
+  world_.say(person.session, core::ResumeSession{{}, ++person.request, token.player, token.secret});
+}
+
+void Crowd::start_match(Person& person) {
+  const Setting& setting = world_.setting();
+  const auto queue = prng_.below(static_cast<std::uint32_t>(setting.config.queues.size()));
+  core::StartMatch start;
+  start.request = ++person.request;
+  if (!person.classic) start.queue = setting.config.queues[queue].name;
+  std::size_t chosen = queue;
+  if (person.classic) {
+    chosen = 0;
+    for (std::size_t i = 0; i < setting.config.queues.size(); ++i)
+      if (setting.config.queues[i].name == setting.config.classic_queue) chosen = i;
+  }
+  if (setting.crowd.seats_vary[chosen] && prng_.below(2) == 0)
+    start.seats =
+        static_cast<std::int32_t>(prng_.between(1, setting.config.queues[chosen].players));
+  if (chance(setting.crowd.attributes_ppm)) {
+    start.attributes.push_back({"skill", 12.5});
+    start.attributes.push_back({"maps", std::vector<std::string>{"arena", "canyon"}});
+  }
+  world_.say(person.session, std::move(start));
+}
+
+void Crowd::talk_nonsense(Person& person, std::uint32_t index) {
+  const auto request = prng_.below(8) == 0 ? 0 : ++person.request;  // 0: asks for no number back.
+  core::StartMatch start;
+  start.request = request;
+  switch (prng_.below(10)) {
+    case 0:
+      start.queue = "no-such-queue";
+      return world_.say(person.session, std::move(start));
+    case 1:
+      start.seats = static_cast<std::int32_t>(prng_.between(-2, 0));
+      return world_.say(person.session, std::move(start));
+    case 2:
+      start.seats = 1000;
+      return world_.say(person.session, std::move(start));
+    case 3:
+      start.attributes.resize(world_.setting().config.attributes_max + 1);
+      return world_.say(person.session, std::move(start));
+    case 4:  // Twice at once.
+      start_match(person);
+      return start_match(person);
+    case 5:
+      return world_.say(person.session, core::CancelMatch{{}, request});
+    case 6:
+      return world_.say(person.session, core::LeaveMatch{{}, request});
+    case 7:
+      return hello(person, index);
+    case 8:  // A player who says what only game servers say is closed.
+      return world_.say(person.session, core::ClassicServerLogin{{}, 7000});
+    default:
+      return world_.say(person.session, core::ClassicServerReset{});
+  }
+}
+
+void Crowd::disconnect(Person& person) {
+  if (person.other) world_.hang_up(person.other);
+  if (person.session) world_.hang_up(person.session);
+  person.session = person.other = {};
+  person.identified = person.waiting = person.playing = false;
+}
+
+void Crowd::leave() {
+  mood_ = Mood::leaving;
+  for (Person& person : people_) disconnect(person);
+}
+
+void Crowd::lobby_died() {
+  for (Person& person : people_) {
+    person.session = person.other = {};
+    person.identified = person.waiting = person.playing = false;
+  }
+}
+
+void Crowd::hear(std::uint32_t index, core::SessionId session, const core::Effect& effect) {
+  Person& person = people_[index];
+  if (std::holds_alternative<core::CloseSession>(effect)) {
+    if (session == person.other) person.other = {};
+    if (session != person.session) return;
+    person.session = {};
+    person.identified = person.waiting = person.playing = false;
+    return;
+  }
+  if (session != person.session) return;  // Left behind.
+  if (const auto* welcome = std::get_if<core::SendWelcome>(&effect)) {
+    person.identified = true;
+    person.token = Token{welcome->player, welcome->secret};
+    if (person.other && !welcome->resumed) world_.hang_up(person.other), person.other = {};
+  } else if (const auto* error = std::get_if<core::SendError>(&effect)) {
+    const bool refused = error->error == core::Error::session_expired ||
+                         error->error == core::Error::session_token_invalid;
+    if (refused) person.token.reset();
+    if (person.other && refused) world_.hang_up(person.other), person.other = {};
+    if (!person.identified && mood_ == Mood::playing && error->error != core::Error::lobby_full)
+      hello(person, index);
+  } else if (const auto* ticket = std::get_if<core::SendTicket>(&effect)) {
+    person.waiting =
+        ticket->state == core::TicketState::queued || ticket->state == core::TicketState::matched;
+    person.playing = false;
+  } else if (std::holds_alternative<core::SendAssignment>(effect)) {
+    person.waiting = false;
+    person.playing = true;
+  } else if (std::holds_alternative<core::SendMatchEnded>(effect)) {
+    person.playing = false;
+  }
+}
+
+core::Secret Crowd::draw_secret() {
+  core::Secret secret;
+  for (std::uint8_t& byte : secret) byte = static_cast<std::uint8_t>(prng_.next() >> 56);
+  return secret;
+}
+
+}  // namespace muster::sim

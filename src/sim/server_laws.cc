@@ -1,0 +1,254 @@
+// The laws of game servers, their ports, and the matches they hold.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/laws.h"
+
+namespace muster::sim {
+
+using core::MatchId;
+using core::PlayerId;
+using core::ServerId;
+using core::ServerState;
+
+void Laws::process_gone(ServerId server) { processes_.erase(server); }
+
+void Laws::lobby_restarted() {
+  report_.lost_with_lobby += tickets_.size();
+  sessions_.clear(), players_.clear(), tickets_.clear(), matches_.clear(), servers_.clear();
+  ended_.clear(), launched_.clear();
+  link_ = {};
+}
+
+void Laws::on(const core::LaunchServer& e, const Step& step) {
+  must(e.node && e.node == link_, "a launch goes to a node that is connected");
+  must(launched_.insert(e.server).second, "a server id is launched once");
+  must(!processes_.contains(e.server), "a server id is not that of a process still alive");
+  const core::FleetConfig& fleet = setting_.config.fleets[e.fleet];
+  must(e.port >= fleet.ports.first && e.port <= fleet.ports.last, "a port is of its fleet");
+  for (const auto& [other, port] : processes_)
+    if (port == e.port)
+      broken(fmt::format("no port is given to two live servers: {} to {} while {} has it", e.port,
+                         to_string(e.server), to_string(other)));
+  must(step.state.fleets[e.fleet].servers <= fleet.servers_max || step.late,
+       "no launch goes beyond servers_max");
+  processes_.emplace(e.server, e.port);
+  servers_[e.server] = ServerView{e.fleet, {}, e.match, {}, false};
+  if (!e.match) report_.marks.hit(Mark::warm_launch);
+}
+
+void Laws::on(const core::StopServer& e, const Step& step) {
+  // Without a link it cannot leave; it is sent again over the next one.
+  must(!e.node || e.node == link_, "a stop goes to a node that is connected");
+  if (!e.node) return;
+  ServerView& server = servers_[e.server];
+  must(server.stopped_over != e.node, "StopServer is sent at most once per server and link");
+  if (server.stopped_over) report_.marks.hit(Mark::stop_told_again);
+  server.stopped_over = e.node;
+  if (const core::Server* truth = step.state.servers.find(e.server)) {
+    if (truth->state == ServerState::error) report_.marks.hit(Mark::launch_timed_out);
+    if (std::holds_alternative<core::DeadlineReached>(step.event) &&
+        truth->state == ServerState::shutdown && !server.match)
+      report_.marks.hit(Mark::idle_server_stopped);
+  }
+}
+
+Laws::MatchView& Laws::match_begins(MatchId id, ServerId server_id, const std::string& queue_name,
+                                    const std::shared_ptr<const core::Roster>& roster,
+                                    const Step& step) {
+  ServerView& server = servers_[server_id];
+  if (const auto old = matches_.find(server.match);
+      old != matches_.end() && old->first != id && !step.state.matches.find(old->first))
+    match_over(old);  // In this very step.
+  must(!server.match || server.match == id, "a server holds one match at a time");
+  const auto [it, begins] = matches_.emplace(id, MatchView{server_id, roster, {}});
+  MatchView& match = it->second;
+  must(match.server == server_id, "a match is at one server");
+  if (!begins) return match;
+  server.match = id;
+  must(!server.stopped_over || server.stopped_over != link_,
+       "a server that was told to stop gets no match");
+  if (server.played) report_.marks.hit(Mark::server_reused);
+  if (server.launched_for && !server.played && server.launched_for != id)
+    report_.marks.hit(Mark::server_given_to_another_match);
+  server.played = true;
+
+  const auto& queues = setting_.config.queues;
+  const auto queue = std::find_if(queues.begin(), queues.end(),
+                                  [&](const auto& q) { return q.name == queue_name; });
+  must(queue != queues.end() && roster, "a match has a queue and a roster");
+  std::uint32_t seats = 0;
+  for (const core::RosterEntry& entry : *roster) {
+    seats += entry.seats;
+    must(entry.team < queue->teams, "a team is one of the queue's");
+    const auto player = players_.find(entry.player);
+    must(player != players_.end(), "who is on the roster is known");
+    must(!player->second.match || player->second.match == id || !player->second.session,
+         "a player is in one match at a time");
+    match.owed.insert(entry.player);
+    if (!player->second.session) report_.marks.hit(Mark::assigned_while_away);
+  }
+  if (seats != queue->players)
+    broken(fmt::format("a match has its queue's number of players: {} has {} of {}", to_string(id),
+                       seats, queue->players));
+  return match;
+}
+
+void Laws::on(const core::StartServerMatch& e, const Step& step) {
+  must(e.node && e.node == link_, "a match is told to a node that is connected");
+  if (!e.roster->empty() || matches_.contains(e.match)) {
+    const bool again = matches_.contains(e.match);
+    if (again) {
+      must(std::holds_alternative<core::NodeConnected>(step.event),
+           "a match is told to its server once, and again only over a new link");
+      report_.marks.hit(Mark::match_told_again);
+    }
+    match_begins(e.match, e.server, e.queue, e.roster, step);
+  }
+}
+
+void Laws::on(const core::SendAssignment& e, const Step& step) {
+  const PlayerId player_id = player_of(e.session, e.request, step);
+  must(player_id == e.player, "an assignment is its player's own");
+  PlayerView& player = players_.at(player_id);
+  const bool resumed = resumed_ == player_id && !resumed_told_;
+  if (resumed) {
+    resumed_told_ = true;
+    report_.marks.hit(Mark::resumed_playing);
+    if (player.match != e.match) player.match = {};  // The old one ended while they were away.
+  } else {
+    must(e.ticket && player.ticket == e.ticket, "an assignment ends its player's ticket");
+    must(tickets_.at(e.ticket).state == core::TicketState::matched,
+         "who is assigned was matched before");
+  }
+  must(!player.match || player.match == e.match, "a player is in one match at a time");
+  if (player.ticket) {
+    ++report_.assigned;
+    report_.waits.push_back(step.now - player.since);
+    tickets_.erase(player.ticket);
+    ended_.insert(player.ticket);
+    player.ticket = {};
+  }
+  player.match = e.match;
+  MatchView& match = match_begins(e.match, e.server, e.queue, e.roster, step);
+  match.owed.erase(player_id);
+  must(e.roster == match.roster, "all players of a match are told the same roster");
+  must(std::any_of(
+           e.roster->begin(), e.roster->end(),
+           [&](const core::RosterEntry& r) { return r.player == player_id && r.team == e.team; }),
+       "an assigned player is on the roster, in their team");
+  const core::Server* server = step.state.servers.find(e.server);
+  must(step.late || (server && server->port == e.port), "an assignment has its server's port");
+}
+
+void Laws::on(const core::SendMatchEnded& e, const Step& step) {
+  PlayerView& player = players_.at(player_of(e.session, e.request, step));
+  must(player.match == e.match, "who is told that a match has ended was in it");
+  player.match = {};
+  player.requeued = e.requeued;
+  Marks& marks = report_.marks;
+  switch (e.end) {
+    case core::MatchEnd::left:
+      if (e.request != 0) marks.hit(Mark::left_match);
+      break;
+    case core::MatchEnd::server_lost:
+      if (std::holds_alternative<core::ServerExited>(step.event)) marks.hit(Mark::crash_in_match);
+      if (std::holds_alternative<core::ServerUnhealthy>(step.event))
+        marks.hit(Mark::unhealthy_in_match);
+      break;
+    case core::MatchEnd::timed_out:
+      marks.hit(Mark::match_timed_out);
+      break;
+    case core::MatchEnd::cancelled:
+      if (std::holds_alternative<core::StopServerCommand>(step.event))
+        marks.hit(Mark::match_stopped_by_operator);
+      break;
+    case core::MatchEnd::over:
+      if (std::holds_alternative<core::ServerExited>(step.event))
+        marks.hit(Mark::clean_exit_in_match);
+      if (std::holds_alternative<core::ShutdownRequested>(step.event))
+        marks.hit(Mark::shutdown_in_match);
+      if (std::holds_alternative<core::ClassicServerReset>(step.event))
+        marks.hit(Mark::classic_reset);
+      break;
+  }
+}
+
+void Laws::on(const core::SendServerLoginOk& e, const Step& step) {
+  open_session(e.session, 0, step);
+  must(std::holds_alternative<core::OwnerVerified>(step.event) && e.session == asker_,
+       "a game server is believed only on the kernel's word");
+  report_.marks.hit(Mark::classic_ready);
+}
+
+void Laws::on(const core::CloseSession& e, const Step& step) {
+  SessionView& session = open_session(e.session, 0, step);
+  session.closing = true;
+  if (e.error == core::Error::resumed_elsewhere) report_.marks.hit(Mark::resumed_elsewhere);
+  if (e.error == core::Error::port_not_assigned) report_.marks.hit(Mark::port_not_assigned);
+  if (e.error == core::Error::owner_not_verified) report_.marks.hit(Mark::owner_not_verified);
+}
+
+void Laws::on(const core::RemoveServerPlayer& e, const Step&) {
+  must(!e.node || e.node == link_, "a node that is told something is connected");
+  if (const auto match = matches_.find(e.match); match != matches_.end())
+    match->second.owed.erase(e.player);
+}
+void Laws::on(const core::EndServerMatch& e, const Step&) {
+  must(!e.node || e.node == link_, "a node that is told something is connected");
+}
+void Laws::on(const core::VerifyOwner& e, const Step&) {
+  must(!e.node || e.node == link_, "a node that is asked something is connected");
+  must(e.session == asker_, "only who logs in is asked about");
+}
+
+/// Whoever is still in it and there has been told by now.
+Laws::Matches::iterator Laws::match_over(Matches::iterator it) {
+  const auto& [id, match] = *it;
+  for (const core::RosterEntry& entry : *match.roster) {
+    const auto player = players_.find(entry.player);
+    if (player == players_.end() || player->second.match != id) continue;
+    must(!player->second.session, "the players of a match are told that it has ended");
+    player->second.match = {};
+  }
+  if (const auto server = servers_.find(match.server);
+      server != servers_.end() && server->second.match == id)
+    server->second.match = {};
+  return matches_.erase(it);
+}
+
+void Laws::check_matches(const Step& step) {
+  for (auto it = matches_.begin(); it != matches_.end();) {
+    const auto& [id, match] = *it;
+    const core::Match* truth = step.state.matches.find(id);
+    const bool over = !truth || truth->state != core::MatchState::playing;
+    for (const PlayerId owed : match.owed) {
+      const auto player = players_.find(owed);
+      must(player == players_.end() || !player->second.session || (over && resumed_ == owed),
+           "an assigned player is told so, at once or on resume");
+    }
+    it = over ? match_over(it) : std::next(it);
+  }
+}
+
+void Laws::check_servers(const Step& step) {
+  for (auto it = servers_.begin(); it != servers_.end();)
+    it = step.state.servers.find(it->first) || processes_.contains(it->first) ? std::next(it)
+                                                                              : servers_.erase(it);
+  std::uint32_t allocated = 0, playing = 0;
+  step.state.servers.for_each([&](ServerId, const core::Server& server) {
+    allocated += server.state == ServerState::allocated;
+    const Duration limit = setting_.config.fleets[server.fleet].launch_timeout;
+    must(server.state != ServerState::starting || step.now < server.since + limit,
+         "no server stays Starting past its deadline");
+  });
+  step.state.matches.for_each([&](MatchId, const core::Match& match) {
+    playing += match.state == core::MatchState::playing;
+    must(match.state != core::MatchState::launching || match.launching || match.timer || link_,
+         "a match that cannot be launched because no node is there waits with a deadline");
+  });
+  must(allocated == playing, "Allocated servers are as many as running matches");
+}
+
+}  // namespace muster::sim

@@ -1,0 +1,139 @@
+#include "sim/setting.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/prng.h"
+
+namespace muster::sim {
+namespace {
+
+using core::milliseconds;
+using core::minutes;
+using core::seconds;
+
+constexpr std::uint32_t ppm_of_percent(std::uint32_t percent) { return percent * 10'000; }
+
+Duration between(Prng& prng, Duration low, Duration high) {
+  return Duration{prng.between(low.count(), high.count())};
+}
+
+core::FleetConfig draw_fleet(Prng& prng, std::uint32_t index) {
+  core::FleetConfig fleet;
+  fleet.name = fmt::format("fleet{}", index);
+  fleet.command = {"server", "{port}"};
+  fleet.ports.first = static_cast<std::uint16_t>(7000 + 100 * index);
+  fleet.ports.last = static_cast<std::uint16_t>(fleet.ports.first + prng.between(0, 11));
+  fleet.sdk = prng.chance_ppm(ppm_of_percent(30)) ? core::SdkKind::classic : core::SdkKind::muster;
+  fleet.servers_max = static_cast<std::uint32_t>(prng.between(1, 6));
+  if (prng.chance_ppm(ppm_of_percent(40)))
+    fleet.ready_min = static_cast<std::uint32_t>(prng.between(1, std::min(3u, fleet.servers_max)));
+  fleet.launch_timeout = between(prng, seconds{1}, seconds{30});
+  fleet.launch_attempts_max = static_cast<std::uint32_t>(prng.between(1, 4));
+  fleet.after_match = prng.below(2) == 0 ? core::AfterMatch::reuse : core::AfterMatch::exit;
+  fleet.idle_timeout =
+      prng.below(4) == 0 ? Duration::zero() : between(prng, seconds{5}, minutes{2});
+  fleet.match_timeout =
+      prng.below(2) == 0 ? Duration::zero() : between(prng, seconds{10}, minutes{2});
+  fleet.stop_grace = prng.below(4) == 0 ? Duration::zero() : between(prng, seconds{0}, seconds{10});
+  return fleet;
+}
+
+core::QueueConfig draw_queue(Prng& prng, std::uint32_t index, std::uint32_t fleets) {
+  core::QueueConfig queue;
+  queue.name = fmt::format("queue{}", index);
+  queue.fleet = prng.below(fleets);
+  queue.players = static_cast<std::uint32_t>(prng.below(3) == 0   ? 2
+                                             : prng.below(4) == 0 ? 1
+                                                                  : prng.between(2, 8));
+  queue.teams = static_cast<std::uint32_t>(prng.between(1, queue.players));
+  queue.ticket_timeout = prng.below(3) == 0 ? between(prng, seconds{1}, seconds{20})
+                                            : between(prng, seconds{20}, minutes{5});
+  queue.requeue_on_server_lost = prng.below(2) == 0;
+  if (prng.below(2) == 0) queue.map = "arena";
+  return queue;
+}
+
+}  // namespace
+
+Setting draw_setting(std::uint64_t seed) {
+  Prng prng{seed};
+  Setting setting;
+  core::Config& config = setting.config;
+  const auto fleets = static_cast<std::uint32_t>(prng.between(1, 3));
+  for (std::uint32_t i = 0; i < fleets; ++i) config.fleets.push_back(draw_fleet(prng, i));
+  const auto queues = static_cast<std::uint32_t>(prng.between(1, 4));
+  for (std::uint32_t i = 0; i < queues; ++i) {
+    config.queues.push_back(draw_queue(prng, i, fleets));
+    setting.crowd.seats_vary.push_back(prng.below(2) == 0);
+  }
+  if (prng.below(2) == 0) config.classic_queue = config.queues[prng.below(queues)].name;
+  config.resume_grace =
+      prng.below(6) == 0 ? Duration::zero() : between(prng, seconds{1}, minutes{1});
+  config.port_set_aside = between(prng, seconds{1}, minutes{1});
+
+  CrowdSetting& crowd = setting.crowd;
+  crowd.people = static_cast<std::uint32_t>(prng.between(2, 32));
+  crowd.classic_ppm = prng.below(3) == 0 ? 0 : static_cast<std::uint32_t>(prng.below(500'000));
+  crowd.think = between(prng, milliseconds{500}, seconds{15});
+  crowd.attributes_ppm = prng.below(2) == 0 ? 0 : 300'000;
+  config.players_max = prng.below(5) == 0 ? std::max(2u, crowd.people / 2) : 100'000;
+
+  MachineSetting& machine = setting.machine;
+  machine.message_delay_max = between(prng, Duration::zero(), milliseconds{5});
+  machine.ready_max = between(prng, milliseconds{10}, seconds{3});
+  machine.match_min = between(prng, milliseconds{100}, seconds{20});
+  machine.match_max = machine.match_min + between(prng, seconds{1}, seconds{60});
+
+  setting.faults = draw_faults(prng);
+  return setting;
+}
+
+std::string to_text(const Setting& setting) {
+  const auto seconds_of = [](Duration d) { return fmt::format("{}ms", d / milliseconds{1}); };
+  std::string out;
+  for (const core::FleetConfig& f : setting.config.fleets)
+    out += fmt::format(
+        "{}: {}, ports {}-{}, ready_min {}, servers_max {}, launch_timeout {}, "
+        "launch_attempts_max {}, after_match {}, idle_timeout {}, match_timeout {}, "
+        "stop_grace {}\n",
+        f.name, f.sdk == core::SdkKind::classic ? "classic" : "muster", f.ports.first, f.ports.last,
+        f.ready_min, f.servers_max, seconds_of(f.launch_timeout), f.launch_attempts_max,
+        f.after_match == core::AfterMatch::reuse ? "reuse" : "exit", seconds_of(f.idle_timeout),
+        seconds_of(f.match_timeout), seconds_of(f.stop_grace));
+  for (std::size_t i = 0; i < setting.config.queues.size(); ++i) {
+    const core::QueueConfig& q = setting.config.queues[i];
+    out += fmt::format("{}: fleet{}, players {}, teams {}, ticket_timeout {}{}{}\n", q.name,
+                       q.fleet, q.players, q.teams, seconds_of(q.ticket_timeout),
+                       q.requeue_on_server_lost ? ", requeue_on_server_lost" : "",
+                       setting.crowd.seats_vary[i] ? ", seats vary" : "");
+  }
+  out += fmt::format(
+      "lobby: players_max {}, resume_grace {}, port_set_aside {}, classic_queue \"{}\"\n",
+      setting.config.players_max, seconds_of(setting.config.resume_grace),
+      seconds_of(setting.config.port_set_aside), setting.config.classic_queue);
+  out += fmt::format("people: {}, {} ppm classic, acting every {}\n", setting.crowd.people,
+                     setting.crowd.classic_ppm, seconds_of(setting.crowd.think));
+  const FaultRates& r = setting.faults.rates;
+  out += fmt::format(
+      "faults, ppm: port_taken {}, command_failed {}, exits_before_ready {}, never_ready {}, "
+      "slow_ready {}, wrong_login {}, crash {}, clean_exit {}, shutdown_wish {}, unhealthy {}, "
+      "hang {}, session_lost {}, over_twice {}, ignores_sigterm {}, ready_crash {}, disconnect {}, "
+      "nonsense {}, cancel {}, leave {}, stolen_token {}, second_device {}\n",
+      r.port_taken, r.command_failed, r.exits_before_ready, r.never_ready, r.slow_ready,
+      r.wrong_login, r.crash, r.clean_exit, r.shutdown_wish, r.unhealthy, r.hang, r.session_lost,
+      r.over_twice, r.ignores_sigterm, r.ready_crash, r.disconnect, r.nonsense, r.cancel, r.leave,
+      r.stolen_token, r.second_device);
+  const FaultIntervals& i = setting.faults.intervals;
+  out += fmt::format(
+      "faults, every: link_lost {}, link_replaced {}, node_killed {}, lobby_restart {}, "
+      "operator_stop {}, stale_event {}, intruder {}{}{}\n",
+      seconds_of(i.link_lost), seconds_of(i.link_replaced), seconds_of(i.node_killed),
+      seconds_of(i.lobby_restart), seconds_of(i.operator_stop), seconds_of(i.stale_event),
+      seconds_of(i.intruder), setting.faults.events_kept ? ", events kept" : "",
+      setting.faults.deadlines_late ? ", deadlines late" : "");
+  return out;
+}
+
+}  // namespace muster::sim

@@ -1,0 +1,20 @@
+#pragma once
+// `muster sim`: runs seeds, says what was drawn and what came of it.
+
+#include <cstdint>
+
+namespace muster::sim {
+
+struct SimOptions {
+  std::uint64_t seed = 1;      // The first.
+  std::uint32_t seeds = 1;     // This many, one after the other.
+  std::uint32_t minutes = 10;  // Of virtual time with faults, each; 1 to 10000.
+  bool digests = false;        // Only one line per seed: "seed 7 digest 0123456789abcdef".
+  bool verbose = false;        // What was drawn, for each seed.
+};
+
+/// 0; or 1 if a law was broken: then standard error says which, the last events and effects, and
+/// the command that repeats it. (A failed CHECK of the core ends the process after the same.)
+int run_sim(const SimOptions& options);
+
+}  // namespace muster::sim

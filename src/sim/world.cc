@@ -1,0 +1,287 @@
+#include "sim/world.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "core/invariants.h"
+
+namespace muster::sim {
+
+using core::milliseconds;
+using core::minutes;
+using core::seconds;
+
+World::World(std::uint64_t seed, const WorldOptions& options)
+    : seed_(seed),
+      options_(options),
+      setting_(draw_setting(seed)),
+      rates_(setting_.faults.rates),
+      prng_(seed ^ 0x77697265),
+      core_(std::make_unique<core::Core>(setting_.config)),
+      laws_(setting_, report_),
+      machine_(*this, seed ^ 0x6d616368),
+      crowd_(*this, seed ^ 0x63726f77),
+      fault_source_(*this, seed ^ 0x6661756c) {}
+
+World::~World() = default;
+
+std::unique_ptr<World> World::replay() const { return std::make_unique<World>(seed_, options_); }
+
+void World::run() {
+  try {
+    live();
+  } catch (const LawBroken& broken) {
+    throw LawBroken(fmt::format("broken law: {}\n{}", broken.what(), context()));
+  }
+  history_.fold(core_->digest());
+  for (const std::uint64_t unseed :
+       {prng_.next(), machine_.unseed(), crowd_.unseed(), fault_source_.unseed()})
+    history_.fold(unseed);
+  report_.runs = 1;
+  report_.virtual_time = now_.time_since_epoch();
+}
+
+std::string World::context() const {
+  return fmt::format(
+      "seed {}, virtual time {}; the last events and effects:\n{}"
+      "drawn:\n{}now:\n{}repeat it: muster sim --seed {} --minutes {}{}\n",
+      seed_, to_text(now_), history_.tail(), to_text(setting_), to_text(state()), seed_,
+      options_.minutes, options_.canary_drops_assignment ? " (with the canary)" : "");
+}
+
+// ---- The run.
+
+void World::live() {
+  machine_.connect();
+  crowd_.start();
+  fault_source_.start();
+  run_for(minutes{options_.minutes});
+  heal();
+  if (seed_ % 4 != 0) {  // Else the lobby stops with everybody there.
+    settle_with_players();
+    settle_without_players();
+  }
+  stop_lobby();
+}
+
+/// Nothing goes wrong any more. What has gone wrong may still show for a while.
+void World::heal() {
+  note("healing: faults have stopped");
+  rates_ = {};
+  fault_source_.heal();
+  machine_.heal();
+  run_for(minutes{2});
+  laws_.expect_no_failures();
+  run_for(minutes{1});
+}
+
+void World::settle_with_players() {
+  note("nobody starts a match any more");
+  crowd_.quiet();
+  wait_until(minutes{30}, "every match that was formed is played and ends",
+             [&] { return state().matches.empty(); });
+}
+
+void World::settle_without_players() {
+  note("everybody leaves");
+  crowd_.leave();
+  const auto left = [&](core::FleetIndex index, bool forever) {
+    const core::FleetConfig& config = setting_.config.fleets[index];
+    const core::Fleet& fleet = state().fleets[index];
+    const std::uint32_t ports = config.ports.last - config.ports.first + 1u;
+    const std::uint32_t warm = std::min({config.ready_min, config.servers_max, ports});
+    const bool idles_forever = config.idle_timeout == Duration::zero() && !forever;
+    return fleet.ready.size() == fleet.servers && fleet.waiting.empty() &&
+           (fleet.servers == warm || (idles_forever && fleet.servers > warm));
+  };
+  const auto empty = [&](bool forever) {
+    if (state().tickets.size() + state().matches.size() + state().players.size() > 0) return false;
+    for (core::FleetIndex i = 0; i < setting_.config.fleets.size(); ++i)
+      if (!left(i, forever)) return false;
+    return machine_.processes() == state().servers.size();
+  };
+  wait_until(minutes{20}, "once everybody has left, warm servers remain and nothing else",
+             [&] { return empty(false); });
+  // Where Ready servers may idle forever, the operator sends them home.
+  std::vector<core::ServerId> idle;
+  state().servers.for_each([&](core::ServerId id, const core::Server& server) {
+    if (setting_.config.fleets[server.fleet].idle_timeout == Duration::zero()) idle.push_back(id);
+  });
+  for (const core::ServerId id : idle) step(core::StopServerCommand{id});
+  wait_until(minutes{5}, "once idle servers are stopped, warm servers remain and nothing else",
+             [&] { return empty(true); });
+}
+
+void World::stop_lobby() {
+  note("the lobby stops");
+  step(core::LobbyStopping{true});
+  wait_until(minutes{5}, "a lobby that stops has no servers, tickets or matches in the end", [&] {
+    return state().servers.empty() && state().tickets.empty() && state().matches.empty() &&
+           machine_.processes() == 0;
+  });
+  run_for(seconds{30});  // Whoever still wishes to play is refused.
+  crowd_.leave();
+  wait_until(minutes{5}, "nobody is remembered for longer than resume_grace",
+             [&] { return state().players.size() == 0 && state().sessions.size() == 0; });
+  for (core::FleetIndex i = 0; i < setting_.config.fleets.size(); ++i) {
+    const core::PortRange range = setting_.config.fleets[i].ports;
+    const core::PortPool& ports = state().fleets[i].ports;
+    if (ports.free_count() + ports.aside().size() != range.last - range.first + 1u)
+      throw LawBroken("without servers, all ports are free");
+  }
+}
+
+// ---- Virtual time.
+
+void World::after(Duration delay, std::function<void()> f) {
+  queue_.push_back({now_ + delay, next_sequence_++, std::move(f)});
+  std::push_heap(queue_.begin(), queue_.end(), later);
+}
+
+void World::run_for(Duration duration) {
+  run_until(now_ + duration, [] { return false; });
+}
+
+void World::wait_until(Duration limit, const char* law, const std::function<bool()>& done) {
+  run_until(now_ + limit, done);
+  if (!done()) throw LawBroken(fmt::format("{}: not within {} s", law, limit / seconds{1}));
+}
+
+void World::run_until(Time end, const std::function<bool()>& done) {
+  while (!done()) {
+    const auto deadline = core_->next_deadline();
+    const bool event_due = !queue_.empty() && queue_.front().at <= end;
+    const bool deadline_due = deadline && *deadline <= end;
+    if (!event_due && !deadline_due) break;
+    // A busy lobby has an event in hand when a deadline comes; then one step does both.
+    const Duration late = setting_.faults.deadlines_late ? milliseconds{5} : Duration::zero();
+    if (deadline_due && (!event_due || *deadline + late <= queue_.front().at)) {
+      now_ = std::max(now_, *deadline);
+      step(core::DeadlineReached{});
+      continue;
+    }
+    std::pop_heap(queue_.begin(), queue_.end(), later);
+    Pending pending = std::move(queue_.back());
+    queue_.pop_back();
+    now_ = pending.at;
+    pending.run();
+  }
+  if (!done()) now_ = std::max(now_, end);
+}
+
+void World::step(const core::Event& event, bool stale) {
+  constexpr std::uint32_t steps_at_once_max = 10'000;
+  if (now_ > stepped_at_) stepped_at_ = now_, steps_at_now_ = 0;
+  if (++steps_at_now_ > steps_at_once_max) throw LawBroken("time passes");
+
+  const auto deadline = core_->next_deadline();
+  const bool late =
+      deadline && *deadline <= now_ && !std::holds_alternative<core::DeadlineReached>(event);
+  core::Effects effects;
+  const core::State::Totals before = state().totals;
+  core_->step(event, now_, effects);
+  ++report_.steps;
+  if (options_.canary_drops_assignment > 0) drop_assignment(effects);
+  history_.add(now_, event, effects);
+  count(before);
+#ifndef MUSTER_CHECK_INVARIANTS
+  core::check_invariants(state());
+#endif
+  laws_.observe({event, now_, effects, state(), late, stale});
+  for (core::QueueIndex queue = 0; queue < setting_.config.queues.size(); ++queue)
+    if (enough_partners(state(), queue)) throw LawBroken("nobody waits who has enough partners");
+  for (const core::Effect& effect : effects) deliver(effect);
+  machine_.look_for_classic_matches();
+}
+
+void World::count(const core::State::Totals& before) {
+  const core::State::Totals& totals = state().totals;
+  report_.matches += totals.matches - before.matches;
+  report_.launches += totals.launches - before.launches;
+  report_.launch_failures += totals.launch_failures - before.launch_failures;
+  report_.servers_lost += totals.servers_lost - before.servers_lost;
+}
+
+void World::drop_assignment(core::Effects& effects) {
+  const bool told = std::any_of(effects.begin(), effects.end(), [](const core::Effect& effect) {
+    return std::holds_alternative<core::StartServerMatch>(effect);
+  });
+  if (!told) return;
+  for (auto effect = effects.begin(); effect != effects.end(); ++effect)
+    if (std::holds_alternative<core::SendAssignment>(*effect) &&
+        ++assignments_ == options_.canary_drops_assignment) {
+      note("canary: this assignment was dropped");
+      effects.erase(effect);
+      return;
+    }
+}
+
+// ---- Wires.
+
+core::SessionId World::open_session(SessionOwner owner, bool resumable) {
+  const core::SessionId id = sessions_.emplace(Session{owner, now_});
+  step(core::SessionOpened{id, resumable});
+  return id;
+}
+
+void World::arrive(core::SessionId id, std::function<void()> f) {
+  Session* session = sessions_.find(id);
+  if (!session) return;
+  session->last_arrival =
+      std::max(session->last_arrival, now_ + Duration{prng_.between(0, 20'000'000)});
+  after(session->last_arrival - now_, std::move(f));
+}
+
+void World::hang_up(core::SessionId session) {
+  arrive(session, [this, session] { close(session); });
+}
+
+void World::close(core::SessionId session) {
+  if (!sessions_.erase(session)) return;
+  step(core::SessionClosed{session});
+}
+
+void World::restart_lobby(Duration down) {
+  note("the lobby dies, and comes back without its memory");
+  marks().hit(Mark::lobby_restarted);
+  core_ = std::make_unique<core::Core>(setting_.config);
+  std::vector<core::SessionId> sessions;
+  sessions_.for_each([&](core::SessionId id, const Session&) { sessions.push_back(id); });
+  for (const core::SessionId id : sessions) sessions_.erase(id);
+  laws_.lobby_restarted();
+  crowd_.lobby_died();
+  machine_.lobby_died(down);
+}
+
+void World::deliver(const core::Effect& effect) {
+  std::visit(
+      [&](const auto& e) {
+        using E = std::decay_t<decltype(e)>;
+        if constexpr (requires { e.node; }) {
+          if constexpr (std::is_same_v<E, core::LaunchServer>) machine_.launch(e);
+          if constexpr (std::is_same_v<E, core::StopServer>) machine_.stop(e);
+          if constexpr (std::is_same_v<E, core::StartServerMatch>) machine_.start_match(e);
+          if constexpr (std::is_same_v<E, core::EndServerMatch>) machine_.end_match(e);
+          if constexpr (std::is_same_v<E, core::VerifyOwner>) machine_.verify_owner(e);
+        } else {
+          const Session* session = sessions_.find(e.session);
+          if (!session) return;
+          const SessionOwner owner = session->owner;
+          constexpr bool closes = std::is_same_v<E, core::CloseSession>;
+          if (closes)
+            after(Duration{prng_.between(0, 20'000'000)}, [this, id = e.session] { close(id); });
+          if (owner.kind == SessionOwner::Kind::person)
+            crowd_.hear(owner.person, e.session, effect);
+          if (owner.kind == SessionOwner::Kind::game_server) {
+            if (closes) machine_.session_closed(owner.server, e.session);
+            if (std::is_same_v<E, core::SendServerLoginOk>) machine_.login_ok(owner.server);
+          }
+        }
+      },
+      effect);
+}
+
+}  // namespace muster::sim

@@ -1,0 +1,141 @@
+#pragma once
+// One simulated run: players, a machine with game servers, faults, and the real core between them,
+// in virtual time, from one seed. Single-threaded; reads no clock.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/prng.h"
+#include "base/slot_map.h"
+#include "core/core.h"
+#include "sim/history.h"
+#include "sim/laws.h"
+#include "sim/machine.h"
+#include "sim/players.h"
+#include "sim/report.h"
+#include "sim/setting.h"
+
+namespace muster::sim {
+
+struct WorldOptions {
+  std::uint32_t minutes = 10;  // Of virtual time with faults; healing comes after. At least 1.
+  /// Breaks a law on purpose, to see that it is noticed: the nth assignment is not delivered, to
+  /// the players or to the laws. 0: none.
+  std::uint32_t canary_drops_assignment = 0;
+};
+
+/// Who is at the far end of a connection to the lobby.
+struct SessionOwner {
+  enum class Kind : std::uint8_t { person, game_server, intruder };
+  Kind kind = Kind::intruder;
+  std::uint32_t person = 0;
+  core::ServerId server;
+};
+
+class World {
+ public:
+  World(std::uint64_t seed, const WorldOptions& options);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  /// The whole run: faults, healing, everybody leaves, the lobby stops. Once per World.
+  /// Throws LawBroken whose text has the law, seed, virtual time, the last events and effects and
+  /// the command that repeats it.
+  void run();
+
+  /// A World of the same seed and options, not yet run.
+  std::unique_ptr<World> replay() const;
+
+  /// Every event and effect, the core's final state, and the last draw of each generator.
+  std::uint64_t digest() const { return history_.digest(); }
+  const Report& report() const { return report_; }
+  const Setting& setting() const { return setting_; }
+  /// What a broken law or a failed CHECK needs beside it.
+  std::string context() const;
+
+  // ---- For the parts of the world.
+
+  Time now() const { return now_; }
+  void after(Duration delay, std::function<void()> f);
+  /// Steps the core now. `stale`: the event names what is gone, so nothing may come of it.
+  void step(const core::Event& event, bool stale = false);
+  const core::State& state() const { return core_->state(); }
+  const FaultRates& rates() const { return rates_; }
+  Marks& marks() { return report_.marks; }
+  Laws& laws() { return laws_; }
+  Machine& machine() { return machine_; }
+  Crowd& crowd() { return crowd_; }
+  void note(std::string text) { history_.note(now_, std::move(text)); }
+
+  core::SessionId open_session(SessionOwner owner, bool resumable);
+  /// The far end sends something: it arrives after a while, in order, unless the session has
+  /// closed by then. `event.session` is set here.
+  template <class Event>
+  void say(core::SessionId session, Event event) {
+    event.session = session;
+    arrive(session, [this, session, event = std::move(event)] {
+      if (sessions_.find(session)) step(event);
+    });
+  }
+  /// The far end closes, after what it has said.
+  void hang_up(core::SessionId session);
+
+  /// The lobby dies and comes back without its memory; the node and its game servers live on.
+  void restart_lobby(Duration down);
+
+ private:
+  struct Session {
+    SessionOwner owner;
+    Time last_arrival{};
+  };
+  struct Pending {
+    Time at;
+    std::uint64_t sequence;
+    std::function<void()> run;
+  };
+  static bool later(const Pending& a, const Pending& b) {
+    return std::pair(a.at, a.sequence) > std::pair(b.at, b.sequence);
+  }
+
+  void live();
+  void heal();
+  void settle_with_players();
+  void settle_without_players();
+  void stop_lobby();
+  void run_for(Duration duration);
+  void run_until(Time end, const std::function<bool()>& done);
+  void wait_until(Duration limit, const char* law, const std::function<bool()>& done);
+  void count(const core::State::Totals& before);
+  void drop_assignment(core::Effects& effects);
+
+  void arrive(core::SessionId session, std::function<void()> f);
+  void close(core::SessionId session);
+  void deliver(const core::Effect& effect);
+
+  std::uint64_t seed_;
+  WorldOptions options_;
+  Setting setting_;
+  FaultRates rates_;  // As drawn, until healing.
+  Prng prng_;         // Of the wires.
+  Time now_{};
+  std::vector<Pending> queue_;  // A heap; the earliest in front.
+  std::uint64_t next_sequence_ = 0;
+  Time stepped_at_{};
+  std::uint32_t steps_at_now_ = 0;
+  std::uint32_t assignments_ = 0;
+
+  std::unique_ptr<core::Core> core_;
+  SlotMap<core::SessionId, Session> sessions_;
+  Report report_;
+  History history_;
+  Laws laws_;
+  Machine machine_;
+  Crowd crowd_;
+  FaultSource fault_source_;
+};
+
+}  // namespace muster::sim

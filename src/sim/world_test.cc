@@ -1,0 +1,69 @@
+#include "sim/world.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "sim/crash_note.h"
+
+namespace muster::sim {
+namespace {
+
+constexpr std::uint64_t seeds_all = 200;
+
+TEST(World, EveryLawHoldsOnEverySeedAndEveryRarePathIsTaken) {
+  const char* only = std::getenv("SIM_SEED");
+  const std::uint64_t first = only ? std::strtoull(only, nullptr, 10) : 1;
+  const std::uint64_t last = only ? first : seeds_all;
+  Report total;
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
+    World world{seed, {}};
+    const CrashNote note{world};
+    ASSERT_NO_THROW(world.run()) << "repeat it: SIM_SEED=" << seed;
+    total.add(world.report());
+  }
+  if (only) return;
+  for (std::size_t i = 0; i < mark_count; ++i) {
+    const Mark mark{static_cast<std::uint8_t>(i)};
+    EXPECT_GT(total.marks[mark], 0u) << "no seed took the path " << to_string(mark);
+  }
+  EXPECT_GT(total.assigned, 1000u);
+}
+
+TEST(World, TheSameSeedHasTheSameHistory) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    World world{seed, {}};
+    world.run();
+    const auto again = world.replay();
+    again->run();
+    EXPECT_EQ(world.digest(), again->digest()) << "seed " << seed;
+  }
+}
+
+TEST(World, AnotherSeedHasAnotherHistory) {
+  World one{1, {}}, two{2, {}};
+  one.run(), two.run();
+  EXPECT_NE(one.digest(), two.digest());
+}
+
+/// A simulator that has stopped checking is noticed by this one.
+TEST(World, ACanaryThatLosesAnAssignmentIsCaught) {
+  std::uint32_t caught = 0;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    World world{seed, {.canary_drops_assignment = 3}};
+    try {
+      world.run();
+    } catch (const LawBroken& broken) {
+      const std::string text = broken.what();
+      EXPECT_NE(text.find("an assigned player is told so"), std::string::npos) << text;
+      EXPECT_NE(text.find("repeat it: muster sim --seed " + std::to_string(seed)),
+                std::string::npos);
+      ++caught;
+    }
+  }
+  EXPECT_GE(caught, 5u) << "some seeds have only classic fleets, but not so many";
+}
+
+}  // namespace
+}  // namespace muster::sim

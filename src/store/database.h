@@ -1,0 +1,76 @@
+#pragma once
+// A SQLite file of the lobby's own: opened so that a commit outlasts a power failure, migrated to
+// the version this program knows, and readable by its owner alone.
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace muster::store {
+
+/// A step from one version of the tables to the next. Version n is the nth of its list, from 1;
+/// one that has been released is never changed.
+struct Migration {
+  const char* name;
+  const char* sql;
+};
+
+/// One connection; one thread at a time. Journal mode WAL, synchronous FULL.
+class Database {
+ public:
+  /// Creates the file (mode 0600) if it is missing, checks it, and applies the migrations it has
+  /// not seen, all or none. An error is one sentence that names the file and what to do.
+  /// `lock_wait`: how long a statement waits for another process that holds the file.
+  static std::expected<Database, std::string> open(const std::string& path,
+                                                   std::span<const Migration> migrations,
+                                                   std::chrono::milliseconds lock_wait);
+
+  /// "storage: data/accounts.db is full (…)": what the last failed call met, for the log.
+  std::string error() const;
+
+  sqlite3* handle() const { return db_.get(); }
+
+ private:
+  struct Close {
+    void operator()(sqlite3* db) const;
+  };
+
+  Database(std::string path, sqlite3* db) : path_(std::move(path)), db_(db) {}
+  std::expected<void, std::string> set_up(std::chrono::milliseconds lock_wait);
+  std::expected<void, std::string> migrate(std::span<const Migration> migrations);
+  int run(const char* sql) const;
+
+  std::string path_;
+  std::unique_ptr<sqlite3, Close> db_;
+};
+
+/// A prepared statement. Bind, step, read; destroying it ends what it began.
+class Statement {
+ public:
+  /// Empty if it cannot be prepared: Database::error() says why.
+  Statement(const Database& database, std::string_view sql);
+  ~Statement();
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  explicit operator bool() const { return statement_ != nullptr; }
+  void bind(int position, std::string_view text);
+  void bind(int position, std::int64_t number);
+  /// SQLITE_ROW, SQLITE_DONE, or an extended result code that says what went wrong.
+  int step();
+  std::int64_t number(int column) const;
+  /// Good until the next step.
+  std::string_view text(int column) const;
+
+ private:
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+}  // namespace muster::store
