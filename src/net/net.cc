@@ -69,7 +69,6 @@ class Net::Impl final : public SessionHost, public std::enable_shared_from_this<
   // Everything at once and without a word: the owner is going away.
   void shut() {
     listener_.stop();
-    timer_.cancel();
     sessions_.for_each([&](core::SessionId id, Session&) { sessions_.erase(id); });
   }
 

@@ -14,7 +14,7 @@
 #include "net/options.h"
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT(readability-identifier-naming): Boost's.
 }
 
 namespace muster::net {
