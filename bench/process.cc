@@ -81,6 +81,7 @@ Child fork_and_run(const std::function<void()>& body) {
 Child run_program(const std::vector<std::string>& command, const std::string& log_file) {
   const pid_t parent = ::getpid();
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& argument : command)
     arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
