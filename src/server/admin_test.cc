@@ -373,7 +373,14 @@ TEST_F(AdminTest, TheDocumentationNamesEveryKeyAndMetric) {
   for (std::string line; std::getline(metrics, line);)
     if (!line.starts_with('#')) names.insert(line.substr(0, line.find_first_of("{ ")));
   EXPECT_GT(names.size(), 60u);
-  for (const std::string& name : names) EXPECT_THAT(text, HasSubstr("`" + name + "`"));
+  for (const std::string& name : names)
+    EXPECT_NE(text.find("`" + name + "`"), std::string::npos) << name;
+}
+
+TEST(Version, IsThatOfTheProject) {
+  std::ifstream in(MUSTER_SOURCE_DIR "/CMakeLists.txt");
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_THAT(text, HasSubstr("project(muster VERSION " + std::string(version) + " "));
 }
 
 TEST_F(AdminTest, EveryPathItNamesIsThere) {
