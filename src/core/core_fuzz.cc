@@ -112,6 +112,8 @@ class World {
     check_invariants(core_.state());
     history_.emplace_back(event, now_);
     for (const Effect& effect : effects) std::visit([&](const auto& e) { see(e); }, effect);
+    // Only now: what fell due before may still have been sent to it.
+    if (const auto* closed = std::get_if<SessionClosed>(&event)) open_[closed->session.slot] = false;
   }
 
   void wait(Duration duration) {
@@ -252,10 +254,7 @@ class World {
 
   Event open_or_close() {
     const std::uint32_t slot = bytes_.below(8);
-    if (open_[slot]) {
-      open_[slot] = false;
-      return SessionClosed{{slot, generations_[slot]}};
-    }
+    if (open_[slot]) return SessionClosed{{slot, generations_[slot]}};
     open_[slot] = true;
     return SessionOpened{{slot, ++generations_[slot]}, bytes_.below(4) != 0};
   }
