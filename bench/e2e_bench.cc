@@ -53,7 +53,7 @@ int run(int argc, char** argv) {
       ++failures;
     }
   }
-  fmt::print("{}", json ? as_json(rows) : as_table(rows));
+  if (!rows.empty()) fmt::print("{}", json ? as_json(rows) : as_table(rows));
   return failures == 0 ? 0 : 1;
 }
 

@@ -107,6 +107,18 @@ double cpu_microseconds(pid_t pid) {
   return 1e6 * static_cast<double>(time.tv_sec) + 1e-3 * static_cast<double>(time.tv_nsec);
 }
 
+void wait_until_idle(pid_t pid) {
+  constexpr std::chrono::milliseconds window(50);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  for (double before = cpu_microseconds(pid); std::chrono::steady_clock::now() < deadline;) {
+    check_interrupted();
+    std::this_thread::sleep_for(window);
+    const double now = cpu_microseconds(pid);
+    if (now - before < 1000) return;
+    before = now;
+  }
+}
+
 std::uint64_t private_bytes(pid_t pid) {
   std::ifstream rollup(fmt::format("/proc/{}/smaps_rollup", pid));
   std::uint64_t total = 0, kilobytes = 0;

@@ -62,11 +62,13 @@ def main():
     config = folder / "muster.toml"
     config.write_text(CONFIG.format(lobby=lobby, admin=lobby + 1, first=first, last=first + SERVERS - 1,
                                     servers=SERVERS, server=pathlib.Path(arguments.server).resolve()))
+    play = f"{arguments.muster} play --lobby 127.0.0.1:{lobby} --queue duel"
+    client = f"-- {arguments.client} {{host}} {{port}} {{token}}"
     print(f"""\
-The lobby listens on 127.0.0.1:{lobby}. In two other terminals, to play a duel:
-  {arguments.client} --lobby 127.0.0.1:{lobby} --name ann
-  {arguments.client} --lobby 127.0.0.1:{lobby} --name bob --bot
-To look at it:
+The lobby listens on 127.0.0.1:{lobby}. To play a duel, in two other terminals:
+  {play} --name ann {client}
+  {play} --name bob {client} --bot
+To see what is going on:
   {arguments.muster} ctl status --admin 127.0.0.1:{lobby + 1}
 Ctrl-C stops it and its game servers.
 """, flush=True)

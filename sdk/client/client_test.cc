@@ -502,7 +502,7 @@ TEST(Connecting, AtEachStageALobbyMayClose) {
 
 // ---- Bytes.
 
-TEST(Bytes, SplitAnywhereAreOneMessage) {
+TEST(ClientBytes, SplitAnywhereAreOneMessage) {
   Lobby lobby;
   lobby.greet();
   const std::string whole = muster::test::frame_of(assignment());
@@ -515,7 +515,7 @@ TEST(Bytes, SplitAnywhereAreOneMessage) {
   }
 }
 
-TEST(Bytes, OneAtATimeAreAMessageAndManyAtOnceAreMany) {
+TEST(ClientBytes, OneAtATimeAreAMessageAndManyAtOnceAreMany) {
   Lobby lobby;
   lobby.greet();
   const std::string one = muster::test::frame_of(ticket(0, pb::Ticket::QUEUED));
@@ -531,7 +531,7 @@ TEST(Bytes, OneAtATimeAreAMessageAndManyAtOnceAreMany) {
   lobby.expect_nothing();
 }
 
-TEST(Bytes, ALongMessageIsTaken) {
+TEST(ClientBytes, ALongMessageIsTaken) {
   Lobby lobby;
   lobby.greet();
   pb::LobbyMessage m = ended();
@@ -545,7 +545,7 @@ TEST(Bytes, ALongMessageIsTaken) {
   EXPECT_EQ(lobby.expect(EventType::match_ended).result.size(), 500'000u);
 }
 
-TEST(Bytes, ThatAreNoMessageEndTheConnectionAndItResumes) {
+TEST(ClientBytes, ThatAreNoMessageEndTheConnectionAndItResumes) {
   const std::string rows[] = {
       std::string("\x03\0\0\0\xff\xff\xff", 7),      // No protobuf.
       std::string("\xff\xff\xff\xff", 4),            // A frame of 4 GiB.
@@ -563,7 +563,7 @@ TEST(Bytes, ThatAreNoMessageEndTheConnectionAndItResumes) {
   }
 }
 
-TEST(Bytes, MessagesOfANewerLobbyArePassedOver) {
+TEST(ClientBytes, MessagesOfANewerLobbyArePassedOver) {
   Lobby lobby;
   lobby.greet();
   lobby.connection.send_raw(std::string("\0\0\0\0", 4));
@@ -572,7 +572,7 @@ TEST(Bytes, MessagesOfANewerLobbyArePassedOver) {
   lobby.expect_nothing();
 }
 
-TEST(Socket, TellsALoopOfOnesOwn) {
+TEST(ClientSocket, TellsALoopOfOnesOwn) {
   Lobby lobby;
   EXPECT_EQ(lobby.client.socket(), -1);
   lobby.greet();

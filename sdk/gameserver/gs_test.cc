@@ -610,7 +610,7 @@ TEST(Reconnection, AtEachStageAPeerMayClose) {
 
 // ---- Bytes.
 
-TEST(Bytes, SplitAnywhereAreOneMessage) {
+TEST(ServerBytes, SplitAnywhereAreOneMessage) {
   const std::string whole = muster::test::frame_of(started(match("9.1", {"ann", "bob"})));
   Node node;
   Server server = server_of(node);
@@ -635,7 +635,7 @@ TEST(Bytes, SplitAnywhereAreOneMessage) {
   }
 }
 
-TEST(Bytes, ThatAreNoMessageEndTheConnectionAndItComesBack) {
+TEST(ServerBytes, ThatAreNoMessageEndTheConnectionAndItComesBack) {
   const std::string rows[] = {
       std::string("\x03\0\0\0\xff\xff\xff", 7),      // No protobuf.
       std::string("\xff\xff\xff\xff", 4),            // A frame of 4 GiB.
@@ -657,7 +657,7 @@ TEST(Bytes, ThatAreNoMessageEndTheConnectionAndItComesBack) {
   }
 }
 
-TEST(Bytes, MessagesOfANewerNodeArePassedOver) {
+TEST(ServerBytes, MessagesOfANewerNodeArePassedOver) {
   Playing p;
   p.node.connection.send_raw(std::string("\0\0\0\0", 4));                  // An empty one.
   p.node.connection.send_raw(std::string("\x05\0\0\0\xfa\x06\x02hi", 9));  // Field 111.
@@ -667,7 +667,7 @@ TEST(Bytes, MessagesOfANewerNodeArePassedOver) {
   EXPECT_EQ(next_event(p.server).type, EventType::match_ended);
 }
 
-TEST(Bytes, AFloodWaitsUntilItIsPolled) {
+TEST(ServerBytes, AFloodWaitsUntilItIsPolled) {
   Node node;
   Server server = server_of(node);
   node.play([](Node& n) {
@@ -697,7 +697,7 @@ TEST(Bytes, AFloodWaitsUntilItIsPolled) {
   }
 }
 
-TEST(Result, HasALimit) {
+TEST(ServerResult, HasALimit) {
   Playing p;
   EXPECT_EQ(p.server.match_over(std::string(MUSTER_GS_RESULT_BYTES_MAX + 1, 'x'), patience),
             MUSTER_GS_ERR_ARGUMENT);
@@ -711,7 +711,7 @@ TEST(Result, HasALimit) {
   EXPECT_EQ(p.server.match_over(longest, patience), MUSTER_GS_OK);
 }
 
-TEST(Socket, TellsALoopOfOnesOwn) {
+TEST(ServerSocket, TellsALoopOfOnesOwn) {
   Playing p;
   EXPECT_GE(p.server.socket(), 0);
   p.node.connection.send(started(match("9.1", {"ann", "bob"})));

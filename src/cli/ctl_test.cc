@@ -109,7 +109,9 @@ Ran run(std::vector<std::string> words, const std::string& reply) {
   words.insert(words.begin(), "ctl");
   words.insert(words.end(), {"--admin", server.address()});
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back.
+  testing::internal::CaptureStdout();
   app.parse(words);
+  testing::internal::GetCapturedStdout();
   ran.request = server.request();
   return ran;
 }

@@ -110,7 +110,7 @@ std::expected<HttpReply, std::string> read_reply(const Socket& socket,
       held.erase(0, parsed);
       if (error == http::error::need_more) error = {};
     } else if (count == 0) {
-      parser.put_eof(error);
+      if (parser.got_some()) parser.put_eof(error);  // Which must not be called before that.
       if (!error && !parser.is_done()) error = http::error::partial_message;
     } else if (errno == EAGAIN) {
       if (!wait_for(socket.fd(), POLLIN, deadline)) return std::unexpected("no answer in time");

@@ -5,6 +5,7 @@
 
 #include "cli/check.h"
 #include "cli/ctl.h"
+#include "cli/play.h"
 #include "cli/run_commands.h"
 #include "server/version.h"
 
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
 
   muster::cli::add_serve_command(app, exit_code);
   muster::cli::add_node_command(app, exit_code);
+  muster::cli::add_play_command(app, exit_code);
   muster::cli::add_ctl_command(app, exit_code);
   muster::cli::add_check_command(app, exit_code);
   muster::cli::add_sim_command(app, exit_code);

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -110,7 +110,8 @@ std::expected<Child, std::string> Child::start(const std::vector<std::string>& c
     child.pid_ = -1;
     return std::unexpected(fmt::format("{}: {}", command.front(), std::strerror(error)));
   }
-  child.pidfd_ = pidfd_open(child.pid_, 0);
+  // The call itself: glibc 2.36 declares its wrapper without extern "C".
+  child.pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, child.pid_, 0));
   if (child.pidfd_ < 0)
     return std::unexpected(
         fmt::format("{}: cannot be watched: {}", command.front(), std::strerror(errno)));

@@ -28,7 +28,8 @@ void add_node_command(CLI::App& app, int& exit_code) {
       ->required()
       ->type_name("DIR");
   command->add_option("--name", options->name, "Of this machine; its host name by default");
-  command->add_option("--host", options->host, "What players connect to; by default the lobby says");
+  command->add_option("--host", options->host,
+                      "What players connect to; by default the lobby says");
   command->add_option("--link-fd", options->link_fd, "An inherited socket to the lobby")->group("");
   command->callback([options, &exit_code] { exit_code = node::run_node(*options); });
 }

@@ -9,14 +9,16 @@ void Turn::on(const ClassicServerLogin& e) {
   if (!session) return;
   if (session->player || session->server)
     return emit(CloseSession{e.session, Error::already_identified});
-  ServerId found;
-  s_.servers.for_each([&](ServerId id, const Server& server) {
-    if (server.port == e.port && server.state == ServerState::starting &&
-        config_of(server).sdk == SdkKind::classic)
-      found = id;
-  });
-  if (!found) return emit(CloseSession{e.session, Error::port_not_assigned});
-  emit(VerifyOwner{s_.nodes[s_.servers[found].node]->link, e.session, found});
+  for (const Fleet& fleet : s_.fleets) {
+    const auto found = fleet.by_port.find(e.port);
+    if (found == fleet.by_port.end()) continue;  // No port is in two fleets.
+    const Server& server = s_.servers[found->second];
+    if (server.state != ServerState::starting || config_of(server).sdk != SdkKind::classic) break;
+    const NodeId link = s_.nodes[server.node]->link;
+    if (!link) return emit(CloseSession{e.session, Error::node_unavailable});  // Nobody to ask.
+    return emit(VerifyOwner{link, e.session, found->second});
+  }
+  emit(CloseSession{e.session, Error::port_not_assigned});
 }
 
 void Turn::on(const OwnerVerified& e) {

@@ -67,6 +67,7 @@ void Turn::launch(FleetIndex index, MatchId match_id, std::uint16_t port, NodeIn
   server.since = now_;
   ++fleet.starting;
   ++fleet.servers;
+  fleet.by_port[port] = id;
   ++s_.totals.launches;
   s_.timers.set(server.timer, now_ + config.launch_timeout, timer(TimerKind::server, id));
 
@@ -240,6 +241,7 @@ void Turn::free_server(ServerId id, bool port_taken) {
     emit(CloseSession{server.session, Error::none});
   }
   --fleet.servers;
+  fleet.by_port.erase(server.port);
   if (port_taken)
     fleet.ports.set_aside(server.port, now_ + s_.config.port_set_aside);
   else

@@ -115,6 +115,8 @@ void check_servers(const State& s) {
     CHECK(ports.emplace(server.node, server.port).second, "no port is given to two live servers");
     const Fleet& fleet = s.fleets[server.fleet];
     ++all[server.fleet];
+    const auto by_port = fleet.by_port.find(server.port);
+    CHECK(by_port != fleet.by_port.end() && by_port->second == id, "a server is found by its port");
     CHECK((server.state == ServerState::allocated) == static_cast<bool>(server.match),
           "Allocated servers are those with a match");
     if (server.match) {
@@ -145,6 +147,7 @@ void check_servers(const State& s) {
     CHECK(fleet.starting == starting[i], "Starting servers are counted right");
     CHECK(fleet.ready.size() == ready[i], "only Ready servers are listed as such");
     CHECK(fleet.servers == all[i], "servers are counted right");
+    CHECK(fleet.by_port.size() == all[i], "no port leads to a server that is gone");
     const std::size_t ports_all = config.ports.last - config.ports.first + 1u;
     CHECK(fleet.ports.free().size() + fleet.ports.aside().size() + all[i] == ports_all,
           "every port is free, set aside or in use");

@@ -225,8 +225,8 @@ void Turn::unbind(MatchId id) {
   watch_for_node(id);
 }
 
-/// Without any node a launch cannot even be tried; a match that is unserved waits for one as long as
-/// a launch may take.
+/// Without any node a launch cannot even be tried; a match that is unserved waits for one as long
+/// as a launch may take.
 void Turn::watch_for_node(MatchId id) {
   Match& match = s_.matches[id];
   if (match.timer || node_for_launch()) return;

@@ -38,9 +38,14 @@ void Turn::on(const NodeConnected& e) {
   // lost.
   std::set<ServerId> reported;
   std::vector<ServerId> ready;
+  std::vector<MatchOver> over;
   for (const ServerReport& report : e.servers) {
     reported.insert(report.server);
     if (adopt(index, report)) ready.push_back(report.server);
+    // A match from before this lobby that its server has no more: its end was lost on the way.
+    const Server* server = s_.servers.find(report.server);
+    if (server && server->match && !report.match && !s_.matches[server->match].queue)
+      over.push_back({report.server, match_at(*server), {}});
   }
   std::vector<ServerId> missing;
   s_.servers.for_each([&](ServerId id, const Server& server) {
@@ -48,6 +53,7 @@ void Turn::on(const NodeConnected& e) {
   });
   for (const ServerId id : missing) lose_server(id, false, "gone when its node came back");
   for (const ServerId id : ready) on(ServerReady{id});
+  for (const MatchOver& end : over) on(end);
   for (FleetIndex fleet = 0; fleet < s_.fleets.size(); ++fleet) {
     for (const auto& [since, match] : s_.fleets[fleet].unserved)
       s_.timers.cancel(s_.matches[match].timer);
@@ -77,19 +83,24 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
     return report.ready;
   }
 
+  // Even one that nobody wants here keeps its id and its port until it has exited.
   const auto& fleets = s_.config.fleets;
-  const auto fleet = std::find_if(fleets.begin(), fleets.end(), [&](const FleetConfig& config) {
-    return config.name == report.fleet && config.sdk == SdkKind::muster;
-  });
+  const auto named = [&](const FleetConfig& config) { return config.name == report.fleet; };
+  const auto has_port = [&](const FleetConfig& config) {
+    return config.ports.first <= report.port && report.port <= config.ports.last;
+  };
+  auto fleet = std::find_if(fleets.begin(), fleets.end(), named);
+  const bool wanted = fleet != fleets.end() && fleet->sdk == SdkKind::muster;
+  if (fleet == fleets.end()) fleet = std::find_if(fleets.begin(), fleets.end(), has_port);
   const auto index_of_fleet = static_cast<FleetIndex>(fleet - fleets.begin());
   if (fleet == fleets.end() || !report.server || report.server.slot > slot_max ||
       !s_.fleets[index_of_fleet].ports.acquire_exactly(report.port)) {
-    emit(StopServer{link, report.server, seconds{10}});  // No fleet of ours would have it.
+    emit(StopServer{link, report.server, seconds{10}});  // No port of ours, so in nobody's way.
     return false;
   }
   Server* server = s_.servers.emplace_at(report.server);
   if (!server) {
-    s_.fleets[index_of_fleet].ports.release(report.port);
+    s_.fleets[index_of_fleet].ports.set_aside(report.port, now_ + s_.config.port_set_aside);
     emit(StopServer{link, report.server, fleet->stop_grace});
     return false;
   }
@@ -99,6 +110,12 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   server->pid = report.pid;
   server->since = now_;
   ++s_.fleets[index_of_fleet].servers;
+  s_.fleets[index_of_fleet].by_port[report.port] = report.server;
+  if (!wanted) {
+    server->state = ServerState::shutdown;
+    stop_server(report.server, ServerState::shutdown, fleet->stop_grace);
+    return false;
+  }
   if (report.match) {
     // Its players are strangers to this lobby; when it is over, the server is Ready again. It has
     // an id of its own here, since another match may have been given the one it was made under.

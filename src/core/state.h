@@ -114,9 +114,10 @@ struct Fleet {
   std::vector<ServerId> ready;  // Used from the back, so that the others may go idle.
   std::uint32_t starting = 0;   // Not counting those being stopped.
   std::uint32_t servers = 0;    // Every process or launch there is, also stopping ones.
-  std::uint32_t failures = 0;   // Launch failures since the last success.
-  std::string last_error;       // For the operator: why the last launch failed.
-  TimerId retry;                // Backoff of warm launches, or a port coming back.
+  std::map<std::uint16_t, ServerId> by_port;  // The same, to be found by port.
+  std::uint32_t failures = 0;                 // Launch failures since the last success.
+  std::string last_error;                     // For the operator: why the last launch failed.
+  TimerId retry;                              // Backoff of warm launches, or a port coming back.
 };
 
 enum class TimerKind : std::uint8_t {

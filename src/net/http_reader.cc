@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <iterator>
 #include <utility>
 
@@ -15,9 +15,11 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 
 struct HttpReader::Unfinished {
-  http::request_parser<http::string_body> parser;
-  std::string held;  // Bytes the parser has seen and not taken: it wants whole lines.
-  bool continue_told = false;
+  std::string head;            // What has come of it, while it is not whole.
+  HttpRequest request;         // From its whole head on.
+  std::size_t body_bytes = 0;  // That it will have.
+  bool head_done = false;
+  bool awaits_continue = false;
 };
 
 HttpReader::HttpReader(std::uint32_t head_bytes_max, std::uint32_t body_bytes_max)
@@ -32,16 +34,21 @@ HttpReader::Read HttpReader::fail(int status) {
   return Read::failed;
 }
 
-namespace {
-
-int status_of(const error_code& ec) {
-  if (ec == http::error::header_limit) return 431;
-  if (ec == http::error::body_limit) return 413;
-  return 400;
-}
-
-void fill(HttpRequest& out, http::request<http::string_body>&& in) {
-  out = {};
+// Beast gets a head only when it is whole. Fed piecemeal its answers depend on where the pieces
+// were cut: it is stricter with what it sees at once, and with chunked bodies not even about what
+// was sent. Those are refused; whatever calls an API knows the length of what it sends.
+bool HttpReader::parse_head(std::string_view head, Unfinished& u) {
+  http::request_parser<http::empty_body> parser;
+  parser.header_limit(head_bytes_max_);
+  parser.body_limit(boost::none);  // Checked below.
+  error_code ec;
+  parser.put(boost::asio::const_buffer(head.data(), head.size()), ec);
+  if (ec || !parser.is_header_done()) {
+    fail(ec == http::error::header_limit ? 431 : 400);
+    return false;
+  }
+  const auto& in = parser.get();
+  HttpRequest& out = u.request;
   out.method = std::string(in.method_string());
   const std::string_view target(in.target().data(), in.target().size());
   const auto mark = target.find('?');
@@ -54,70 +61,57 @@ void fill(HttpRequest& out, http::request<http::string_body>&& in) {
     });
     out.headers.emplace_back(std::move(name), std::string(field.value()));
   }
-  out.body = std::move(in.body());
+  if (!out.header("transfer-encoding").empty()) {
+    fail(411);
+    return false;
+  }
+  const std::uint64_t length = parser.content_length().value_or(0);
+  if (length > body_bytes_max_) {
+    fail(413);
+    return false;
+  }
+  u.body_bytes = static_cast<std::size_t>(length);
+  u.awaits_continue = boost::beast::iequals(in[http::field::expect], "100-continue");
+  u.head_done = true;
+  keep_alive_ = parser.keep_alive();
+  return true;
 }
-
-}  // namespace
 
 HttpReader::Read HttpReader::next(wire::Bytes& bytes, HttpRequest& out) {
   if (status_ != 0) return Read::failed;
-  while (!bytes.empty()) {
-    if (!unfinished_) {
-      unfinished_ = std::make_unique<Unfinished>();
-      unfinished_->parser.header_limit(head_bytes_max_);
-      unfinished_->parser.body_limit(body_bytes_max_);
-      unfinished_->parser.eager(true);
-    }
-    Unfinished& u = *unfinished_;
+  if (bytes.empty()) return Read::more;
+  if (!unfinished_) unfinished_ = std::make_unique<Unfinished>();
+  Unfinished& u = *unfinished_;
 
-    // The head is gathered until whole; a body is taken as it comes.
-    const std::size_t held_before = u.held.size();
-    boost::asio::const_buffer in(bytes.data(), bytes.size());
-    if (held_before > 0) {
-      // No more than a head may have, so that a body's bytes are not gathered with it.
-      const std::size_t room = std::max<std::size_t>(head_bytes_max_ + 1, held_before + 1);
-      const std::size_t take = std::min(bytes.size(), room - held_before);
-      u.held.append(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(take));
-      in = {u.held.data(), u.held.size()};
+  if (!u.head_done) {
+    constexpr std::string_view end_mark = "\r\n\r\n";
+    const std::size_t before = u.head.size();
+    // One more than allowed is enough to know that it is too long.
+    const std::size_t take = std::min<std::size_t>(bytes.size(), head_bytes_max_ + 1 - before);
+    u.head.append(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(take));
+    const auto end = u.head.find(end_mark, before < 3 ? 0 : before - 3);
+    if (end == std::string::npos) {
+      bytes = bytes.subspan(take);
+      return u.head.size() > head_bytes_max_ ? fail(431) : Read::more;
     }
-    error_code ec;
-    const std::size_t used = u.parser.put(in, ec);
-    if (ec && ec != http::error::need_more) return fail(status_of(ec));
-
-    if (held_before > 0) {
-      // Of these bytes, those past `used` stay where they are unless they belong to the gathering.
-      const std::size_t appended = u.held.size() - held_before;
-      if (used >= held_before) {
-        bytes = bytes.subspan(used - held_before);
-        u.held.clear();
-      } else {
-        u.held.erase(0, used);
-        bytes = bytes.subspan(appended);
-      }
-    } else {
-      bytes = bytes.subspan(used);
-    }
-    if (u.parser.is_done()) {
-      keep_alive_ = u.parser.keep_alive();
-      fill(out, u.parser.release());
-      unfinished_.reset();
-      return Read::request;
-    }
-    if (used == 0 && held_before == 0) {
-      u.held.assign(bytes.begin(), bytes.end());
-      bytes = {};
-    }
-    // Neither a head nor a chunk's own header may be longer than this.
-    if (u.held.size() > head_bytes_max_) return fail(431);
+    const std::size_t head_bytes = end + end_mark.size();
+    bytes = bytes.subspan(head_bytes - before);
+    if (head_bytes > head_bytes_max_) return fail(431);
+    const std::string head = std::move(u.head);
+    if (!parse_head(std::string_view(head).substr(0, head_bytes), u)) return Read::failed;
   }
-  return Read::more;
+
+  const std::size_t take = std::min(bytes.size(), u.body_bytes - u.request.body.size());
+  u.request.body.append(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(take));
+  bytes = bytes.subspan(take);
+  if (u.request.body.size() < u.body_bytes) return Read::more;
+  out = std::move(u.request);
+  unfinished_.reset();
+  return Read::request;
 }
 
 bool HttpReader::take_expects_continue() {
-  if (!unfinished_ || unfinished_->continue_told || !unfinished_->parser.is_header_done())
-    return false;
-  unfinished_->continue_told = true;
-  return boost::beast::iequals(unfinished_->parser.get()[http::field::expect], "100-continue");
+  return unfinished_ && std::exchange(unfinished_->awaits_continue, false);
 }
 
 std::string_view status_text(int status) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "net/http.h"
 #include "wire/frame.h"  // Bytes
@@ -11,7 +12,7 @@
 namespace muster::net {
 
 /// Takes requests off a byte stream, however it was cut. Holds memory only while a request is
-/// unfinished, at most twice its limits. Not thread-safe.
+/// unfinished, at most about its limits. Not thread-safe.
 class HttpReader {
  public:
   HttpReader(std::uint32_t head_bytes_max, std::uint32_t body_bytes_max);
@@ -26,7 +27,7 @@ class HttpReader {
   };
   Read next(wire::Bytes& bytes, HttpRequest& out);
 
-  /// After failed: 400, 413 or 431.
+  /// After failed: 400, 411 (a chunked body), 413 or 431.
   int status() const { return status_; }
   /// May the connection be used again after the last request?
   bool keep_alive() const { return keep_alive_; }
@@ -37,6 +38,7 @@ class HttpReader {
  private:
   struct Unfinished;
   Read fail(int status);
+  bool parse_head(std::string_view head, Unfinished& u);
 
   std::unique_ptr<Unfinished> unfinished_;
   std::uint32_t head_bytes_max_;

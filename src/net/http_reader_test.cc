@@ -40,15 +40,12 @@ TEST(HttpReader, WhatComesOutHoweverItWasCut) {
       {"an empty body", "POST /p HTTP/1.1\r\nContent-Length: 0\r\n\r\n" + get,
        "POST /p? |GET /a?b=c |"},
       {"a chunked body",
-       "POST /p HTTP/1.1\r\nTransfer-Encoding: "
-       "chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n" +
-           get,
-       "POST /p? hello|GET /a?b=c |"},
+       "POST /p HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n0\r\n\r\n", "failed:411"},
       {"the last one", "GET / HTTP/1.1\r\nConnection: close\r\n\r\n", "GET /? |close|"},
       {"HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", "GET /? |close|"},
       {"unfinished", "GET / HTTP/1.1\r\nHost:", "+"},
       {"unfinished body", "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhe", "+"},
-      {"no method", "\r\nGET", "failed:400"},
+      {"no method", "\r\nGET / HTTP/1.1\r\n\r\n", "failed:400"},
       {"no HTTP", "GET / JTTP/1.1\r\n\r\n", "failed:400"},
       {"a bad header", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "failed:400"},
       {"two lengths", "POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
@@ -58,10 +55,6 @@ TEST(HttpReader, WhatComesOutHoweverItWasCut) {
       {"a long head", "GET / HTTP/1.1\r\nX: " + std::string(300, 'x') + "\r\n\r\n", "failed:431"},
       {"a head without end", std::string(1000, 'G'), "failed:431"},
       {"a long body announced", "POST / HTTP/1.1\r\nContent-Length: 65\r\n\r\n", "failed:413"},
-      {"a long body in chunks",
-       "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n41\r\n" + std::string(65, 'x') +
-           "\r\n",
-       "failed:413"},
   };
   for (const Row& row : rows)
     for (std::size_t step = 1; step <= row.stream.size(); ++step)

@@ -26,6 +26,13 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint32_t refused_sessions_max = 64;
 constexpr std::chrono::seconds log_interval{10};
 
+// An IPv4 client of a listener on [::] is ::ffff:a.b.c.d here, and a.b.c.d to itself.
+std::string text_of(const asio::ip::address& address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  return address.to_string();
+}
+
 NetOptions with_defaults(NetOptions options) {
   if (!options.now) options.now = [] { return Time{Clock::now().time_since_epoch()}; };
   if (!options.log)
@@ -95,7 +102,7 @@ class Net::Impl final : public SessionHost, public std::enable_shared_from_this<
     if (ec) return std::nullopt;
     const auto local = session->socket().local_endpoint(ec);
     if (ec) return std::nullopt;
-    return SessionEnds{peer.address().to_string(), peer.port(), local.address().to_string(),
+    return SessionEnds{text_of(peer.address()), peer.port(), text_of(local.address()),
                        local.port()};
   }
 

@@ -19,7 +19,7 @@ class io_context;
 
 namespace muster::net {
 
-/// Both ends of a session's connection, as the kernel names them: "127.0.0.1", 40112.
+/// Both ends of a session's connection, as the client's own kernel names them: "127.0.0.1", 40112.
 struct SessionEnds {
   std::string peer_address;
   std::uint16_t peer_port = 0;

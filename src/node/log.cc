@@ -79,7 +79,10 @@ void ServerLog::write(std::string_view bytes) {
     std::string_view part = bytes.substr(0, room);
     if (part.size() < bytes.size()) {  // The next file begins with a whole line if it can.
       const std::size_t line_end = part.rfind('\n');
-      if (line_end != std::string_view::npos) part = part.substr(0, line_end + 1);
+      if (line_end != std::string_view::npos)
+        part = part.substr(0, line_end + 1);
+      else if (file_bytes_ > 0 && at_line_start_)
+        part = {};
     }
     if (!part.empty() && !append(part)) return lose(bytes.size(), errno);
     bytes.remove_prefix(part.size());
@@ -118,6 +121,7 @@ bool ServerLog::append(std::string_view bytes) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return false;
     file_bytes_ += static_cast<std::uint64_t>(n);
+    if (n > 0) at_line_start_ = bytes[static_cast<std::size_t>(n) - 1] == '\n';
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
   return true;

@@ -43,6 +43,7 @@ class ServerLog {
   LogLimits limits_;
   UniqueFd file_;
   std::uint64_t file_bytes_ = 0;
+  bool at_line_start_ = true;
   std::uint64_t bytes_lost_ = 0;
   std::uint64_t lost_unsaid_ = 0;
   bool said_ = false;

@@ -6,8 +6,9 @@
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <fstream>
+#include <iterator>
 #include <optional>
-#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -20,6 +21,7 @@ namespace {
 
 namespace json = boost::json;
 using testing::HasSubstr;
+using testing::MatchesRegex;
 
 core::Config duel_config() {
   core::Config config;
@@ -321,22 +323,20 @@ TEST_F(AdminTest, MetricsAreWellFormedAndTrue) {
   const net::HttpResponse response = ask("GET", "/metrics");
   EXPECT_EQ(response.status, 200);
   EXPECT_THAT(response.content_type, HasSubstr("text/plain; version=0.0.4"));
-  const std::regex sample(
-      R"(([a-z_]+)(\{[a-z_]+="[^"\\\n]*"(,[a-z_]+="[^"\\\n]*")*\})? -?[0-9.]+(e[+-][0-9]+)?)");
-  const std::regex type(R"(# TYPE ([a-z_]+) (gauge|counter))");
   std::istringstream in(response.body);
   std::string family;
   std::set<std::string> samples;
   for (std::string line; std::getline(in, line);) {
-    std::smatch found;
     if (line.starts_with("# HELP ")) continue;
-    if (std::regex_match(line, found, type)) {
-      family = found[1];
-      EXPECT_EQ(found[2] == "counter", family.ends_with("_total")) << line;
+    if (line.starts_with("# TYPE ")) {
+      EXPECT_THAT(line, MatchesRegex("# TYPE [a-z_]+ (gauge|counter)"));
+      family = line.substr(7, line.rfind(' ') - 7);
+      EXPECT_EQ(line.ends_with(" counter"), family.ends_with("_total")) << line;
       continue;
     }
-    ASSERT_TRUE(std::regex_match(line, found, sample)) << line;
-    EXPECT_EQ(found[1], family) << line;
+    EXPECT_THAT(line, MatchesRegex("[a-z_]+([{][a-z_]+=\"[^\"]*\"(,[a-z_]+=\"[^\"]*\")*[}])? "
+                                   "[0-9.]+(e[+-][0-9]+)?"));
+    EXPECT_EQ(line.substr(0, line.find_first_of("{ ")), family) << line;
     EXPECT_TRUE(samples.insert(line.substr(0, line.rfind(' '))).second) << line;
   }
   for (const char* line :
@@ -348,8 +348,37 @@ TEST_F(AdminTest, MetricsAreWellFormedAndTrue) {
     EXPECT_THAT(response.body, HasSubstr(line));
 }
 
+/// The names of all members, at every depth.
+void add_keys(const json::value& value, std::set<std::string>& keys) {
+  if (const json::array* list = value.if_array())
+    for (const json::value& element : *list) add_keys(element, keys);
+  if (const json::object* object = value.if_object())
+    for (const auto& [key, member] : *object) {
+      keys.insert(key);
+      add_keys(member, keys);
+    }
+}
+
+TEST_F(AdminTest, TheDocumentationNamesEveryKeyAndMetric) {
+  std::ifstream in(MUSTER_SOURCE_DIR "/docs/admin.md");
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const core::ServerId server = launch();
+  std::set<std::string> names;
+  for (const char* path : {"/v1/status", "/v1/servers", "/v1/tickets", "/debug/events"})
+    add_keys(get(path), names);
+  step(core::ServerReady{server});
+  add_keys(get("/v1/matches"), names);
+  add_keys(get("/v1/servers/" + to_string(server)), names);
+  std::istringstream metrics(ask("GET", "/metrics").body);
+  for (std::string line; std::getline(metrics, line);)
+    if (!line.starts_with('#')) names.insert(line.substr(0, line.find_first_of("{ ")));
+  EXPECT_GT(names.size(), 60u);
+  for (const std::string& name : names) EXPECT_THAT(text, HasSubstr("`" + name + "`"));
+}
+
 TEST_F(AdminTest, EveryPathItNamesIsThere) {
-  for (const json::value& path : get("/").at("paths").as_array()) {
+  const json::object answer = get("/");
+  for (const json::value& path : answer.at("paths").as_array()) {
     const int status = ask("GET", path.as_string().c_str()).status;
     EXPECT_TRUE(status == 200 || status == 503) << path;
   }

@@ -153,7 +153,9 @@ void FaultSource::intruder() {
   world_.say(session, core::ClassicServerLogin{
                           {}, ports[prng_.below(static_cast<std::uint32_t>(ports.size()))]});
   if (prng_.below(4) == 0) world_.say(session, core::ClassicServerReset{});
-  if (prng_.below(4) == 0) world_.hang_up(session);
+  // At the latest when net gives up on those who do not say who they are.
+  world_.after(Duration{prng_.between(0, 10'000'000'000)},
+               [this, session] { world_.hang_up(session); });
 }
 
 }  // namespace muster::sim

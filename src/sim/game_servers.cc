@@ -108,6 +108,7 @@ void Machine::play(ServerId id, Process& process, core::MatchId match,
   const FaultRates& rates = world_.rates();
   const MachineSetting& setting = world_.setting().machine;
   process.match = match;
+  process.match_lobby = lobbies_;
   ++process.plan;
   if (process.hung) return;
   const Duration length = between(setting.match_min, setting.match_max);
@@ -131,7 +132,8 @@ void Machine::play(ServerId id, Process& process, core::MatchId match,
   if (prng_.chance_ppm(rates.clean_exit))
     return at_some_point([this](ServerId server, Process&) { exit(server, 0, 0); });
   if (prng_.chance_ppm(rates.hang))
-    return at_some_point([this](ServerId server, Process& p) {
+    return at_some_point([this, match](ServerId server, Process& p) {
+      if (world_.rates().hang == 0) return finish(server, p, match);  // Healed meanwhile.
       p.hung = true;
       if (!p.classic && prng_.below(2) == 0) tell(core::ServerUnhealthy{server});
     });
@@ -145,11 +147,15 @@ void Machine::play(ServerId id, Process& process, core::MatchId match,
               [this](ServerId dying, Process&) { exit(dying, prng_.below(2) == 0 ? 0 : 1, 0); });
     });
   if (!process.classic && prng_.chance_ppm(rates.shutdown_wish))
-    return at_some_point(
-        [this](ServerId server, Process&) { tell(core::ShutdownRequested{server}); });
+    return at_some_point([this](ServerId server, Process& p) {
+      p.given_up = true;
+      tell(core::ShutdownRequested{server});
+    });
   if (!process.classic && prng_.chance_ppm(rates.unhealthy))
-    return at_some_point(
-        [this](ServerId server, Process&) { tell(core::ServerUnhealthy{server}); });
+    return at_some_point([this](ServerId server, Process& p) {
+      p.given_up = true;
+      tell(core::ServerUnhealthy{server});
+    });
   planned(id, length, [this, match](ServerId server, Process& p) { finish(server, p, match); });
 }
 
@@ -161,7 +167,7 @@ void Machine::finish(ServerId id, Process& process, core::MatchId match) {
   process.match = {};
   const core::MatchOver over{id, match, R"({"winner":1})"};
   tell(over);
-  if (prng_.chance_ppm(world_.rates().over_twice)) {
+  if (process.match_lobby == lobbies_ && prng_.chance_ppm(world_.rates().over_twice)) {
     world_.marks().hit(Mark::match_over_twice);
     tell(over);
     tell(core::ServerReady{id});

@@ -71,6 +71,7 @@ void Machine::kill(Duration down) {
 }
 
 void Machine::lobby_died(Duration down) {
+  ++lobbies_;
   unlink();
   for (auto& [id, process] : processes_) {
     if (!process.session) continue;
@@ -85,7 +86,7 @@ void Machine::lobby_died(Duration down) {
 void Machine::heal() {
   std::vector<core::ServerId> stuck;
   for (const auto& [id, process] : processes_)
-    if (process.hung) stuck.push_back(id);
+    if (process.hung || process.given_up) stuck.push_back(id);
   for (const core::ServerId id : stuck) exit(id, -1, 9);
   if (!link_) connect();
 }

@@ -56,9 +56,11 @@ class Machine {
     bool classic = false;
     bool ready = false;
     bool stopping = false;
-    bool hung = false;       // Does nothing until it is killed.
-    core::MatchId match;     // As its SDK knows it; a classic one's is what it sees.
-    std::uint32_t plan = 0;  // Raised when what it was about to do is off.
+    bool hung = false;              // Does nothing until it is killed.
+    bool given_up = false;          // Waits to be stopped, and nobody may have heard.
+    core::MatchId match;            // As its SDK knows it; a classic one's is what it sees.
+    std::uint32_t match_lobby = 0;  // The lobby that gave it: ids are unique in one lobby's life.
+    std::uint32_t plan = 0;         // Raised when what it was about to do is off.
     core::SessionId session;
   };
 
@@ -85,6 +87,7 @@ class Machine {
   Prng prng_;
   core::NodeId link_;
   std::uint32_t links_ = 0;
+  std::uint32_t lobbies_ = 0;
   std::uint32_t attempts_ = 0;  // To connect; the newest counts.
   Time last_to_lobby_{}, last_to_node_{};
   std::uint32_t next_pid_ = 1000;

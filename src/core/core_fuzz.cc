@@ -1,0 +1,381 @@
+// Bytes become a history of events for a small lobby: ids are those seen so far, live or stale, and
+// now and then one made up. Laws: the invariants hold after every step; effects reach only sessions
+// that are open and nodes that are linked; no ticket has two ends; a ticket's end comes in time;
+// and the same history leads to the same digest.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "base/check.h"
+#include "core/core.h"
+#include "core/invariants.h"
+#include "core/state.h"
+
+namespace muster::core {
+namespace {
+
+/// What is left of the input; zeros when it is used up.
+class Bytes {
+ public:
+  explicit Bytes(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
+  bool empty() const { return bytes_.empty(); }
+  std::uint8_t next() {
+    if (bytes_.empty()) return 0;
+    const std::uint8_t byte = bytes_.front();
+    bytes_ = bytes_.subspan(1);
+    return byte;
+  }
+  std::uint32_t below(std::uint32_t bound) { return next() % bound; }
+  bool flip() { return next() & 1; }
+
+ private:
+  std::span<const std::uint8_t> bytes_;
+};
+
+Config config_of(Bytes& bytes) {
+  const std::uint8_t shape = bytes.next();
+  Config config;
+  config.players_max = 6;
+  config.attributes_max = 1;
+  config.resume_grace = shape & 1 ? seconds{20} : Duration::zero();
+  config.classic_queue = shape & 2 ? "arena" : "";
+  FleetConfig duel;
+  duel.name = "duel";
+  duel.command = {"duel"};
+  duel.ports = {7000, 7003};
+  duel.servers_max = 3;
+  duel.launch_timeout = seconds{5};
+  duel.launch_attempts_max = shape & 4 ? 2 : 1;
+  duel.ready_min = shape & 8 ? 1 : 0;
+  duel.after_match = shape & 16 ? AfterMatch::exit : AfterMatch::reuse;
+  duel.match_timeout = shape & 32 ? seconds{40} : Duration::zero();
+  duel.idle_timeout = shape & 64 ? seconds{30} : Duration::zero();
+  FleetConfig arena = duel;
+  arena.name = "arena";
+  arena.ports = {4000, 4001};
+  arena.sdk = SdkKind::classic;
+  arena.ready_min = shape & 128 ? 1 : 0;
+  config.fleets = {duel, arena};
+  QueueConfig queue;
+  queue.ticket_timeout = seconds{60};
+  queue.name = "duel", queue.fleet = 0, queue.players = 2, queue.teams = 2;
+  config.queues.push_back(queue);
+  queue.name = "five", queue.players = 5, queue.requeue_on_server_lost = true;
+  config.queues.push_back(queue);
+  queue.name = "arena", queue.fleet = 1, queue.players = 3, queue.teams = 3;
+  config.queues.push_back(queue);
+  return config;
+}
+
+/// The world around the core: says what an adapter might say, and checks what it is asked for.
+class World {
+ public:
+  explicit World(Bytes bytes) : bytes_(bytes), config_(config_of(bytes_)), core_(config_) {}
+
+  void run() {
+    begin();
+    while (!bytes_.empty()) {
+      const std::uint32_t pause = bytes_.below(32);
+      if (pause == 31)
+        wait(seconds{1 + bytes_.below(30)});
+      else
+        now_ += milliseconds{pause};
+      step(event());
+    }
+    check_end();
+    Core other(config_);
+    Effects effects;
+    for (const auto& [event, time] : history_) other.step(event, time, effects);
+    CHECK(other.digest() == core_.digest(), "the same history leads to the same state");
+  }
+
+ private:
+  /// Where most histories begin: players are there, one of them classic, and a node without
+  /// servers.
+  void begin() {
+    step(NodeConnected{link_, "box", "127.0.0.1", {}});
+    for (std::uint32_t slot = 0; slot < 6; ++slot) {
+      open_[slot] = true;
+      generations_[slot] = 1;
+      step(SessionOpened{{slot, 1}, slot != 5});
+      step(Hello{{slot, 1}, 1, "ann", {static_cast<std::uint8_t>(slot)}});
+    }
+  }
+
+  void step(const Event& event) {
+    Effects effects;
+    core_.step(event, now_, effects);
+    check_invariants(core_.state());
+    history_.emplace_back(event, now_);
+    for (const Effect& effect : effects) std::visit([&](const auto& e) { see(e); }, effect);
+    // Only now: what fell due before may still have been sent to it.
+    if (const auto* closed = std::get_if<SessionClosed>(&event)) open_[closed->session.slot] = false;
+  }
+
+  void wait(Duration duration) {
+    const Time until = now_ + duration;
+    while (const auto due = core_.next_deadline()) {
+      if (*due > until) break;
+      now_ = std::max(now_, *due);
+      step(DeadlineReached{});
+      CHECK(++deadlines_ < 100'000, "deadlines do not set each other for ever");
+    }
+    now_ = until;
+  }
+
+  /// Without any event but time, every ticket comes to its end.
+  void check_end() {
+    wait(std::chrono::hours{1});
+    CHECK(core_.state().tickets.empty(), "no ticket waits for ever");
+    core_.state().servers.for_each([&](ServerId, const Server& server) {
+      CHECK(server.state != ServerState::starting ||
+                now_ - server.since <= config_.fleets[server.fleet].launch_timeout,
+            "no server stays Starting past its deadline");
+    });
+  }
+
+  // ---- Ids: of those seen, or made up.
+
+  template <class IdType>
+  IdType any(const std::vector<IdType>& seen) {
+    const std::uint8_t pick = bytes_.next();
+    if (seen.empty() || pick >= 240) return IdType{pick & 3u, 1 + bytes_.below(3)};
+    return seen[seen.size() - 1 - std::min<std::size_t>(pick % 8, seen.size() - 1)];
+  }
+  template <class IdType>
+  static void remember(std::vector<IdType>& seen, IdType id) {
+    if (std::find(seen.begin(), seen.end(), id) == seen.end()) seen.push_back(id);
+  }
+  SessionId session() {
+    const std::uint32_t slot = bytes_.below(8);
+    const std::uint32_t generation = generations_[slot];
+    return {slot, generation == 0 ? 1 : generation};
+  }
+  ServerId server() { return any(servers_); }
+  /// Mostly one in that state.
+  ServerId server(ServerState state) {
+    std::vector<ServerId> found;
+    core_.state().servers.for_each([&](ServerId id, const Server& server) {
+      if (server.state == state) found.push_back(id);
+    });
+    return found.empty() || bytes_.below(8) == 0 ? server() : found[bytes_.next() % found.size()];
+  }
+  MatchId match_of(ServerId id) {
+    const Server* found = core_.state().servers.find(id);
+    if (bytes_.below(8) == 0 || !found) return any(matches_);
+    const Match* match = core_.state().matches.find(found->match);
+    return match && match->known_as ? match->known_as : found->match;
+  }
+
+  // ---- Events.
+
+  Event event() {
+    switch (bytes_.below(32)) {
+      case 0:
+      case 1:
+        return open_or_close();
+      case 2:
+      case 3:
+        return Hello{session(), 1, bytes_.below(8) ? "ann" : "", {bytes_.next()}};
+      case 4:
+      case 5: {
+        const PlayerId player = any(players_);
+        Secret secret = secrets_[player];
+        if (bytes_.below(8) == 0) secret[0] ^= 1;
+        return ResumeSession{session(), 2, player, secret};
+      }
+      case 6:
+        return CancelMatch{session(), 4};
+      case 7:
+        return LeaveMatch{session(), 5};
+      case 8:
+      case 9:
+        return classic_login();
+      case 10:
+      case 11:
+        if (!asked_.empty() && bytes_.below(8)) {
+          const auto [asker, asked] = asked_[asked_.size() - 1 - bytes_.next() % asked_.size()];
+          return OwnerVerified{asker, asked, bytes_.below(4) != 0, "why"};
+        }
+        return OwnerVerified{session(), server(), false, "why"};
+      case 12:
+        return ClassicServerReset{session()};
+      case 13:
+        return bytes_.below(3) == 0 ? node_connected()
+                                    : NodeLost{bytes_.below(4) ? link_ : any(links_)};
+      case 14:
+        return ServerLaunched{server(), 1u + bytes_.next()};
+      case 15:
+        return LaunchFailed{server(ServerState::starting),
+                            static_cast<LaunchError>(bytes_.below(3)), "why"};
+      case 16:
+      case 17:
+        return ServerReady{server(ServerState::starting)};
+      case 18:
+        return exited(server());
+      case 19:
+        return exited(server(ServerState::shutdown));
+      case 20:
+        return ServerUnhealthy{server()};
+      case 21:
+        if (bytes_.flip()) return PlayerJoined{server(ServerState::allocated), any(players_)};
+        return PlayerLeft{server(ServerState::allocated), any(players_)};
+      case 22:
+      case 23: {
+        const ServerId id = server(ServerState::allocated);
+        return MatchOver{id, match_of(id), "result"};
+      }
+      case 24:
+        return ShutdownRequested{server()};
+      case 25:
+        return StopServerCommand{server()};
+      case 26:
+        if (bytes_.below(8) == 0) return LobbyStopping{bytes_.flip()};
+        return DeadlineReached{};
+      default:
+        return start_match();
+    }
+  }
+
+  Event exited(ServerId id) {
+    const auto code = static_cast<std::int32_t>(bytes_.below(2));
+    return ServerExited{id, code, bytes_.below(3) ? 0 : 9, "last line"};
+  }
+
+  Event classic_login() {
+    const Server* starting = core_.state().servers.find(server(ServerState::starting));
+    const auto made_up = static_cast<std::uint16_t>(4000 + bytes_.below(3));
+    return ClassicServerLogin{session(), starting ? starting->port : made_up};
+  }
+
+  Event open_or_close() {
+    const std::uint32_t slot = bytes_.below(8);
+    if (open_[slot]) return SessionClosed{{slot, generations_[slot]}};
+    open_[slot] = true;
+    return SessionOpened{{slot, ++generations_[slot]}, bytes_.below(4) != 0};
+  }
+
+  Event start_match() {
+    static const char* const queues[] = {"duel", "five", "arena", "", "chess"};
+    StartMatch e{session(), 3, queues[bytes_.below(5)], 1, {}};
+    const std::uint8_t shape = bytes_.next();
+    e.seats = shape < 160 ? 1 : static_cast<std::int32_t>(shape % 8) - 1;
+    e.attributes.resize(shape % 32 == 31 ? 2 : shape % 2, {"skill", 1.5});
+    return e;
+  }
+
+  Event node_connected() {
+    link_ = {0, static_cast<std::uint32_t>(links_.size() + 1)};
+    links_.push_back(link_);
+    NodeConnected e{link_, "box", "127.0.0.1", {}};
+    // Mostly what it was running, as it was; some gone, some changed, some never heard of.
+    core_.state().servers.for_each([&](ServerId id, const Server& server) {
+      const std::uint8_t shape = bytes_.next();
+      if (shape >= 128) return;
+      ServerReport report{id,         config_.fleets[server.fleet].name,     server.port,
+                          server.pid, server.state != ServerState::starting, {}};
+      if (shape & 1) report.match = server.match;
+      if (shape & 2) report.ready = !report.ready;
+      if ((shape & 28) == 28) report.port = static_cast<std::uint16_t>(report.port + 1);
+      e.servers.push_back(report);
+    });
+    for (std::uint32_t more = bytes_.below(4) % 3; more > 0; --more) {
+      const std::uint8_t shape = bytes_.next();
+      ServerReport report{any(servers_),
+                          shape & 1 ? "duel" : "arena",
+                          static_cast<std::uint16_t>((shape & 1 ? 7000 : 4000) + shape / 64),
+                          7,
+                          (shape & 2) != 0,
+                          {}};
+      if (shape & 4) report.match = any(matches_);
+      remember(servers_, report.server);
+      e.servers.push_back(report);
+    }
+    return e;
+  }
+
+  // ---- Effects.
+
+  void check_open(SessionId id) {
+    CHECK(id.slot < 8 && open_[id.slot] && generations_[id.slot] == id.generation,
+          "what is sent to a session finds it open");
+  }
+  void check_linked(NodeId id) {
+    bool linked = !id;  // Without a link it is dropped, and sent again when the node is back.
+    for (const auto& node : core_.state().nodes) linked |= node->link == id;
+    CHECK(linked, "what is sent to a node finds it linked");
+  }
+  void see(const SendWelcome& e) {
+    check_open(e.session);
+    remember(players_, e.player);
+    secrets_[e.player] = e.secret;
+  }
+  void see(const SendError& e) {
+    check_open(e.session);
+    CHECK(e.error != Error::none, "an error says which");
+  }
+  void see(const SendTicket& e) {
+    check_open(e.session);
+    CHECK(!ended_.contains(e.ticket), "a ticket that has ended is not heard of again");
+    CHECK(e.players <= e.players_needed, "no more are gathered than needed");
+    if (e.state == TicketState::cancelled || e.state == TicketState::expired ||
+        e.state == TicketState::failed)
+      ended_.insert(e.ticket);
+  }
+  void see(const SendAssignment& e) {
+    check_open(e.session);
+    CHECK(e.port != 0 && !e.host.empty(), "an assignment says where to go");
+    if (e.ticket) CHECK(ended_.insert(e.ticket).second, "a ticket ends once");
+  }
+  void see(const SendMatchEnded& e) { check_open(e.session); }
+  void see(const SendServerLoginOk& e) { check_open(e.session); }
+  void see(const CloseSession& e) { check_open(e.session); }
+  void see(const LaunchServer& e) {
+    CHECK(e.node, "a launch has a node");
+    check_linked(e.node);
+    remember(servers_, e.server);
+  }
+  void see(const StopServer& e) { check_linked(e.node); }
+  void see(const StartServerMatch& e) {
+    CHECK(e.node && e.roster && !e.roster->empty(), "a match has players, and somebody to tell");
+    check_linked(e.node);
+    remember(matches_, e.match);
+  }
+  void see(const RemoveServerPlayer& e) { check_linked(e.node); }
+  void see(const EndServerMatch& e) { check_linked(e.node); }
+  void see(const VerifyOwner& e) {
+    check_open(e.session);
+    asked_.emplace_back(e.session, e.server);
+  }
+
+  Bytes bytes_;
+  Config config_;
+  Core core_;
+  Time now_{};
+  int deadlines_ = 0;
+  std::vector<std::pair<Event, Time>> history_;
+  bool open_[8] = {};
+  std::uint32_t generations_[8] = {};
+  NodeId link_{0, 1};
+  std::vector<NodeId> links_{link_};
+  std::vector<PlayerId> players_;
+  std::map<PlayerId, Secret> secrets_;
+  std::vector<ServerId> servers_;
+  std::vector<MatchId> matches_;
+  std::vector<std::pair<SessionId, ServerId>> asked_;
+  std::set<TicketId> ended_;
+};
+
+}  // namespace
+}  // namespace muster::core
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  constexpr std::size_t bytes_max = 2048;
+  using muster::core::Bytes, muster::core::World;
+  World(Bytes({data, std::min(size, bytes_max)})).run();
+  return 0;
+}

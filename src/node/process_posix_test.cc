@@ -1,0 +1,145 @@
+#include "node/process_posix.h"
+
+#include <fmt/format.h>
+
+#include "node/node_harness.h"
+#include "node/port_probe.h"
+
+namespace muster::node::test {
+namespace {
+
+Command sh(const std::string& script) {
+  return {"/bin/sh", {"/bin/sh", "-c", script}, {"PATH=/usr/bin:/bin"}, "", 0};
+}
+
+std::string all_output(const Process& process) {
+  std::string out;
+  char buffer[4096];
+  for (;;) {
+    pollfd ready{process.output.get(), POLLIN, 0};
+    if (::poll(&ready, 1, 20'000) != 1) return "no end";
+    const ssize_t n = ::read(process.output.get(), buffer, sizeof buffer);
+    if (n <= 0) return out;
+    out.append(buffer, static_cast<std::size_t>(n));
+  }
+}
+
+TEST(Process, RunsAndIsReaped) {
+  auto process = start_process(sh("echo out; echo err >&2; exit 5"));
+  ASSERT_TRUE(process);
+  EXPECT_EQ(all_output(*process), "out\nerr\n");
+  pollfd ended{process->pidfd.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&ended, 1, 20'000), 1);
+  for (int i = 0; i < 2; ++i) {  // Asking does not reap.
+    const auto status = exit_status(*process);
+    ASSERT_TRUE(status);
+    EXPECT_EQ(status->exit_code, 5);
+  }
+  EXPECT_TRUE(is_running(process->pid));
+  reap(*process);
+  EXPECT_FALSE(is_running(process->pid));
+}
+
+TEST(Process, FailureLeavesNothing) {
+  const auto open_files = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+  };
+  const auto before = open_files();
+  for (int i = 0; i < 50; ++i) {
+    const auto process = start_process({"/no/such", {"/no/such"}, {}, "", 0});
+    ASSERT_FALSE(process);
+    EXPECT_EQ(process.error().error, ENOENT);
+    EXPECT_FALSE(is_limit(process.error().error));
+  }
+  EXPECT_EQ(open_files(), before);
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "no child is left";
+}
+
+TEST(Process, LimitsAreKnownAsSuch) {
+  rlimit files{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
+  rlimit none = files;
+  none.rlim_cur = 3;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto process = start_process(sh("exit 0"));
+  const auto port = probe_port(7001);
+  ::setrlimit(RLIMIT_NOFILE, &files);
+  ASSERT_FALSE(process);
+  EXPECT_TRUE(is_limit(process.error().error));
+  EXPECT_EQ(process.error().detail, "cannot start a process: Too many open files");
+  ASSERT_FALSE(port);
+  EXPECT_TRUE(port.error().limit_reached);
+}
+
+TEST(Process, StateOfTheCallerIsNotInherited) {
+  const auto before = ::signal(SIGUSR1, SIG_IGN);
+  sigset_t block, old;
+  ::sigemptyset(&block);
+  ::sigaddset(&block, SIGUSR2);
+  ::pthread_sigmask(SIG_BLOCK, &block, &old);
+  const UniqueFd leaky(::open("/dev/null", O_RDONLY));  // Without close-on-exec.
+  std::string script = "grep Sig[IB] /proc/self/status; ulimit -n";
+  for (int fd = 0; fd < 64; ++fd)
+    script += fmt::format("; test -e /proc/$$/fd/{0} && echo {0}", fd);
+  Command command = sh(script);
+  command.open_files_max = 77;
+  auto process = start_process(command);
+  sigset_t after;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &after);
+  EXPECT_TRUE(::sigismember(&after, SIGUSR2)) << "and the caller's is as it was";
+  EXPECT_FALSE(::sigismember(&after, SIGTERM));
+  ::pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  ::signal(SIGUSR1, before);
+  ASSERT_TRUE(process);
+  const std::string out = all_output(*process);
+  EXPECT_GE(leaky.get(), 3);
+  EXPECT_EQ(out, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n77\n0\n1\n2\n");
+  reap(*process);
+}
+
+TEST(Process, TheGroupIsSignalled) {
+  auto process = start_process(sh("sleep 1000 & echo $!; wait"));
+  ASSERT_TRUE(process);
+  pollfd ready{process->output.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&ready, 1, 20'000), 1);
+  signal_group(*process, SIGKILL);
+  const std::string out = all_output(*process);  // Ends only when the child, too, is gone.
+  EXPECT_GT(std::stoi(out), 0);
+  pollfd ended{process->pidfd.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&ended, 1, 20'000), 1);
+  EXPECT_EQ(exit_status(*process)->signal, SIGKILL);
+  reap(*process);
+}
+
+TEST(PortProbe, SeesListenersButNotWhatIsClosing) {
+  const std::uint16_t port = free_port();
+  EXPECT_TRUE(probe_port(port));
+  EXPECT_TRUE(probe_port(port)) << "it leaves the port free";
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  const int yes = 1;
+  UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(listener.get(), 1), 0);
+  const auto taken = probe_port(port);
+  ASSERT_FALSE(taken) << "also on one address only";
+  EXPECT_FALSE(taken.error().limit_reached);
+  EXPECT_EQ(taken.error().detail, "TCP port " + std::to_string(port) + ": Address already in use");
+
+  // The server closes first, so its end waits in TIME_WAIT.
+  UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  UniqueFd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  accepted.reset();
+  char byte;
+  EXPECT_EQ(::read(client.get(), &byte, 1), 0);
+  client.reset();
+  listener.reset();
+  EXPECT_TRUE(probe_port(port));
+}
+
+}  // namespace
+}  // namespace muster::node::test
