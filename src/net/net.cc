@@ -64,6 +64,12 @@ class Net::Impl final : public SessionHost, public std::enable_shared_from_this<
     return started;
   }
   void stop() { listener_.stop(); }
+  void close_all(core::Error why) {
+    sessions_.for_each([&](core::SessionId id, Session& session) {
+      session.deliver(core::CloseSession{id, why});
+    });
+    flush();
+  }
   std::uint16_t port() const { return listener_.port(); }
 
   // Everything at once and without a word: the owner is going away.
@@ -262,6 +268,7 @@ Net::Net(asio::io_context& io, NetOptions options, std::function<void(core::Even
 Net::~Net() { impl_->shut(); }
 std::expected<void, std::string> Net::start() { return impl_->start(); }
 void Net::stop() { impl_->stop(); }
+void Net::close_all(core::Error why) { impl_->close_all(why); }
 std::uint16_t Net::port() const { return impl_->port(); }
 bool Net::apply(const core::Effect& effect) { return impl_->apply(effect); }
 void Net::flush() { impl_->flush(); }

@@ -71,6 +71,8 @@ class Net {
   std::expected<void, std::string> start();
   /// Stops listening. Sessions stay.
   void stop();
+  /// Ends every session, with `why` as its last word where the dialect has one, and sends that.
+  void close_all(core::Error why);
   /// The port listened on, once started.
   std::uint16_t port() const;
 
