@@ -82,7 +82,9 @@ void NodeLink::on_question(const core::VerifyOwner& question) {
 }
 
 void NodeLink::flush() {
-  if (!socket_.is_open() || waiting_to_write_) return;
+  if (!socket_.is_open()) return;
+  if (out_.size() - out_written_ > out_bytes_max) return lose("it does not read");
+  if (waiting_to_write_) return;
   while (out_written_ < out_.size()) {
     const ssize_t n = ::send(socket_.native_handle(), out_.data() + out_written_,
                              out_.size() - out_written_, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -92,7 +94,6 @@ void NodeLink::flush() {
     }
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return;  // Reading will tell that it is gone.
-    if (out_.size() - out_written_ > out_bytes_max) return lose("it does not read");
     out_.erase(0, std::exchange(out_written_, 0));
     waiting_to_write_ = true;
     socket_.async_wait(Socket::wait_write, [this, alive = alive_](error_code error) {

@@ -27,6 +27,7 @@ void Laws::observe(const Step& step) {
 
 void Laws::before(const Step& step) {
   asker_ = {}, request_ = 0, replies_ = 0, resumed_ = {}, resumed_told_ = false;
+  strangers_.clear();
   std::visit(
       [&](const auto& e) {
         using E = std::decay_t<decltype(e)>;
@@ -41,6 +42,11 @@ void Laws::before(const Step& step) {
                "the world opens a session once");
         } else if constexpr (std::is_same_v<E, core::NodeConnected>) {
           link_ = e.node;
+          for (const core::ServerReport& report : e.servers) {
+            launched_.insert(report.server);
+            const auto view = servers_.find(report.server);
+            if (view == servers_.end() || !view->second.known) strangers_.push_back(report.server);
+          }
         } else if constexpr (std::is_same_v<E, core::NodeLost>) {
           if (link_ == e.node) link_ = {};
         } else if constexpr (std::is_same_v<E, core::PlayerLeft>) {

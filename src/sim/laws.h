@@ -82,6 +82,7 @@ class Laws {
     core::MatchId launched_for;
     core::NodeId stopped_over;  // The link that carried StopServer.
     bool played = false;
+    bool known = true;  // To the core; not any more if its node was away for too long.
   };
 
   void before(const Step& step);
@@ -143,6 +144,7 @@ class Laws {
   std::uint32_t replies_ = 0;
   core::PlayerId resumed_;
   bool resumed_told_ = false;
+  std::vector<core::ServerId> strangers_;  // Reported by a node, unknown to the core so far.
 };
 
 /// Whether some of the waiting tickets of the queue fill a match. (By other means than the core's.)

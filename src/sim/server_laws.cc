@@ -34,7 +34,7 @@ void Laws::on(const core::LaunchServer& e, const Step& step) {
   must(step.state.fleets[e.fleet].servers <= fleet.servers_max || step.late,
        "no launch goes beyond servers_max");
   processes_.emplace(e.server, e.port);
-  servers_[e.server] = ServerView{e.fleet, {}, e.match, {}, false};
+  servers_[e.server] = ServerView{.fleet = e.fleet, .launched_for = e.match};
   if (!e.match) report_.marks.hit(Mark::warm_launch);
 }
 
@@ -233,9 +233,16 @@ void Laws::check_matches(const Step& step) {
 }
 
 void Laws::check_servers(const Step& step) {
-  for (auto it = servers_.begin(); it != servers_.end();)
-    it = step.state.servers.find(it->first) || processes_.contains(it->first) ? std::next(it)
-                                                                              : servers_.erase(it);
+  for (const ServerId id : strangers_) {
+    const core::Server* server = step.state.servers.find(id);
+    if (!server || server->stopping) continue;
+    servers_[id] = ServerView{.fleet = server->fleet};
+    report_.marks.hit(server->match ? Mark::match_adopted : Mark::server_adopted);
+  }
+  for (auto it = servers_.begin(); it != servers_.end();) {
+    it->second.known = step.state.servers.find(it->first);
+    it = it->second.known || processes_.contains(it->first) ? std::next(it) : servers_.erase(it);
+  }
   std::uint32_t allocated = 0, playing = 0;
   step.state.servers.for_each([&](ServerId, const core::Server& server) {
     allocated += server.state == ServerState::allocated;
