@@ -42,8 +42,7 @@ constexpr int link_fd_in_node = 3;
 
 NodeLink::NodeLink(asio::io_context& io, NodeLinkOptions options, const core::Config& config,
                    Post post, EndsOf ends_of)
-    : io_(io),
-      options_(std::move(options)),
+    : options_(std::move(options)),
       config_(config),
       post_(std::move(post)),
       ends_of_(std::move(ends_of)),

@@ -97,7 +97,6 @@ class NodeLink {
   void lose(const std::string& why);
   void complain(const std::string& what);
 
-  boost::asio::io_context& io_;
   const NodeLinkOptions options_;
   const core::Config& config_;
   const Post post_;
