@@ -330,8 +330,11 @@ class Checker {
 }  // namespace
 
 std::vector<ConfigProblem> ConfigProblems::take() {
-  std::ranges::stable_sort(all_, {}, &ConfigProblem::line);
-  return std::move(all_);
+  // Not stable_sort: clang refuses libstdc++ 12's, for a deprecated function inside it.
+  std::ranges::sort(all_, {}, [](const Found& f) { return std::pair(f.problem.line, f.order); });
+  std::vector<ConfigProblem> problems;
+  for (Found& found : all_) problems.push_back(std::move(found.problem));
+  return problems;
 }
 
 void check_config(ConfigDraft& draft, const fs::path& folder, const Machine& machine,

@@ -40,19 +40,25 @@ class ConfigProblems {
   explicit ConfigProblems(std::string file) : file_(std::move(file)) {}
 
   void error(int line, std::string key, std::string text) {
-    all_.push_back({file_, line, std::move(key), std::move(text), false});
+    add({file_, line, std::move(key), std::move(text), false});
     failed_ = true;
   }
   void warn(int line, std::string key, std::string text) {
-    all_.push_back({file_, line, std::move(key), std::move(text), true});
+    add({file_, line, std::move(key), std::move(text), true});
   }
   bool failed() const { return failed_; }
   /// In the order of the file.
   std::vector<ConfigProblem> take();
 
  private:
+  struct Found {
+    ConfigProblem problem;
+    std::size_t order = 0;
+  };
+  void add(ConfigProblem problem) { all_.push_back({std::move(problem), all_.size()}); }
+
   std::string file_;
-  std::vector<ConfigProblem> all_;
+  std::vector<Found> all_;
   bool failed_ = false;
 };
 
