@@ -54,8 +54,7 @@ bool node_runs(const std::string& data) {
 
 NodeLink::NodeLink(asio::io_context& io, NodeLinkOptions options, const core::Config& config,
                    Post post, EndsOf ends_of)
-    : io_(io),
-      options_(std::move(options)),
+    : options_(std::move(options)),
       config_(config),
       post_(std::move(post)),
       ends_of_(std::move(ends_of)),

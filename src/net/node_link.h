@@ -101,7 +101,6 @@ class NodeLink {
   void say_stop();
   void complain(const std::string& what);
 
-  boost::asio::io_context& io_;
   const NodeLinkOptions options_;
   const core::Config& config_;
   const Post post_;
