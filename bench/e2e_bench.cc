@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <iterator>
 #include <map>
 
@@ -53,11 +55,18 @@ int run(int argc, char** argv) {
       ++failures;
     }
   }
-  fmt::print("{}", json ? as_json(rows) : as_table(rows));
+  if (!rows.empty()) fmt::print("{}", json ? as_json(rows) : as_table(rows));
   return failures == 0 ? 0 : 1;
 }
 
 }  // namespace
 }  // namespace muster::bench
 
-int main(int argc, char** argv) { return muster::bench::run(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return muster::bench::run(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "e2e_bench: %s\n", e.what());
+    return 1;
+  }
+}

@@ -52,7 +52,10 @@ std::vector<Row> compare(const std::string& name, const BenchOptions& options, c
   }
   const FloorLobby floor(floor_options);  // Before the players: it is a copy of this process.
   Players on_floor(floor.port(), Dialect::native, 2);
-  if (product) on_product = std::make_unique<Players>(product->port(), Dialect::native, 2);
+  if (product) {
+    on_product = std::make_unique<Players>(product->port(), Dialect::native, 2);
+    wait_until_idle(product->pid());
+  }
 
   Blocks warm_up;
   const Plan short_plan{1, plan.rounds / 10 + 1, plan.pause};

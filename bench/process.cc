@@ -81,6 +81,7 @@ Child fork_and_run(const std::function<void()>& body) {
 Child run_program(const std::vector<std::string>& command, const std::string& log_file) {
   const pid_t parent = ::getpid();
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& argument : command)
     arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
@@ -105,6 +106,18 @@ double cpu_microseconds(pid_t pid) {
   if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &time) != 0)
     throw std::runtime_error(fmt::format("no CPU clock of process {}: it has ended", pid));
   return 1e6 * static_cast<double>(time.tv_sec) + 1e-3 * static_cast<double>(time.tv_nsec);
+}
+
+void wait_until_idle(pid_t pid) {
+  constexpr std::chrono::milliseconds window(50);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  for (double before = cpu_microseconds(pid); std::chrono::steady_clock::now() < deadline;) {
+    check_interrupted();
+    std::this_thread::sleep_for(window);
+    const double now = cpu_microseconds(pid);
+    if (now - before < 1000) return;
+    before = now;
+  }
 }
 
 std::uint64_t private_bytes(pid_t pid) {

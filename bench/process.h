@@ -53,6 +53,9 @@ Child run_program(const std::vector<std::string>& command, const std::string& lo
 
 /// CPU time of all its threads, user and system, so far.
 double cpu_microseconds(pid_t pid);
+/// Returns once it has all but stopped using CPU (under 2 % for 50 ms), or after 10 s. A lobby uses
+/// the time after its start, and after a match, to make ready what the next ones need.
+void wait_until_idle(pid_t pid);
 /// Bytes that are its own (private pages, clean or dirty).
 std::uint64_t private_bytes(pid_t pid);
 

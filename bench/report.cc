@@ -25,7 +25,7 @@ std::optional<double> beyond(const Row& row) {
 }  // namespace
 
 std::string as_table(const std::vector<Row>& rows) {
-  constexpr const char* line = "{:<34} {:<9} {:>9} {:>9} {:>7} {:>9}  {}\n";
+  constexpr const char* line = "{:<37} {:<6} {:>9} {:>9} {:>7} {:>9}  {}\n";
   std::string out = fmt::format(line, "", "unit", "muster", "floor", "ratio", "beyond", "aim");
   for (const Row& row : rows)
     out += fmt::format(line, row.name, row.unit, number(row.product), number(row.floor),

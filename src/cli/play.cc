@@ -99,21 +99,23 @@ class Player {
         last_(start_) {
     if (options.timeout > 0ms) deadline_ = start_ + options.timeout;
     report_->note(name_, fmt::format("connecting to {} as {}", options.lobby, name_));
-    if (const auto status = client_.connect_guest(name_); status != MUSTER_CLIENT_OK)
+    if (const auto status = client_->connect_guest(name_); status != MUSTER_CLIENT_OK)
       fail(client::to_string(status));
   }
 
   bool done() const { return done_; }
   int exit_code() const { return exit_code_; }
+  /// Once done: hangs up, so that the lobby need not keep this player while others play on.
+  void hang_up() { client_.reset(); }
 
   /// What to wait for: two descriptors, -1 for none.
   std::array<int, 2> descriptors() const {
-    return {static_cast<int>(client_.socket()), child_.descriptor()};
+    return {static_cast<int>(client_->socket()), child_.descriptor()};
   }
   /// How long step() may wait if neither can be read. Zero: there is something to do.
   Clock::duration within() const {
     Clock::duration longest = 1min;
-    if (const auto within = client_.poll_within(); within >= 0ms)
+    if (const auto within = client_->poll_within(); within >= 0ms)
       longest = std::min<Clock::duration>(longest, within);
     if (deadline_) longest = std::min(longest, *deadline_ - Clock::now());
     return std::max(longest, Clock::duration::zero());
@@ -121,7 +123,7 @@ class Player {
 
   void step() {
     while (!done_) {
-      const auto event = client_.poll(0ms);
+      const auto event = client_->poll(0ms);
       if (!event) return finish(failed);
       if (event->type == EventType::none) break;
       hear(*event);
@@ -138,8 +140,8 @@ class Player {
     exit_code_ = interrupted;
     child_.terminate();
     if (assigned_)
-      client_.leave_match();
-    else if (!started_ || client_.cancel_match() != MUSTER_CLIENT_OK)
+      client_->leave_match();
+    else if (!started_ || client_->cancel_match() != MUSTER_CLIENT_OK)
       return finish(interrupted);
     deadline_ = Clock::now() + farewell_time;  // Then without them.
   }
@@ -180,7 +182,7 @@ class Player {
   void start_match() {
     if (leaving_) return;
     start_lost_ = assigned_ = false;
-    const auto status = client_.start_match(options_->queue, {}, options_->seats, &start_request_);
+    const auto status = client_->start_match(options_->queue, {}, options_->seats, &start_request_);
     if (status != MUSTER_CLIENT_OK) return fail(client::to_string(status));
     if (started_) return;  // A new guest after an expired session: the clock runs on.
     started_ = Clock::now();
@@ -197,7 +199,7 @@ class Player {
     waited_ = assigned_ = true;
     match_id_ = assignment.match_id;
     if (leaving_) {
-      client_.leave_match();
+      client_->leave_match();
       return;
     }
     deadline_.reset();
@@ -211,7 +213,7 @@ class Player {
   void start_command(const client::Assignment& assignment) {
     std::vector<std::string> command;
     for (const std::string& word : options_->command) {
-      auto filled = expand(word, assignment, client_.player_id(), name_);
+      auto filled = expand(word, assignment, client_->player_id(), name_);
       if (!filled) return fail(fmt::format("{}: {}", word, filled.error()));
       command.push_back(std::move(*filled));
     }
@@ -262,11 +264,11 @@ class Player {
     if (!assigned_) {
       fail(fmt::format("not assigned within {:.1f} s",
                        std::chrono::duration<double>(options_->timeout).count()));
-      client_.cancel_match();
+      client_->cancel_match();
       return;
     }
     leaving_ = true;
-    client_.leave_match();
+    client_->leave_match();
     deadline_ = Clock::now() + farewell_time;
   }
 
@@ -282,7 +284,7 @@ class Player {
 
   const PlayOptions* options_;
   std::string name_;
-  Client client_;
+  std::optional<Client> client_;  // Until hang_up().
   PlayReport* report_;
   std::FILE* err_;
   Clock::time_point start_;
@@ -350,6 +352,7 @@ int run_play(const PlayOptions& options, std::FILE* out, std::FILE* err) {
       const bool readable = fds[1 + 2 * i].revents != 0 || fds[2 + 2 * i].revents != 0;
       if (!players[i]->done() && (readable || players[i]->within() == Clock::duration::zero()))
         players[i]->step();
+      if (players[i]->done()) players[i]->hang_up();
     }
   }
   report.summary();

@@ -121,7 +121,7 @@ std::string event_text(const client::Event& e, std::string_view player) {
 
 std::string event_json(const client::Event& e, std::string_view player,
                        std::chrono::nanoseconds at) {
-  json::object o{{"at_ms", milliseconds(at)},
+  json::object o{{"atUs", std::chrono::duration_cast<std::chrono::microseconds>(at).count()},
                  {"player", player},
                  {"event", event_names[static_cast<std::size_t>(e.type)]}};
   if (e.request != 0) o["request"] = e.request;

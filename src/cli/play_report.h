@@ -39,7 +39,8 @@ class PlayReport {
 /// The event in one line: "assigned 127.0.0.1:7001, team 0 of match 1.1, with bob".
 std::string event_text(const client::Event& event, std::string_view player);
 
-/// {"at_ms":1.5,"player":"ann","event":"assignment",…}: members as in proto/player.proto's JSON.
+/// {"atUs":1500,"player":"ann","event":"assignment",…}: microseconds since the start, and members
+/// as in proto/player.proto's JSON.
 std::string event_json(const client::Event& event, std::string_view player,
                        std::chrono::nanoseconds at);
 

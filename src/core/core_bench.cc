@@ -129,6 +129,20 @@ void mixed_sizes_bench(benchmark::State& state) {
 }
 BENCHMARK(mixed_sizes_bench)->Arg(10)->Arg(1000)->Arg(10000);
 
+/// One match of as many players as the argument says: each one who presses Match Start is told to
+/// all who wait already. Items are tickets.
+void large_match_bench(benchmark::State& state) {
+  const auto players = static_cast<std::uint32_t>(state.range(0));
+  Lobby lobby(config_of(1, 1, players), players);
+  for (auto _ : state) {
+    for (std::uint32_t i = 0; i + 1 < players; ++i) lobby.start(i);
+    const auto& last = std::get<SendAssignment>(lobby.start(players - 1).back());
+    lobby.step(MatchOver{last.server, last.match, {}});
+  }
+  state.SetItemsProcessed(state.iterations() * players);
+}
+BENCHMARK(large_match_bench)->Arg(10)->Arg(256);
+
 /// All players press Match Start one after the other, all servers are Ready. Items are tickets.
 void warm_burst_bench(benchmark::State& state) {
   const auto players = static_cast<std::uint32_t>(state.range(0));

@@ -107,11 +107,16 @@ class World {
   }
 
   void step(const Event& event) {
+    const auto& nodes = core_.state().nodes;
+    linked_before_ = nodes.empty() ? NodeId{} : nodes.front()->link;  // For what was due before.
     Effects effects;
     core_.step(event, now_, effects);
     check_invariants(core_.state());
     history_.emplace_back(event, now_);
     for (const Effect& effect : effects) std::visit([&](const auto& e) { see(e); }, effect);
+    // Only now: what fell due before may still have been sent to it.
+    if (const auto* closed = std::get_if<SessionClosed>(&event))
+      open_[closed->session.slot] = false;
   }
 
   void wait(Duration duration) {
@@ -252,10 +257,7 @@ class World {
 
   Event open_or_close() {
     const std::uint32_t slot = bytes_.below(8);
-    if (open_[slot]) {
-      open_[slot] = false;
-      return SessionClosed{{slot, generations_[slot]}};
-    }
+    if (open_[slot]) return SessionClosed{{slot, generations_[slot]}};
     open_[slot] = true;
     return SessionOpened{{slot, ++generations_[slot]}, bytes_.below(4) != 0};
   }
@@ -307,6 +309,7 @@ class World {
   }
   void check_linked(NodeId id) {
     bool linked = !id;  // Without a link it is dropped, and sent again when the node is back.
+    linked |= id == linked_before_;
     for (const auto& node : core_.state().nodes) linked |= node->link == id;
     CHECK(linked, "what is sent to a node finds it linked");
   }
@@ -362,6 +365,7 @@ class World {
   bool open_[8] = {};
   std::uint32_t generations_[8] = {};
   NodeId link_{0, 1};
+  NodeId linked_before_;
   std::vector<NodeId> links_{link_};
   std::vector<PlayerId> players_;
   std::map<PlayerId, Secret> secrets_;

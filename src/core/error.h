@@ -16,7 +16,7 @@ enum class Error : std::uint8_t {
   not_identified,         ///< A command before hello.
   already_identified,     ///< A second hello on one session.
   name_invalid,           ///< Empty, too long, or not printable UTF-8.
-  lobby_full,             ///< players_max or tickets_max reached.
+  lobby_full,             ///< players_max reached.
   session_expired,        ///< Resume: nobody is known by that token any more.
   session_token_invalid,  ///< Resume: the token is not the one this player was given.
   resumed_elsewhere,      ///< This session's player came back on another one.

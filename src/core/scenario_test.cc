@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -21,6 +22,15 @@ std::vector<std::string> lines_of(const std::string& text) {
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) lines.push_back(line);
   return lines;
+}
+
+std::filesystem::path folder() {
+  return std::filesystem::path(MUSTER_SOURCE_DIR) / "tests/scenarios";
+}
+
+std::string text_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 bool is_configuration(const std::string& line) {
@@ -72,8 +82,7 @@ class ScenarioFile : public testing::Test {
   explicit ScenarioFile(std::filesystem::path file) : file_(std::move(file)) {}
 
   void TestBody() override {
-    std::ifstream in(file_, std::ios::binary);
-    const std::string expected{std::istreambuf_iterator<char>(in), {}};
+    const std::string expected = text_of(file_);
     std::string actual;
     try {
       actual = play(expected);
@@ -103,9 +112,8 @@ class ScenarioFile : public testing::Test {
 
 /// Before main(): one test per file, named as it is.
 const bool registered = [] {
-  const std::filesystem::path folder = std::filesystem::path(MUSTER_SOURCE_DIR) / "tests/scenarios";
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
+  for (const auto& entry : std::filesystem::directory_iterator(folder()))
     if (entry.path().extension() == ".txt") files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   for (const auto& file : files)
@@ -113,6 +121,21 @@ const bool registered = [] {
                           [file]() -> testing::Test* { return new ScenarioFile(file); });
   return !files.empty();
 }();
+
+TEST(Scenarios, ShowEveryCodeThatTheCoreGives) {
+  std::string all;
+  for (const auto& entry : std::filesystem::directory_iterator(folder()))
+    if (entry.path().extension() == ".txt") all += text_of(entry.path());
+  // What others find out: net, accounts, the admin API.
+  const std::set<Error> not_ours = {Error::message_invalid,     Error::rate_limited,
+                                    Error::login_refused,       Error::name_taken,
+                                    Error::storage_unavailable, Error::server_not_found};
+  for (int i = 0; i <= static_cast<int>(Error::server_not_found); ++i) {
+    const Error error{static_cast<std::uint8_t>(i)};
+    if (not_ours.contains(error)) continue;
+    EXPECT_NE(all.find(' ' + std::string(code(error))), all.npos) << code(error);
+  }
+}
 
 TEST(Scenarios, AreThere) { EXPECT_TRUE(registered) << "tests/scenarios holds no .txt"; }
 

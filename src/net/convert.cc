@@ -274,7 +274,7 @@ void to_error(std::uint32_t request, Error error, std::string_view detail,
 
 bool append_classic(const core::Effect& effect, std::string& out) {
   namespace classic = wire::classic;
-  const auto say = [&](classic::FromLobby packet) {
+  const auto say = [&](const classic::FromLobby& packet) {
     classic::append(out, packet);
     return true;
   };

@@ -163,6 +163,7 @@ TEST(ToMessage, EachEffect) {
                             {7, 1},
                             "ann",
                             0,
+                            1,
                             "duel",
                             "h",
                             7001,
@@ -173,6 +174,9 @@ TEST(ToMessage, EachEffect) {
       {"a match that ended",
        core::SendMatchEnded{session, 0, {9, 1}, core::MatchEnd::server_lost, true, ""},
        R"({"matchEnded":{"matchId":"9.1","reason":"SERVER_LOST","requeued":true,"result":""}})"},
+      {"a match this player left",
+       core::SendMatchEnded{session, 4, {9, 1}, core::MatchEnd::left, false, ""},
+       R"({"request":4,"matchEnded":{"matchId":"9.1","reason":"LEFT","requeued":false,"result":""}})"},
       {"a game server's login", core::SendServerLoginOk{session}, "nothing"},
       {"an effect for nodes", core::StopServer{}, "nothing"},
   };

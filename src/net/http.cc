@@ -93,8 +93,12 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
   }
 
   void stop() {
-    listener_.stop();
+    shut();
     timer_.cancel();
+  }
+
+  void shut() {
+    listener_.stop();
     clients_.for_each([&](ClientId id, Client&) { clients_.erase(id); });
   }
 
@@ -249,7 +253,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
 HttpServer::HttpServer(asio::io_context& io, std::string address, HttpHandler handler,
                        HttpLimits limits)
     : impl_(std::make_shared<Impl>(io, std::move(address), std::move(handler), limits)) {}
-HttpServer::~HttpServer() { impl_->stop(); }
+HttpServer::~HttpServer() { impl_->shut(); }
 std::expected<void, std::string> HttpServer::start() { return impl_->start(); }
 void HttpServer::stop() { impl_->stop(); }
 std::uint16_t HttpServer::port() const { return impl_->port(); }

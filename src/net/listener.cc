@@ -19,7 +19,7 @@ namespace muster::net {
 namespace {
 
 namespace asio = boost::asio;
-using tcp = asio::ip::tcp;
+using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr int accepts_per_wake_max = 64;  // Then others get their turn.
@@ -32,8 +32,9 @@ std::optional<tcp::endpoint> parse(std::string_view address) {
   if (colon == std::string_view::npos) return std::nullopt;
   std::string_view host = address.substr(0, colon), port_text = address.substr(colon + 1);
   std::uint16_t port = 0;
-  const char* const end = port_text.data() + port_text.size();
-  const auto [rest, bad] = std::from_chars(port_text.data(), end, port);
+  const char* const begin = port_text.data();
+  const char* const end = begin + port_text.size();
+  const auto [rest, bad] = std::from_chars(begin, end, port);
   if (bad != std::errc{} || rest != end) return std::nullopt;
   if (host == "localhost") host = "127.0.0.1";
   const bool bracketed = host.starts_with('[') && host.ends_with(']') && host.size() > 2;
@@ -197,8 +198,7 @@ std::expected<void, std::string> Listener::start() { return state_->start(); }
 
 void Listener::stop() {
   error_code ignored;
-  state_->acceptor.close(ignored);
-  state_->timer.cancel();
+  state_->acceptor.close(ignored);  // A timer still waiting sees it closed.
 }
 
 std::uint16_t Listener::port() const { return state_->port; }

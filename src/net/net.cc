@@ -26,6 +26,13 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint32_t refused_sessions_max = 64;
 constexpr std::chrono::seconds log_interval{10};
 
+// An IPv4 client of a listener on [::] is ::ffff:a.b.c.d here, and a.b.c.d to itself.
+std::string text_of(const asio::ip::address& address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  return address.to_string();
+}
+
 NetOptions with_defaults(NetOptions options) {
   if (!options.now) options.now = [] { return Time{Clock::now().time_since_epoch()}; };
   if (!options.log)
@@ -57,12 +64,17 @@ class Net::Impl final : public SessionHost, public std::enable_shared_from_this<
     return started;
   }
   void stop() { listener_.stop(); }
+  void close_all(core::Error why) {
+    sessions_.for_each([&](core::SessionId id, Session& session) {
+      session.deliver(core::CloseSession{id, why});
+    });
+    flush();
+  }
   std::uint16_t port() const { return listener_.port(); }
 
   // Everything at once and without a word: the owner is going away.
   void shut() {
     listener_.stop();
-    timer_.cancel();
     sessions_.for_each([&](core::SessionId id, Session&) { sessions_.erase(id); });
   }
 
@@ -95,7 +107,7 @@ class Net::Impl final : public SessionHost, public std::enable_shared_from_this<
     if (ec) return std::nullopt;
     const auto local = session->socket().local_endpoint(ec);
     if (ec) return std::nullopt;
-    return SessionEnds{peer.address().to_string(), peer.port(), local.address().to_string(),
+    return SessionEnds{text_of(peer.address()), peer.port(), text_of(local.address()),
                        local.port()};
   }
 
@@ -256,6 +268,7 @@ Net::Net(asio::io_context& io, NetOptions options, std::function<void(core::Even
 Net::~Net() { impl_->shut(); }
 std::expected<void, std::string> Net::start() { return impl_->start(); }
 void Net::stop() { impl_->stop(); }
+void Net::close_all(core::Error why) { impl_->close_all(why); }
 std::uint16_t Net::port() const { return impl_->port(); }
 bool Net::apply(const core::Effect& effect) { return impl_->apply(effect); }
 void Net::flush() { impl_->flush(); }

@@ -14,12 +14,12 @@
 #include "net/options.h"
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT(readability-identifier-naming): Boost's.
 }
 
 namespace muster::net {
 
-/// Both ends of a session's connection, as the kernel names them: "127.0.0.1", 40112.
+/// Both ends of a session's connection, as the client's own kernel names them: "127.0.0.1", 40112.
 struct SessionEnds {
   std::string peer_address;
   std::uint16_t peer_port = 0;
@@ -71,6 +71,8 @@ class Net {
   std::expected<void, std::string> start();
   /// Stops listening. Sessions stay.
   void stop();
+  /// Ends every session, with `why` as its last word where the dialect has one, and sends that.
+  void close_all(core::Error why);
   /// The port listened on, once started.
   std::uint16_t port() const;
 

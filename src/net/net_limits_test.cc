@@ -422,7 +422,8 @@ TEST(Listening, OnIpv6) {
   TestClient client(world.io, world.net.port());
   client.send(
       {"\x02\x65", 2});  // Classic is allowed on loopback, also when it is ::ffff:127.0.0.1.
-  EXPECT_TRUE(world.until_event<core::ClassicServerReset>());
+  ASSERT_TRUE(world.until_event<core::ClassicServerReset>());
+  EXPECT_EQ(world.net.ends_of(world.last).value().peer_address, "127.0.0.1");
 }
 
 TEST(Listening, StopsAndSessionsStay) {

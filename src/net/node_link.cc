@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -38,12 +39,22 @@ constexpr std::size_t out_bytes_max = 32u << 20;
 constexpr off_t node_log_bytes_max = 10 << 20;
 constexpr auto hello_timeout = seconds{10};
 constexpr int link_fd_in_node = 3;
+
+/// A running node holds the lock, also before it listens. Asked only while stopping, since looking
+/// takes the lock for a moment.
+bool node_runs(const std::string& data) {
+  const int fd = ::open((data + "/node.lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool free = ::flock(fd, LOCK_SH | LOCK_NB) == 0;
+  ::close(fd);
+  return !free;
+}
+
 }  // namespace
 
 NodeLink::NodeLink(asio::io_context& io, NodeLinkOptions options, const core::Config& config,
                    Post post, EndsOf ends_of)
-    : io_(io),
-      options_(std::move(options)),
+    : options_(std::move(options)),
       config_(config),
       post_(std::move(post)),
       ends_of_(std::move(ends_of)),
@@ -82,7 +93,9 @@ void NodeLink::on_question(const core::VerifyOwner& question) {
 }
 
 void NodeLink::flush() {
-  if (!socket_.is_open() || waiting_to_write_) return;
+  if (!socket_.is_open()) return;
+  if (out_.size() - out_written_ > out_bytes_max) return lose("it does not read");
+  if (waiting_to_write_) return;
   while (out_written_ < out_.size()) {
     const ssize_t n = ::send(socket_.native_handle(), out_.data() + out_written_,
                              out_.size() - out_written_, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -92,7 +105,6 @@ void NodeLink::flush() {
     }
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return;  // Reading will tell that it is gone.
-    if (out_.size() - out_written_ > out_bytes_max) return lose("it does not read");
     out_.erase(0, std::exchange(out_written_, 0));
     waiting_to_write_ = true;
     socket_.async_wait(Socket::wait_write, [this, alive = alive_](error_code error) {
@@ -108,21 +120,27 @@ void NodeLink::flush() {
 
 void NodeLink::stop_node(Duration grace) {
   stopping_ = true;
-  if (!socket_.is_open()) {
-    timer_.cancel();
-    return;
+  stop_grace_ = grace;
+  if (socket_.is_open()) {
+    say_stop();
+    flush();
+  } else {
+    reach_node();
   }
-  ToNode message;
-  message.mutable_stop_node()->set_grace_ms(to_milliseconds(grace));
-  wire::append_frame(out_, message);
-  flush();
 }
 
+void NodeLink::say_stop() {
+  ToNode message;
+  message.mutable_stop_node()->set_grace_ms(to_milliseconds(stop_grace_));
+  wire::append_frame(out_, message);
+}
+
+bool NodeLink::stopped() const { return !socket_.is_open() && !node_runs(options_.data); }
+
 void NodeLink::reach_node() {
-  if (stopping_) return;
   int fd = connect_to_node();
   // One that was started from here and is not listening yet will be, or it will be reaped.
-  if (fd < 0 && child_pid_ == 0) fd = start_node();
+  if (fd < 0 && child_pid_ == 0 && !stopping_) fd = start_node();
   if (fd >= 0) return begin(fd);
   lose("");
 }
@@ -239,6 +257,7 @@ void NodeLink::begin(int fd) {
                                                options_.join_public_key.size());
   out_.clear();
   wire::append_frame(out_, message);
+  if (stopping_) say_stop();
   flush();
   wait_to_read();
 }
@@ -312,7 +331,7 @@ void NodeLink::lose(const std::string& why) {
   for (const auto& [query, question] : std::exchange(questions_, {}))
     answer(question, false, "the node was lost before it answered");
   if (node_) post_(core::NodeLost{std::exchange(node_, {})});
-  if (stopping_) return;
+  if (stopping_ && !node_runs(options_.data)) return;
   timer_.expires_after(retry_after_);
   retry_after_ = std::min(retry_after_ * 2, options_.retry_last);
   timer_.async_wait([this, alive = alive_](error_code error) {

@@ -1,6 +1,6 @@
 #pragma once
 // The admin HTTP API: what the lobby is doing, for operators, `muster ctl`, probes and Prometheus.
-// docs/operating.md describes it.
+// docs/admin.md describes it, and a test keeps the two together.
 
 #include <functional>
 

@@ -6,6 +6,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -346,8 +348,44 @@ TEST_F(AdminTest, MetricsAreWellFormedAndTrue) {
     EXPECT_THAT(response.body, HasSubstr(line));
 }
 
+/// The names of all members, at every depth.
+void add_keys(const json::value& value, std::set<std::string>& keys) {
+  if (const json::array* list = value.if_array())
+    for (const json::value& element : *list) add_keys(element, keys);
+  if (const json::object* object = value.if_object())
+    for (const auto& [key, member] : *object) {
+      keys.insert(key);
+      add_keys(member, keys);
+    }
+}
+
+TEST_F(AdminTest, TheDocumentationNamesEveryKeyAndMetric) {
+  std::ifstream in(MUSTER_SOURCE_DIR "/docs/admin.md");
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const core::ServerId server = launch();
+  std::set<std::string> names;
+  for (const char* path : {"/v1/status", "/v1/servers", "/v1/tickets", "/debug/events"})
+    add_keys(get(path), names);
+  step(core::ServerReady{server});
+  add_keys(get("/v1/matches"), names);
+  add_keys(get("/v1/servers/" + to_string(server)), names);
+  std::istringstream metrics(ask("GET", "/metrics").body);
+  for (std::string line; std::getline(metrics, line);)
+    if (!line.starts_with('#')) names.insert(line.substr(0, line.find_first_of("{ ")));
+  EXPECT_GT(names.size(), 60u);
+  for (const std::string& name : names)
+    EXPECT_NE(text.find("`" + name + "`"), std::string::npos) << name;
+}
+
+TEST(Version, IsThatOfTheProject) {
+  std::ifstream in(MUSTER_SOURCE_DIR "/CMakeLists.txt");
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_THAT(text, HasSubstr("project(muster VERSION " + std::string(version) + " "));
+}
+
 TEST_F(AdminTest, EveryPathItNamesIsThere) {
-  for (const json::value& path : get("/").at("paths").as_array()) {
+  const json::object answer = get("/");
+  for (const json::value& path : answer.at("paths").as_array()) {
     const int status = ask("GET", path.as_string().c_str()).status;
     EXPECT_TRUE(status == 200 || status == 503) << path;
   }

@@ -118,7 +118,7 @@ Field<T> boolean(std::string name, Access access) {
 
 template <class T, class Access, class Value>
 Field<T> choice(std::string name, Access access,
-                std::vector<std::pair<std::string_view, Value>> of) {
+                const std::vector<std::pair<std::string_view, Value>>& of) {
   T defaults{};
   std::vector<std::string_view> words;
   std::string fallback;

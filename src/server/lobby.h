@@ -44,6 +44,7 @@ class Lobby {
  private:
   void wait_for_signal();
   void wait_for_node_to_leave();
+  void leave();
   void check_account(net::AccountRequest request, std::function<void(net::AccountReply)> done);
   std::string sign(const core::SendAssignment& assignment);
   net::NetOptions net_options();

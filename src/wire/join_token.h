@@ -8,12 +8,14 @@
 //
 // Signing. An Ed25519 signature of M is (R, S) with R = r*B and S = r + SHA512(R || A || M) * a mod
 // L. RFC 8032 takes r from a hash of the key and M; any r that is uniform and secret gives the same
-// kind of signature, and a verifier cannot tell. r*B is nearly all of the cost (14 us) and does not
-// depend on M, so JoinKey makes pairs (r, R) beforehand, "coupons", in idle time, and signing with
-// one costs about 1 us. What must never happen is that one r signs two different messages: both
-// equations together give away the private key. So a coupon is wiped as it is used, a JoinKey is
-// never copied, its coupons are never stored, and a process that holds one must not fork and go on
-// in both halves (fork and exec, or vfork, is fine).
+// kind of signature, and a verifier cannot tell. r*B is nearly all of the cost and does not depend
+// on M, so JoinKey makes pairs (r, R) beforehand, "coupons", in idle time; a token signed with one
+// costs 2 us instead of 18.
+//
+// What must never happen is that one r signs two different messages: both equations together give
+// away the private key. So a coupon is wiped as it is used, a JoinKey is never copied, its coupons
+// are never stored, and a process that holds one must not fork and go on in both halves (fork and
+// exec, or vfork, is fine).
 
 #include <array>
 #include <cstddef>
@@ -67,7 +69,7 @@ class JoinKey {
   /// A signed token. Uses a coupon if there is one. Text that is not UTF-8 must not come here.
   std::string sign(const JoinClaims& claims);
 
-  /// Makes up to `count` coupons, 14 us each. True once the pool is full. For idle time.
+  /// Makes up to `count` coupons, 18 us each. True once the pool is full. For idle time.
   bool prepare(std::size_t count);
   std::size_t coupons() const;
 

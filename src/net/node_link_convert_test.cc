@@ -1,0 +1,178 @@
+#include "net/node_link_convert.h"
+
+#include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
+
+#include "proto/node.pb.h"
+
+namespace muster::net {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using wire::node::FromNode;
+using wire::node::ToNode;
+
+constexpr core::NodeId node{0, 4};
+constexpr core::ServerId server{12, 9};
+constexpr core::MatchId match{5, 1};
+constexpr core::PlayerId player{41, 3};
+
+core::Config config() {
+  core::Config config;
+  core::FleetConfig fleet;
+  fleet.name = "duel";
+  fleet.command = {"build/duel", "{port}"};
+  fleet.env = {{"MODE", "duel"}, {"MAP", "{map}"}};
+  fleet.working_directory = "/srv";
+  fleet.health_timeout = milliseconds{1500};
+  fleet.log_bytes_max = 70'000;
+  fleet.log_files_max = 3;
+  config.fleets.push_back(fleet);
+  fleet.name = "old";
+  fleet.sdk = core::SdkKind::classic;
+  config.fleets.push_back(fleet);
+  return config;
+}
+
+TEST(NodeLinkConvert, EffectsBecomeMessages) {
+  const auto roster = std::make_shared<const core::Roster>(core::Roster{
+      {player, "ann", 1, 2, {{"skill", 12.5}, {"rank", std::string("gold")}}},
+      {{7, 1},
+       "bob",
+       0,
+       1,
+       {{"tags", std::vector<std::string>{"a", "b"}}, {"none", std::vector<std::string>{}}}}});
+  struct Row {
+    core::Effect effect;
+    const char* want;  // Text format.
+  };
+  const Row rows[] = {
+      {core::LaunchServer{node, server, 0, 7001, match, "ranked", "arena", 2},
+       R"(launch { server_id: "12.9" fleet: "duel" command: "build/duel" command: "{port}"
+                   env { name: "MODE" value: "duel" } env { name: "MAP" value: "{map}" }
+                   working_directory: "/srv" port: 7001 host: "play.example" match_id: "5.1"
+                   queue: "ranked" map: "arena" players: 2 log_bytes_max: 70000 log_files_max: 3
+                   health_timeout_ms: 1500 })"},
+      {core::LaunchServer{node, server, 1, 7002, {}, "", "", 0},
+       R"(launch { server_id: "12.9" fleet: "old" command: "build/duel" command: "{port}"
+                   env { name: "MODE" value: "duel" } env { name: "MAP" value: "{map}" }
+                   working_directory: "/srv" port: 7002 sdk: SDK_CLASSIC host: "play.example"
+                   log_bytes_max: 70000 log_files_max: 3 })"},
+      {core::StopServer{node, server, std::chrono::microseconds{1500}},
+       R"(stop { server_id: "12.9" grace_ms: 2 })"},
+      {core::StopServer{node, server, std::chrono::hours{2000}},
+       R"(stop { server_id: "12.9" grace_ms: 4294967295 })"},
+      {core::StartServerMatch{node, server, match, "ranked", "arena", roster},
+       R"(start_match { server_id: "12.9" match { match_id: "5.1" queue: "ranked" map: "arena"
+            players { player_id: "41.3" name: "ann" team: 1 seats: 2
+                      attributes { name: "skill" number: 12.5 }
+                      attributes { name: "rank" text: "gold" } }
+            players { player_id: "7.1" name: "bob" seats: 1
+                      attributes { name: "tags" texts { values: "a" values: "b" } }
+                      attributes { name: "none" texts { } } } } })"},
+      {core::StartServerMatch{node, server, match, "q", "", nullptr},
+       R"(start_match { server_id: "12.9" match { match_id: "5.1" queue: "q" } })"},
+      {core::RemoveServerPlayer{node, server, match, player},
+       R"(remove_player { server_id: "12.9" match_id: "5.1" player_id: "41.3" })"},
+      {core::EndServerMatch{node, server, match, core::MatchEnd::timed_out},
+       R"(end_match { server_id: "12.9" match_id: "5.1" reason: "timed_out" })"},
+      {core::EndServerMatch{node, server, match, core::MatchEnd::cancelled},
+       R"(end_match { server_id: "12.9" match_id: "5.1" reason: "cancelled" })"},
+  };
+  const core::Config with_fleets = config();
+  for (const Row& row : rows) {
+    SCOPED_TRACE(core::name_of(row.effect));
+    ToNode want, got;
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(row.want, &want));
+    ASSERT_TRUE(to_node(row.effect, with_fleets, "play.example", got));
+    EXPECT_EQ(got.DebugString(), want.DebugString());
+    EXPECT_EQ(node_of(row.effect), node);
+  }
+  ToNode unused;
+  EXPECT_FALSE(to_node(core::SendServerLoginOk{}, with_fleets, "", unused));
+  EXPECT_FALSE(node_of(core::SendServerLoginOk{}));
+}
+
+// An event as text, for comparing.
+std::string text(const std::optional<core::Event>& event) {
+  if (!event) return "nothing";
+  return std::visit(
+      [](const auto& e) {
+        std::string out(core::name_of(core::Event(e)));
+        if constexpr (requires { e.server; }) out += ' ' + to_string(e.server);
+        if constexpr (requires { e.match; }) out += ' ' + to_string(e.match);
+        if constexpr (requires { e.player; }) out += ' ' + to_string(e.player);
+        if constexpr (requires { e.pid; }) out += ' ' + std::to_string(e.pid);
+        if constexpr (requires { e.exit_code; })
+          out += ' ' + std::to_string(e.exit_code) + ' ' + std::to_string(e.signal);
+        if constexpr (requires { static_cast<core::LaunchError>(e.error); } &&
+                      std::is_same_v<std::decay_t<decltype(e)>, core::LaunchFailed>)
+          out += ' ' + std::to_string(static_cast<int>(e.error));
+        if constexpr (requires { e.detail; }) out += ' ' + e.detail;
+        if constexpr (requires { e.result; }) out += ' ' + e.result;
+        return out;
+      },
+      *event);
+}
+
+TEST(NodeLinkConvert, MessagesBecomeEvents) {
+  struct Row {
+    const char* message;
+    const char* want;
+  };
+  const Row rows[] = {
+      {R"(launched { server_id: "12.9" pid: 77 })", "ServerLaunched 12.9 77"},
+      {R"(launch_failed { server_id: "12.9" reason: PORT_TAKEN detail: "x" })",
+       "LaunchFailed 12.9 0 x"},
+      {R"(launch_failed { server_id: "12.9" detail: "x" })", "LaunchFailed 12.9 1 x"},
+      {R"(launch_failed { server_id: "12.9" reason: LIMIT_REACHED })", "LaunchFailed 12.9 2 "},
+      {R"(ready { server_id: "12.9" })", "ServerReady 12.9"},
+      {R"(exited { server_id: "12.9" exit_code: -1 signal: 9 detail: "bye" })",
+       "ServerExited 12.9 -1 9 bye"},
+      {R"(unhealthy { server_id: "12.9" })", "ServerUnhealthy 12.9"},
+      {R"(player_joined { server_id: "12.9" player_id: "41.3" })", "PlayerJoined 12.9 41.3"},
+      {R"(player_left { server_id: "12.9" player_id: "41.3" })", "PlayerLeft 12.9 41.3"},
+      {R"(match_over { server_id: "12.9" match_id: "5.1" result: "r" })", "MatchOver 12.9 5.1 r"},
+      {R"(shutdown_requested { server_id: "12.9" })", "ShutdownRequested 12.9"},
+      {"", "nothing"},
+      {R"(ready { server_id: "12" })", "nothing"},
+      {R"(ready { server_id: "" })", "nothing"},
+      {R"(exited { server_id: "12.0" })", "nothing"},
+      {R"(player_joined { server_id: "12.9" player_id: "ann" })", "nothing"},
+      {R"(player_left { server_id: "x" player_id: "41.3" })", "nothing"},
+      {R"(match_over { server_id: "12.9" match_id: "" })", "nothing"},
+      {R"(owner_verified { query: 1 })", "nothing"},
+  };
+  for (const Row& row : rows) {
+    FromNode message;
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(row.message, &message));
+    EXPECT_EQ(text(to_event(message)), row.want) << row.message;
+  }
+}
+
+TEST(NodeLinkConvert, Inventory) {
+  wire::node::NodeHello hello;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      R"(name: "here" servers { server_id: "12.9" fleet: "duel" port: 7001 pid: 5 ready: true
+                                match_id: "5.1" }
+         servers { server_id: "13.1" fleet: "old" port: 7002 }
+         servers { server_id: "nonsense" port: 7003 } servers { server_id: "14.1" port: 70000 })",
+      &hello));
+  const core::NodeConnected event = to_event(hello, node, "play.example");
+  EXPECT_EQ(event.node, node);
+  EXPECT_EQ(event.name, "here");
+  EXPECT_EQ(event.host, "play.example");
+  ASSERT_EQ(event.servers.size(), 2u);
+  EXPECT_EQ(event.servers[0].server, server);
+  EXPECT_EQ(event.servers[0].fleet, "duel");
+  EXPECT_EQ(event.servers[0].port, 7001);
+  EXPECT_EQ(event.servers[0].pid, 5u);
+  EXPECT_TRUE(event.servers[0].ready);
+  EXPECT_EQ(event.servers[0].match, match);
+  EXPECT_EQ(event.servers[1].server, (core::ServerId{13, 1}));
+  EXPECT_FALSE(event.servers[1].match);
+}
+
+}  // namespace
+}  // namespace muster::net

@@ -1,0 +1,223 @@
+// Bad days: a game server, the lobby or the node is killed.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cstdio>
+
+#include "lobby.h"
+#include "players.h"
+
+namespace muster::e2e {
+namespace {
+
+std::int64_t microseconds_since(steady_clock::time_point then) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - then).count();
+}
+
+pid_t pid_of(const boost::json::value& server) {
+  return static_cast<pid_t>(number(server, "/pid"));
+}
+
+TEST(Lost, PlayersOfAKilledGameServerAreToldAtOnce) {
+  Lobby lobby;
+  Player ann(lobby.port(), "ann"), bob(lobby.port(), "bob", Dialect::json);
+  ann.start_match();
+  bob.start_match();
+  const Assignment assignment = ann.assignment();
+  bob.assignment();
+  const pid_t pid = pid_of(lobby.server());
+
+  const auto killed = steady_clock::now();
+  ASSERT_EQ(::kill(pid, SIGKILL), 0);
+  const MatchEnded first = ann.match_ended();
+  const auto first_us = microseconds_since(killed);
+  const MatchEnded second = bob.match_ended();
+  const auto second_us = microseconds_since(killed);
+  fmt::print("[ figure   ] from kill -9 of a game server to its players: {:.1f} ms and {:.1f} ms\n",
+             static_cast<double>(first_us) / 1e3, static_cast<double>(second_us) / 1e3);
+  std::fflush(stdout);
+  EXPECT_LT(second_us, 5'000'000) << "50 ms on an idle machine";
+  for (const MatchEnded& ended : {first, second}) {
+    EXPECT_EQ(ended.match_id(), assignment.match_id());
+    EXPECT_EQ(ended.reason(), MatchEnded::SERVER_LOST);
+    EXPECT_FALSE(ended.requeued());
+  }
+  EXPECT_EQ(number(lobby.ask("status"), "/totals/serversLost"), 1);
+  EXPECT_EQ(text(lobby.ask("status"), "/fleets/0/lastLaunchError"),
+            "killed by signal 9 during a match");
+  // Both may start again.
+  ann.start_match();
+  bob.start_match();
+  EXPECT_NE(ann.assignment().server_id(), assignment.server_id());
+}
+
+TEST(Lost, PlayersAreRequeuedIfTheQueueSaysSo) {
+  Lobby lobby({.queue = "requeue_on_server_lost = true"});
+  Player ann(lobby.port(), "ann"), bob(lobby.port(), "bob", Dialect::binary);
+  ann.start_match();
+  bob.start_match();
+  const Assignment before = ann.assignment();
+  bob.assignment();
+  Player cat(lobby.port(), "cat");
+  cat.start_match();
+
+  ASSERT_EQ(::kill(pid_of(lobby.server()), SIGKILL), 0);
+  for (Player* player : {&ann, &bob}) {
+    const MatchEnded ended = player->match_ended();
+    EXPECT_EQ(ended.reason(), MatchEnded::SERVER_LOST);
+    EXPECT_TRUE(ended.requeued());
+  }
+  // At the front: they meet again, and cat, who was waiting, still is.
+  const Assignment a = ann.assignment(), b = bob.assignment();
+  EXPECT_EQ(a.match_id(), b.match_id());
+  EXPECT_NE(a.server_id(), before.server_id());
+  EXPECT_EQ(lobby.list("tickets").size(), 1u);
+  EXPECT_EQ(cat.cancel_match().state(), Ticket::CANCELLED);
+}
+
+/// How the lobby ends while its game servers live on.
+class LobbyReturns : public testing::TestWithParam<int> {
+ protected:
+  void end_lobby(Lobby& lobby) const {
+    EXPECT_EQ(lobby.end(GetParam()), GetParam() == SIGKILL ? -SIGKILL : 0);
+  }
+};
+
+TEST_P(LobbyReturns, AndUsesItsReadyServerAgain) {
+  Lobby lobby({.players = 1});
+  {
+    Player ann(lobby.port(), "ann");
+    ann.start_match();
+    EXPECT_EQ(join(ann.assignment()), "ann");
+  }
+  const auto before = lobby.server_in("ready");
+  const pid_t node = lobby.node_pid();
+
+  end_lobby(lobby);
+  EXPECT_EQ(::kill(node, 0), 0);
+  EXPECT_EQ(::kill(pid_of(before), 0), 0);
+
+  lobby.start();
+  const auto after = lobby.server_in("ready");
+  EXPECT_EQ(text(after, "/id"), text(before, "/id"));
+  EXPECT_EQ(pid_of(after), pid_of(before));
+  EXPECT_EQ(number(after, "/port"), number(before, "/port"));
+  EXPECT_EQ(lobby.node_pid(), node);
+
+  Player bob(lobby.port(), "bob");
+  bob.start_match();
+  const Assignment assignment = bob.assignment();
+  EXPECT_EQ(assignment.server_id(), text(before, "/id"));
+  EXPECT_EQ(join(assignment), "bob");
+  EXPECT_EQ(bob.match_ended().reason(), MatchEnded::OVER);
+}
+
+TEST_P(LobbyReturns, AndAMatchHasGoneOn) {
+  Lobby lobby;
+  Assignment a, b;
+  {
+    Player ann(lobby.port(), "ann"), bob(lobby.port(), "bob");
+    ann.start_match();
+    bob.start_match();
+    a = ann.assignment();
+    b = bob.assignment();
+  }
+  const auto before = lobby.server_in("allocated");
+
+  end_lobby(lobby);
+  EXPECT_EQ(join(a), "ann") << "without a lobby the node knows who may join";
+
+  lobby.start();
+  EXPECT_EQ(text(lobby.server_in("allocated"), "/id"), text(before, "/id"));
+  Player cat(lobby.port(), "cat");
+  EXPECT_TRUE(cat.ping());
+  EXPECT_EQ(join(b), "bob") << "the match goes on";
+  EXPECT_EQ(text(lobby.server_in("ready"), "/id"), text(before, "/id"));
+  Player dan(lobby.port(), "dan");
+  cat.start_match();
+  dan.start_match();
+  const Assignment next = cat.assignment();
+  EXPECT_EQ(next.server_id(), text(before, "/id"));
+  EXPECT_EQ(join(next), "cat");
+}
+
+TEST_P(LobbyReturns, AndHasNotForgottenAMatchThatEndedMeanwhile) {
+  Lobby lobby({.players = 1});
+  Assignment assignment;
+  {
+    Player ann(lobby.port(), "ann");
+    ann.start_match();
+    assignment = ann.assignment();
+  }
+  lobby.server_in("allocated");
+  end_lobby(lobby);
+  EXPECT_EQ(join(assignment), "ann");
+  lobby.start();
+  EXPECT_EQ(text(lobby.server_in("ready"), "/id"), assignment.server_id());
+}
+
+INSTANTIATE_TEST_SUITE_P(Lost, LobbyReturns, testing::Values(SIGKILL, SIGTERM),
+                         [](const auto& row) -> std::string {
+                           return row.param == SIGKILL ? "AfterKill" : "AfterSigterm";
+                         });
+
+TEST(Lost, SigtermTellsPlayersThatTheLobbyLeaves) {
+  Lobby lobby;
+  Player ann(lobby.port(), "ann"), bob(lobby.port(), "bob", Dialect::json);
+  EXPECT_EQ(lobby.end(SIGTERM), 0);
+  for (Player* player : {&ann, &bob})
+    EXPECT_EQ(player->next(LobbyMessage::kError).error().code(), "lobby_stopping");
+}
+
+TEST(Lost, SigintEndsEverythingAndSaysSo) {
+  Lobby lobby({.command = {programs::duel_server, "{port}"}});
+  Player ann(lobby.port(), "ann"), bob(lobby.port(), "bob"), cat(lobby.port(), "cat");
+  ann.start_match();
+  bob.start_match();
+  ann.assignment();
+  bob.assignment();
+  cat.start_match();
+  const pid_t server = pid_of(lobby.server());
+  EXPECT_EQ(lobby.end(SIGINT), 0);
+  EXPECT_NE(::kill(server, 0), 0);
+  EXPECT_EQ(ann.match_ended().reason(), MatchEnded::MATCH_CANCELLED);
+  EXPECT_EQ(bob.match_ended().reason(), MatchEnded::MATCH_CANCELLED);
+  EXPECT_EQ(cat.ticket(Ticket::FAILED).error().code(), "lobby_stopping");
+  wait_until("nothing to be left", [&] { return processes_in(lobby.folder()).empty(); });
+}
+
+TEST(Lost, AKilledNodeIsReplacedAndItsPlayersAreTold) {
+  Lobby lobby;
+  Player ann(lobby.port(), "ann"), bob(lobby.port(), "bob");
+  ann.start_match();
+  bob.start_match();
+  const Assignment before = ann.assignment();
+  const pid_t node = lobby.node_pid(), server = pid_of(lobby.server());
+  ASSERT_EQ(::kill(node, SIGKILL), 0);
+  EXPECT_EQ(ann.match_ended().reason(), MatchEnded::SERVER_LOST);
+  EXPECT_EQ(bob.match_ended().reason(), MatchEnded::SERVER_LOST);
+  wait_until("its game servers to end with it", [&] {
+    const auto all = processes_in(lobby.folder());
+    return std::find(all.begin(), all.end(), server) == all.end();
+  });
+  ann.start_match();
+  bob.start_match();
+  EXPECT_NE(ann.assignment().match_id(), before.match_id());
+  EXPECT_NE(lobby.node_pid(), node);
+}
+
+TEST(Lost, ATicketThatWaitsForALaunchSurvivesTheNode) {
+  Lobby lobby({.command = shell("if [ -e open ]; then exec " + programs::minimal_server +
+                                " \"$PORT\"; fi; exec sleep 100"),
+               .players = 1});
+  Player ann(lobby.port(), "ann");
+  ann.start_match();
+  lobby.server_in("starting");
+  write_file(lobby / "open", "");
+  ASSERT_EQ(::kill(lobby.node_pid(), SIGKILL), 0);
+  EXPECT_EQ(join(ann.assignment()), "ann");
+}
+
+}  // namespace
+}  // namespace muster::e2e
