@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -38,6 +39,17 @@ constexpr std::size_t out_bytes_max = 32u << 20;
 constexpr off_t node_log_bytes_max = 10 << 20;
 constexpr auto hello_timeout = seconds{10};
 constexpr int link_fd_in_node = 3;
+
+/// A running node holds the lock, also before it listens. Asked only while stopping, since looking
+/// takes the lock for a moment.
+bool node_runs(const std::string& data) {
+  const int fd = ::open((data + "/node.lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool free = ::flock(fd, LOCK_SH | LOCK_NB) == 0;
+  ::close(fd);
+  return !free;
+}
+
 }  // namespace
 
 NodeLink::NodeLink(asio::io_context& io, NodeLinkOptions options, const core::Config& config,
@@ -108,21 +120,27 @@ void NodeLink::flush() {
 
 void NodeLink::stop_node(Duration grace) {
   stopping_ = true;
-  if (!socket_.is_open()) {
-    timer_.cancel();
-    return;
+  stop_grace_ = grace;
+  if (socket_.is_open()) {
+    say_stop();
+    flush();
+  } else {
+    reach_node();
   }
-  ToNode message;
-  message.mutable_stop_node()->set_grace_ms(to_milliseconds(grace));
-  wire::append_frame(out_, message);
-  flush();
 }
 
+void NodeLink::say_stop() {
+  ToNode message;
+  message.mutable_stop_node()->set_grace_ms(to_milliseconds(stop_grace_));
+  wire::append_frame(out_, message);
+}
+
+bool NodeLink::stopped() const { return !socket_.is_open() && !node_runs(options_.data); }
+
 void NodeLink::reach_node() {
-  if (stopping_) return;
   int fd = connect_to_node();
   // One that was started from here and is not listening yet will be, or it will be reaped.
-  if (fd < 0 && child_pid_ == 0) fd = start_node();
+  if (fd < 0 && child_pid_ == 0 && !stopping_) fd = start_node();
   if (fd >= 0) return begin(fd);
   lose("");
 }
@@ -239,6 +257,7 @@ void NodeLink::begin(int fd) {
                                                options_.join_public_key.size());
   out_.clear();
   wire::append_frame(out_, message);
+  if (stopping_) say_stop();
   flush();
   wait_to_read();
 }
@@ -312,7 +331,7 @@ void NodeLink::lose(const std::string& why) {
   for (const auto& [query, question] : std::exchange(questions_, {}))
     answer(question, false, "the node was lost before it answered");
   if (node_) post_(core::NodeLost{std::exchange(node_, {})});
-  if (stopping_) return;
+  if (stopping_ && !node_runs(options_.data)) return;
   timer_.expires_after(retry_after_);
   retry_after_ = std::min(retry_after_ * 2, options_.retry_last);
   timer_.async_wait([this, alive = alive_](error_code error) {

@@ -35,7 +35,7 @@ struct NodeLinkOptions {
   std::string host;     // What players connect to, unless the node was told another.
   wire::JoinPublicKey join_public_key{};
   // Between tries to reach a node that is gone: doubles from first to last.
-  std::chrono::milliseconds retry_first{100}, retry_last{5000};
+  std::chrono::milliseconds retry_first{10}, retry_last{5000};
 };
 
 /// Everything happens on the thread that runs `io`. A node that is lost is found or started again,
@@ -66,8 +66,11 @@ class NodeLink {
   void flush();
 
   /// Tells the node to stop every game server and itself; NodeLost is posted when it has. It is not
-  /// started again.
+  /// started again. One that is only just starting is waited for, and told then: ask stopped().
   void stop_node(Duration grace);
+
+  /// After stop_node(): whether no node runs on the data folder any more.
+  bool stopped() const;
 
   bool connected() const { return static_cast<bool>(node_); }
 
@@ -95,6 +98,7 @@ class NodeLink {
   void on_question(const core::VerifyOwner& question);
   void answer(const Question& question, bool verified, std::string detail);
   void lose(const std::string& why);
+  void say_stop();
   void complain(const std::string& what);
 
   const NodeLinkOptions options_;
@@ -112,6 +116,7 @@ class NodeLink {
   std::size_t out_written_ = 0;
   bool waiting_to_write_ = false;
   bool stopping_ = false;
+  Duration stop_grace_{};
   core::NodeId node_;  // None while not connected.
   std::uint32_t generation_ = 0;
   std::string host_;

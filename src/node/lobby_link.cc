@@ -184,7 +184,12 @@ void LobbyLink::lose_lobby() {
 }
 
 void LobbyLink::report(GameServer& server, wire::node::FromNode&& message) {
-  if (lobby_) return lobby_->connection->send(message);
+  if (lobby_) {
+    lobby_->connection->send(message);
+    // Players wait for this one: it goes before what the server itself is still to be told.
+    if (message.has_ready()) lobby_->connection->flush();
+    return;
+  }
   // The others are few by nature: a match starts only with a lobby, so at most one can be over.
   const bool droppable = message.has_player_joined() || message.has_player_left();
   if (droppable && server.untold.size() >= untold_max) return;

@@ -7,9 +7,10 @@
 // the launched process, and of its descendants, are looked through for that inode in
 // /proc/<pid>/fd.
 //
-// Measured (owner_bench, CPU time, 2 GHz server core): 25 us for a process with ten descriptors, 60 us
-// with a hundred, 0.42 ms with a thousand (0.4 us each, a readlink), 30 us for each descendant on the
-// way. A descriptor that does not have to be looked at costs nothing: the search ends at the first hit.
+// Measured (owner_bench, CPU time on a 2-core virtual machine): 25 us for a process with ten
+// descriptors, 60 us with a hundred, 0.42 ms with a thousand (0.4 us each, a readlink), 30 us for
+// each descendant on the way. A descriptor that does not have to be looked at costs nothing: the
+// search ends at the first hit.
 //
 // The connection must exist while this runs, and the process must not have been reaped: its pid is
 // then nobody else's. A descendant found is checked again to be one, since its pid could be.

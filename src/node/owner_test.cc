@@ -1,6 +1,7 @@
 #include "node/owner.h"
 
 #include "node/node_harness.h"
+#include "node/proc.h"
 
 namespace muster::node::test {
 namespace {
@@ -69,7 +70,11 @@ struct Running {
   }
   ~Running() {
     if (!process.pidfd) return;
-    signal_group(process, SIGKILL);
+    // Also those that made a session of their own; what is dead cannot have more.
+    std::vector<pid_t> all{process.pid};
+    for (std::size_t i = 0; i < all.size(); ++i)
+      for (const pid_t child : children_of(all[i])) all.push_back(child);
+    for (const pid_t pid : all) ::kill(pid, SIGKILL);
     reap(process);
   }
   Process process;

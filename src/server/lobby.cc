@@ -144,13 +144,13 @@ void Lobby::stop(bool stop_servers) {
   Duration grace{};
   for (const core::FleetConfig& fleet : config_.core.fleets)
     grace = std::max(grace, fleet.stop_grace);
-  node_.stop_node(std::chrono::duration_cast<std::chrono::milliseconds>(grace));
+  node_.stop_node(grace);
   leave_at_ = loop_.now() + grace + std::chrono::seconds{5};
   wait_for_node_to_leave();
 }
 
 void Lobby::wait_for_node_to_leave() {
-  if (!node_.connected() || loop_.now() >= leave_at_) return leave();
+  if (node_.stopped() || loop_.now() >= leave_at_) return leave();
   leaving_.expires_after(std::chrono::milliseconds{5});
   leaving_.async_wait([this](const boost::system::error_code& error) {
     if (!error) wait_for_node_to_leave();

@@ -28,6 +28,8 @@ void Laws::observe(const Step& step) {
 void Laws::before(const Step& step) {
   asker_ = {}, request_ = 0, replies_ = 0, resumed_ = {}, resumed_told_ = false;
   strangers_.clear();
+  leaving_ = {};
+  link_before_ = step.late ? link_ : core::NodeId{};
   std::visit(
       [&](const auto& e) {
         using E = std::decay_t<decltype(e)>;
@@ -61,33 +63,25 @@ void Laws::before(const Step& step) {
         }
       },
       step.event);
-  // When deadlines were due before it, what they send may still go to the session that closes.
+  // What was due before it may still go to the session that closes, or over the link that is lost.
   const auto* closed = std::get_if<core::SessionClosed>(&step.event);
-  if (!closed) return;
-  const auto session = sessions_.find(closed->session);
+  if (closed && step.late) leaving_ = closed->session;
+  if (closed && !step.late) session_closes(closed->session);
+}
+
+void Laws::session_closes(SessionId id) {
+  const auto session = sessions_.find(id);
   if (session == sessions_.end()) return;
-  if (const auto player = players_.find(session->second.player); player != players_.end()) {
-    if (!step.late) player->second.session = {};
-  }
-  if (!step.late) {
-    const SessionView was = session->second;
-    sessions_.erase(session);
-    if (was.player && !was.resumable) forget(was.player);
-  }
+  const SessionView was = session->second;
+  sessions_.erase(session);
+  const auto player = players_.find(was.player);
+  if (player == players_.end()) return;
+  player->second.session = {};
+  if (!was.resumable) forget(was.player);
 }
 
 void Laws::after(const Step& step) {
-  if (const auto* closed = std::get_if<core::SessionClosed>(&step.event); closed && step.late) {
-    const auto session = sessions_.find(closed->session);
-    if (session != sessions_.end()) {
-      const SessionView was = session->second;
-      sessions_.erase(session);
-      if (const auto player = players_.find(was.player); player != players_.end()) {
-        player->second.session = {};
-        if (!was.resumable) forget(was.player);
-      }
-    }
-  }
+  if (leaving_) session_closes(leaving_);
   check_replies(step);
   check_resumed(step);
   check_matches(step);
@@ -303,7 +297,7 @@ void Laws::check_line(TicketId id, const TicketView& ticket) {
     if (other.queue != ticket.queue || other.state != TicketState::queued) continue;
     if (std::pair(other.since, other_id) > std::pair(ticket.since, id)) continue;
     const auto player = players_.find(other.player);
-    if (player == players_.end() || !player->second.session) {
+    if (player == players_.end() || !player->second.session || player->second.session == leaving_) {
       report_.marks.hit(Mark::held_ticket_passed_over);
       continue;
     }

@@ -110,7 +110,9 @@ class Laws {
   MatchView& match_begins(core::MatchId id, core::ServerId server, const std::string& queue,
                           const std::shared_ptr<const core::Roster>& roster, const Step& step);
   Matches::iterator match_over(Matches::iterator match);
+  void session_closes(core::SessionId id);
   void forget(core::PlayerId id);
+  bool linked(core::NodeId node) const { return node && (node == link_ || node == link_before_); }
 
   void check_replies(const Step& step);
   void check_resumed(const Step& step);
@@ -142,6 +144,8 @@ class Laws {
   core::SessionId asker_;
   std::uint32_t request_ = 0;
   std::uint32_t replies_ = 0;
+  core::SessionId leaving_;   // Closes in this step, after what was due before.
+  core::NodeId link_before_;  // Where something was due before.
   core::PlayerId resumed_;
   bool resumed_told_ = false;
   std::vector<core::ServerId> strangers_;  // Reported by a node, unknown to the core so far.

@@ -37,6 +37,8 @@ std::vector<core::ServerReport> Machine::inventory() const {
 void Machine::unlink() {
   if (!link_) return;
   link_ = {};
+  for (const core::ServerId server : std::exchange(on_their_way_, {}))
+    world_.laws().process_gone(server);
   if (world_.setting().faults.events_kept) as_lobby_knows_ = inventory();
 }
 
@@ -62,7 +64,7 @@ void Machine::replace_link() {
 void Machine::kill(Duration down) {
   world_.marks().hit(Mark::node_killed);
   const core::NodeId was = link_;
-  link_ = {};
+  unlink();
   while (!processes_.empty()) exit(processes_.begin()->first, -1, 9);
   as_lobby_knows_.clear();
   untold_.clear();
@@ -106,15 +108,11 @@ void Machine::tell(core::Event event) {
 }
 
 void Machine::launch(const core::LaunchServer& e) {
-  const auto lost = [this, server = e.server] { world_.laws().process_gone(server); };
-  if (!link_ || e.node != link_) return lost();
-  last_to_node_ = std::max(last_to_node_,
-                           world_.now() + between({}, world_.setting().machine.message_delay_max));
-  world_.after(last_to_node_ - world_.now(), [this, lost, e] {
-    if (e.node == link_)
-      launched(e);
-    else
-      lost();
+  if (!link_ || e.node != link_) return world_.laws().process_gone(e.server);
+  on_their_way_.insert(e.server);
+  to_node(e.node, [this, e] {
+    on_their_way_.erase(e.server);
+    launched(e);
   });
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "base/prng.h"
@@ -92,6 +93,7 @@ class Machine {
   Time last_to_lobby_{}, last_to_node_{};
   std::uint32_t next_pid_ = 1000;
   std::map<core::ServerId, Process> processes_;
+  std::set<core::ServerId> on_their_way_;  // Launches.
   std::vector<core::ServerReport> as_lobby_knows_;
   std::vector<core::Event> untold_;
   std::vector<core::ServerId> gone_;

@@ -65,7 +65,7 @@ void Crowd::connect(std::uint32_t index) {
 }
 
 void Crowd::hello(Person& person, std::uint32_t index) {
-  std::string name = prng_.below(8) == 0 ? fmt::format("жук {}", index) : fmt::format("p{}", index);
+  std::string name = fmt::format("{}{}", prng_.below(8) == 0 ? "жук " : "p", index);
   if (chance(world_.rates().nonsense)) name = prng_.below(2) == 0 ? "" : "line\nbreak";
   world_.say(person.session, core::Hello{{}, ++person.request, std::move(name), draw_secret()});
 }

@@ -22,7 +22,7 @@ void Laws::lobby_restarted() {
 }
 
 void Laws::on(const core::LaunchServer& e, const Step& step) {
-  must(e.node && e.node == link_, "a launch goes to a node that is connected");
+  must(linked(e.node), "a launch goes to a node that is connected");
   must(launched_.insert(e.server).second, "a server id is launched once");
   must(!processes_.contains(e.server), "a server id is not that of a process still alive");
   const core::FleetConfig& fleet = setting_.config.fleets[e.fleet];
@@ -40,7 +40,7 @@ void Laws::on(const core::LaunchServer& e, const Step& step) {
 
 void Laws::on(const core::StopServer& e, const Step& step) {
   // Without a link it cannot leave; it is sent again over the next one.
-  must(!e.node || e.node == link_, "a stop goes to a node that is connected");
+  must(!e.node || linked(e.node), "a stop goes to a node that is connected");
   if (!e.node) return;
   ServerView& server = servers_[e.server];
   must(server.stopped_over != e.node, "StopServer is sent at most once per server and link");
@@ -96,7 +96,7 @@ Laws::MatchView& Laws::match_begins(MatchId id, ServerId server_id, const std::s
 }
 
 void Laws::on(const core::StartServerMatch& e, const Step& step) {
-  must(e.node && e.node == link_, "a match is told to a node that is connected");
+  must(linked(e.node), "a match is told to a node that is connected");
   if (!e.roster->empty() || matches_.contains(e.match)) {
     const bool again = matches_.contains(e.match);
     if (again) {
@@ -191,15 +191,15 @@ void Laws::on(const core::CloseSession& e, const Step& step) {
 }
 
 void Laws::on(const core::RemoveServerPlayer& e, const Step&) {
-  must(!e.node || e.node == link_, "a node that is told something is connected");
+  must(!e.node || linked(e.node), "a node that is told something is connected");
   if (const auto match = matches_.find(e.match); match != matches_.end())
     match->second.owed.erase(e.player);
 }
 void Laws::on(const core::EndServerMatch& e, const Step&) {
-  must(!e.node || e.node == link_, "a node that is told something is connected");
+  must(!e.node || linked(e.node), "a node that is told something is connected");
 }
 void Laws::on(const core::VerifyOwner& e, const Step&) {
-  must(!e.node || e.node == link_, "a node that is asked something is connected");
+  must(!e.node || linked(e.node), "a node that is asked something is connected");
   must(e.session == asker_, "only who logs in is asked about");
 }
 

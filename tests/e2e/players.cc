@@ -206,6 +206,7 @@ void Player::feed(std::string bytes) {
         break;
       }
       case wire::WsOpcode::close:
+        close_code_ = message.close_code;
         heard_ += fmt::format("close {}\n", message.close_code);
         break;
       default:

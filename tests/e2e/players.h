@@ -66,6 +66,10 @@ class Player {
   std::string framed(const ClientMessage& message) const;
   Socket& socket() { return socket_; }
   void disconnect() { socket_.close(); }
+  /// The lobby has ended the connection, as far as has been read.
+  bool closed() const { return closed_; }
+  /// Of WebSocket's close frame; 0: none has come.
+  int close_code() const { return close_code_; }
   const Welcome& me() const { return me_; }
 
  private:
@@ -82,6 +86,7 @@ class Player {
   Welcome me_;
   std::string heard_;  // For give_up().
   bool closed_ = false;
+  int close_code_ = 0;
 };
 
 /// A classic player or game server.
