@@ -71,10 +71,9 @@ enum class Mark : std::uint8_t {
   lobby_restarted,
   server_adopted,
   match_adopted,
-  stale_event,
-  count_
+  stale_event,  // The last.
 };
-constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::count_);
+constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::stale_event) + 1;
 
 std::string_view to_string(Mark mark);
 
