@@ -34,22 +34,23 @@ std::string last_launch_error(const Lobby& lobby) {
 TEST(Launch, AFailureIsTriedAgainAndThenTold) {
   struct Row {
     const char* name;
-    std::string script;  // Of the shell; it has 1 s to be Ready.
+    std::string script;  // Of the shell.
     const char* why;
+    const char* launch_timeout = "20s";
   };
   const Row rows[] = {
       {"exits at once", "echo no such map; exit 3", "exit code 3: no such map before it was Ready"},
       {"exits in good order", "exit 0", "exit code 0 before it was Ready"},
       {"crashes", "echo boom; kill -SEGV $$", "killed by signal 11: boom before it was Ready"},
-      {"is never Ready", "exec sleep 100", "not Ready within launch_timeout"},
+      {"is never Ready", "exec sleep 100", "not Ready within launch_timeout", "300ms"},
       {"is never Ready, with children of its own", "setsid sleep 100 & sleep 100 & wait",
-       "not Ready within launch_timeout"},
+       "not Ready within launch_timeout", "300ms"},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.name);
     Lobby lobby({.command = shell(row.script),
                  .players = 1,
-                 .fleet = "launch_timeout = \"500ms\"\nlaunch_attempts_max = 3"});
+                 .fleet = fmt::format("launch_timeout = \"{}\"", row.launch_timeout)});
     Player ann(lobby.port(), "ann");
     ann.start_match();
     const Ticket failed = ann.ticket(Ticket::FAILED);
@@ -190,6 +191,18 @@ TEST(Launch, NothingOfTheLobbysLeaksIn) {
   EXPECT_THAT(fds, HasSubstr(" 0 -> /dev/null"));
   EXPECT_THAT(fds, testing::Not(HasSubstr("socket:")));
   EXPECT_THAT(fds, testing::Not(HasSubstr("eventpoll")));
+}
+
+TEST(Launch, WithoutANodeTicketsFailAndTheReasonIsSaid) {
+  // The node's socket is in the data folder, and the name of a unix socket is short.
+  Lobby lobby({.players = 1,
+               .fleet = "launch_timeout = \"300ms\"",
+               .data = "data/" + std::string(100, 'x')});
+  Player ann(lobby.port(), "ann");
+  ann.start_match();
+  EXPECT_EQ(ann.ticket(Ticket::FAILED).error().code(), "node_unavailable");
+  EXPECT_THAT(lobby.output(), HasSubstr("use a data folder with a shorter path"));
+  EXPECT_THAT(lobby.ctl({"status"}).output, HasSubstr("nothing can be launched"));
 }
 
 TEST(Launch, ServersMaxLetsOthersWait) {

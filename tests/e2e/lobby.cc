@@ -100,7 +100,7 @@ std::string Lobby::configuration() const {
       "listen = \"127.0.0.1:{port}\"\n"
       "admin = \"127.0.0.1:{admin}\"\n"
       "host = \"127.0.0.1\"\n"
-      "data = \"data\"\n"
+      "data = \"{data}\"\n"
       "{lobby}\n"
       "[limits]\n"
       "{limits}\n"
@@ -114,11 +114,11 @@ std::string Lobby::configuration() const {
       "fleet = \"game\"\n"
       "players = {players}\n"
       "{queue}\n",
-      fmt::arg("port", port_), fmt::arg("admin", admin_port_), fmt::arg("lobby", options_.lobby),
-      fmt::arg("limits", options_.limits), fmt::arg("command", command),
-      fmt::arg("first", first_port_), fmt::arg("last", first_port_ + options_.ports - 1),
-      fmt::arg("fleet", options_.fleet), fmt::arg("players", options_.players),
-      fmt::arg("queue", options_.queue));
+      fmt::arg("port", port_), fmt::arg("admin", admin_port_), fmt::arg("data", options_.data),
+      fmt::arg("lobby", options_.lobby), fmt::arg("limits", options_.limits),
+      fmt::arg("command", command), fmt::arg("first", first_port_),
+      fmt::arg("last", first_port_ + options_.ports - 1), fmt::arg("fleet", options_.fleet),
+      fmt::arg("players", options_.players), fmt::arg("queue", options_.queue));
 }
 
 Ran Lobby::ctl(std::vector<std::string> arguments) const {

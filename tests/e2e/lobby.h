@@ -32,6 +32,7 @@ struct LobbyOptions {
   std::uint16_t ports = 4;
   std::uint32_t players = 2;
   std::string fleet, queue, lobby, limits;
+  std::string data = "data";
   std::uint32_t open_files_max = 0;  // 0: as many as the test.
 };
 

@@ -157,6 +157,63 @@ TEST_P(LobbyReturns, AndHasNotForgottenAMatchThatEndedMeanwhile) {
   EXPECT_EQ(text(lobby.server_in("ready"), "/id"), assignment.server_id());
 }
 
+TEST_P(LobbyReturns, AndAServerThatWasStartingIsReadyWithIt) {
+  Lobby lobby({.command = shell("while [ ! -e open ]; do sleep 0.02; done; exec " +
+                                programs::minimal_server + " {port}"),
+               .players = 1});
+  std::string id;
+  {
+    Player ann(lobby.port(), "ann");
+    ann.start_match();
+    id = text(lobby.server_in("starting"), "/id");
+    wait_until("its process to be known", [&] { return text(lobby.server(), "/pid") != "null"; });
+  }
+  end_lobby(lobby);
+  lobby.start();
+  EXPECT_EQ(text(lobby.server_in("starting"), "/id"), id);
+  Player bob(lobby.port(), "bob");
+  bob.start_match();
+  write_file(lobby / "open", "");
+  const Assignment assignment = bob.assignment();
+  EXPECT_EQ(assignment.server_id(), id) << "no second one is launched";
+  EXPECT_EQ(join(assignment), "bob");
+}
+
+TEST_P(LobbyReturns, AndAServerOfAFleetThatIsNoMoreIsStopped) {
+  Lobby lobby({.fleet = "ready_min = 1"});
+  const auto before = lobby.server_in("ready");
+  end_lobby(lobby);
+  std::string config = read_file(lobby.config_file());
+  for (const std::string key : {"name", "fleet"}) {
+    const std::string line = key + " = \"game\"";
+    config.replace(config.find(line), line.size(), key + " = \"other\"");
+  }
+  write_file(lobby.config_file(), config);
+  lobby.start();
+  wait_until("the old server to be gone and one of the new fleet to be there", [&] {
+    const auto servers = lobby.list("servers");
+    return ::kill(pid_of(before), 0) != 0 && servers.size() == 1 &&
+           text(servers[0], "/fleet") == "other" && text(servers[0], "/state") == "ready";
+  });
+}
+
+TEST_P(LobbyReturns, AndAClassicServerThatStayedIsReplaced) {
+  // Its connection was its only tie, and its packets cannot say who it is.
+  Lobby lobby({.command = shell("trap '' PIPE; " + programs::classic_server + " {port} " +
+                                lobby_port_mark + "; exec sleep 100"),
+               .players = 1,
+               .fleet = "sdk = \"classic\"\nready_min = 1"});
+  const auto before = lobby.server_in("ready");
+  end_lobby(lobby);
+  lobby.start();
+  wait_until("another one to be Ready", [&] {
+    const auto servers = lobby.list("servers");
+    return servers.size() == 1 && text(servers[0], "/state") == "ready" &&
+           pid_of(servers[0]) != pid_of(before);
+  });
+  EXPECT_NE(::kill(pid_of(before), 0), 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Lost, LobbyReturns, testing::Values(SIGKILL, SIGTERM),
                          [](const auto& row) -> std::string {
                            return row.param == SIGKILL ? "AfterKill" : "AfterSigterm";
@@ -205,6 +262,35 @@ TEST(Lost, AKilledNodeIsReplacedAndItsPlayersAreTold) {
   bob.start_match();
   EXPECT_NE(ann.assignment().match_id(), before.match_id());
   EXPECT_NE(lobby.node_pid(), node);
+}
+
+TEST(Lost, LobbyAndNodeKilledTogetherStartAfresh) {
+  Lobby lobby({.players = 1});
+  {
+    Player ann(lobby.port(), "ann");
+    ann.start_match();
+    ann.assignment();
+  }
+  const pid_t node = lobby.node_pid();
+  ASSERT_EQ(::kill(node, SIGKILL), 0);
+  lobby.end(SIGKILL);
+  wait_until("its game servers to end too", [&] { return processes_in(lobby.folder()).empty(); });
+  lobby.start();
+  Player bob(lobby.port(), "bob");
+  bob.start_match();
+  EXPECT_EQ(join(bob.assignment()), "bob");
+}
+
+TEST(Lost, SigintTwiceDoesNotWaitForSlowServers) {
+  Lobby lobby({.command = shell("trap '' TERM; exec " + programs::minimal_server + " {port}"),
+               .fleet = "ready_min = 1\nstop_grace = \"1s\""});
+  lobby.server_in("ready");
+  ::kill(lobby.pid(), SIGINT);
+  wait_until("the lobby to be stopping",
+             [&] { return lobby.ask("status").at("stopping").as_bool(); });
+  ::kill(lobby.pid(), SIGINT);
+  wait_until("the lobby to end", [&] { return !lobby.running(); });
+  wait_until("the node to see to the rest", [&] { return processes_in(lobby.folder()).empty(); });
 }
 
 TEST(Lost, ATicketThatWaitsForALaunchSurvivesTheNode) {
