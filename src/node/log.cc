@@ -175,7 +175,7 @@ void prune_logs(const std::string& folder, std::size_t keep,
   std::erase_if(logs, [&](const auto& entry) { return in_use(entry.first); });
   std::vector<const Log*> oldest_first;
   for (const auto& [path, log] : logs) oldest_first.push_back(&log);
-  std::ranges::stable_sort(oldest_first, {}, &Log::written);
+  std::ranges::sort(oldest_first, {}, &Log::written);
   for (const Log* log : oldest_first) {
     if (count <= keep) return;
     for (const fs::path& file : log->files) fs::remove(file, error);
