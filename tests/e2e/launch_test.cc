@@ -197,7 +197,8 @@ TEST(Launch, WithoutANodeTicketsFailAndTheReasonIsSaid) {
   // The node's socket is in the data folder, and the name of a unix socket is short.
   Lobby lobby({.players = 1,
                .fleet = "launch_timeout = \"300ms\"",
-               .data = "data/" + std::string(100, 'x')});
+               .data = "data/" + std::string(100, 'x'),
+               .has_node = false});
   Player ann(lobby.port(), "ann");
   ann.start_match();
   EXPECT_EQ(ann.ticket(Ticket::FAILED).error().code(), "node_unavailable");

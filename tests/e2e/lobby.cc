@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 
+#include <csignal>
 #include <exception>
 #include <filesystem>
 #include <stdexcept>
@@ -53,6 +53,12 @@ void Lobby::start() {
   wait_until("the lobby to listen", [&] {
     if (!running()) throw std::runtime_error("the lobby has ended: " + output());
     return output().find("muster: players on", said_before) != std::string::npos;
+  });
+  if (!options_.has_node) return;
+  // A lobby that is ended before its node has come up leaves nobody to ask whether one is left.
+  wait_until("the node to be connected", [&] {
+    const Ran status = ctl({"status", "--json"});
+    return status.exit_code == 0 && status.output.find("\"connected\":true") != std::string::npos;
   });
 }
 

@@ -34,6 +34,7 @@ struct LobbyOptions {
   std::string fleet, queue, lobby, limits;
   std::string data = "data";
   std::uint32_t open_files_max = 0;  // 0: as many as the test.
+  bool has_node = true;              // Whether one can be started, and is waited for.
 };
 
 class Lobby {
