@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <utility>
@@ -17,20 +18,25 @@ int fail(const std::string& why) {
   return 1;
 }
 
-/// Descriptors beside those of sessions: listeners, node, database, and a reserve.
-constexpr std::uint32_t own_descriptors = 64;
+/// Descriptors kept from players: listeners, node, database, the operator's connections, a restart
+/// of the node, and connections over sessions_max that are only told so. Where there are few, half.
+constexpr rlim_t own_descriptors = 192;
 
-void raise_descriptor_limit(std::uint32_t sessions_max) {
+/// Raises the soft limit to the hard one. Returns the sessions there are descriptors for, at most
+/// `sessions_max`: without the rest, players could keep the operator and the node out.
+std::uint32_t sessions_within_limit(std::uint32_t sessions_max) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return sessions_max;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < sessions_max + own_descriptors)
-    fmt::print(
-        stderr,
-        "muster: this process may open {} files, so about {} connections; sessions_max is {}. "
-        "Raise the limit (ulimit -Hn, LimitNOFILE=) or lower sessions_max.\n",
-        limit.rlim_max, limit.rlim_max - own_descriptors, sessions_max);
+  const rlim_t own = std::min(own_descriptors, limit.rlim_max / 2);
+  const rlim_t sessions = std::max<rlim_t>(limit.rlim_max - own, 1);
+  if (limit.rlim_max == RLIM_INFINITY || sessions >= sessions_max) return sessions_max;
+  fmt::print(stderr,
+             "muster: this process may open {} files, so {} connections; sessions_max is {}. Raise "
+             "the limit (ulimit -Hn, LimitNOFILE=) or lower sessions_max.\n",
+             limit.rlim_max, sessions, sessions_max);
+  return static_cast<std::uint32_t>(sessions);
 }
 
 }  // namespace
@@ -50,7 +56,7 @@ int run_serve(const ServeOptions& options) {
   if (!data) return fail(data.error());
   auto join_key = wire::JoinKey::load_or_create(data->path() + "/join.key");
   if (!join_key) return fail(join_key.error());
-  raise_descriptor_limit(config->core.sessions_max);
+  config->core.sessions_max = sessions_within_limit(config->core.sessions_max);
 
   Lobby lobby(std::move(*config), std::move(*data), std::move(*join_key), options.program);
   if (const auto started = lobby.start(); !started) return fail(started.error());

@@ -74,7 +74,7 @@ TEST(Ctl, TellsTheTruthThroughoutAMatch) {
   EXPECT_EQ(text(match, "/serverId"), text(starting, "/id"));
   EXPECT_EQ(text(starting, "/launchedForMatchId"), text(match, "/id"));
   wait_until("its process to be known", [&] { return text(lobby.server(), "/pid") != "null"; });
-  const auto pid = static_cast<pid_t>(number(lobby.server(), "/pid"));
+  const auto pid = pid_of(lobby.server());
   EXPECT_EQ(::kill(pid, 0), 0);
   EXPECT_EQ(environment_of(pid, "MUSTER_SERVER_ID"), text(starting, "/id"));
 
@@ -140,7 +140,7 @@ TEST(Ctl, StopKeepServersEndsTheLobbyAlone) {
   EXPECT_EQ(lobby.ctl({"stop", "--keep-servers"}).output,
             "the lobby is stopping; its game servers go on\n");
   wait_until("the lobby to end", [&] { return !lobby.running(); });
-  EXPECT_EQ(::kill(static_cast<pid_t>(number(before, "/pid")), 0), 0);
+  EXPECT_EQ(::kill(pid_of(before), 0), 0);
   lobby.start();
   EXPECT_EQ(text(lobby.server_in("ready"), "/id"), text(before, "/id"));
 }

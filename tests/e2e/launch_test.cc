@@ -102,7 +102,7 @@ TEST(Launch, AFleetWhoseStopIsIgnoredIsKilledAfterItsGrace) {
   const auto asked = steady_clock::now();
   const std::string id = text(server, "/id");
   EXPECT_EQ(lobby.ctl({"stop", id}).exit_code, 0);
-  const auto pid = static_cast<pid_t>(number(server, "/pid"));
+  const auto pid = pid_of(server);
   wait_until("it to be killed", [&] { return ::kill(pid, 0) != 0; });
   EXPECT_GE(steady_clock::now() - asked, milliseconds{700}) << "it has its grace";
   wait_until("the next warm one", [&] {
@@ -234,7 +234,7 @@ TEST(Launch, AGameServerThatHangsIsFoundOut) {
   Player ann(lobby.port(), "ann");
   ann.start_match();
   ann.assignment();
-  ::kill(static_cast<pid_t>(number(lobby.server(), "/pid")), SIGSTOP);
+  ::kill(pid_of(lobby.server()), SIGSTOP);
   EXPECT_EQ(ann.match_ended().reason(), MatchEnded::SERVER_LOST);
   EXPECT_EQ(last_launch_error(lobby), "silent for health_timeout");
   wait_until("it to be gone", [&] { return lobby.list("servers").empty(); });

@@ -71,8 +71,8 @@ int Lobby::end(int signal) {
 void Lobby::end_all() {
   if (running()) {
     EXPECT_EQ(end(SIGINT), 0) << "the lobby's exit code";
-  } else if (const pid_t node = node_pid(); node > 0) {
-    ::kill(node, SIGTERM);
+  } else if (const auto node = find_node()) {
+    ::kill(*node, SIGTERM);
   }
   eventually([&] { return processes_in(folder_.path()).empty(); });  // The node goes last.
   for (const pid_t pid : processes_in(folder_.path())) {
@@ -159,11 +159,17 @@ json::value Lobby::server_in(std::string_view state) const {
 }
 
 pid_t Lobby::node_pid() const {
+  const auto pid = find_node();
+  if (!pid) throw std::runtime_error("no node is running");
+  return *pid;
+}
+
+std::optional<pid_t> Lobby::find_node() const {
   for (const pid_t pid : processes_in(folder_.path())) {
     const auto arguments = arguments_of(pid);
     if (arguments.size() > 1 && arguments[1] == "node") return pid;
   }
-  return -1;
+  return std::nullopt;
 }
 
 std::string text(const json::value& value, std::string_view pointer) {
@@ -173,6 +179,12 @@ std::string text(const json::value& value, std::string_view pointer) {
 
 std::int64_t number(const json::value& value, std::string_view pointer) {
   return value.at_pointer(pointer).to_number<std::int64_t>();
+}
+
+pid_t pid_of(const json::value& server) {
+  const auto pid = static_cast<pid_t>(number(server, "/pid"));
+  if (pid <= 1) throw std::runtime_error("no process: " + json::serialize(server));
+  return pid;
 }
 
 }  // namespace muster::e2e

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,10 +74,12 @@ class Lobby {
   /// Waits until the only game server is in that state, and returns it.
   boost::json::value server_in(std::string_view state) const;
 
+  /// Throws if there is none: no pid but a real one may come near kill().
   pid_t node_pid() const;
 
  private:
   std::string configuration() const;
+  std::optional<pid_t> find_node() const;
   void end_all();
   void show_logs() const;
 
@@ -89,5 +92,7 @@ class Lobby {
 /// Members of an answer, for brevity: text(server, "/state"), number(status, "/servers/ready").
 std::string text(const boost::json::value& value, std::string_view pointer);
 std::int64_t number(const boost::json::value& value, std::string_view pointer);
+/// Of a game server. Throws if it has none.
+pid_t pid_of(const boost::json::value& server);
 
 }  // namespace muster::e2e

@@ -15,10 +15,6 @@ std::int64_t microseconds_since(steady_clock::time_point then) {
   return std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - then).count();
 }
 
-pid_t pid_of(const boost::json::value& server) {
-  return static_cast<pid_t>(number(server, "/pid"));
-}
-
 TEST(Lost, PlayersOfAKilledGameServerAreToldAtOnce) {
   Lobby lobby;
   Player ann(lobby.port(), "ann"), bob(lobby.port(), "bob", Dialect::json);

@@ -73,7 +73,7 @@ TEST(Match, IsLaunchedOnDemandAndPlayedToItsResult) {
   EXPECT_EQ(a.players(1).name(), "bob");
 
   const auto server = lobby.server_in("allocated");
-  const wire::JoinPublicKey key = join_key_of(static_cast<pid_t>(number(server, "/pid")));
+  const wire::JoinPublicKey key = join_key_of(pid_of(server));
   for (const auto& [player, assignment] : {std::pair{&ann, &a}, std::pair{&bob, &b}}) {
     const auto claims = wire::verify_join_token(assignment->join_token(), key, std::time(nullptr));
     ASSERT_TRUE(claims.has_value());

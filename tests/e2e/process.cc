@@ -122,7 +122,7 @@ bool Process::reap(int options) {
 bool Process::running() { return !reap(WNOHANG); }
 
 void Process::signal(int number) const {
-  if (!reaped_) ::kill(pid_, number);
+  if (!reaped_ && pid_ > 0) ::kill(pid_, number);
 }
 
 int Process::wait() {

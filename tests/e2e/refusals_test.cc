@@ -62,7 +62,7 @@ void expect_refusals(Player& player, const std::vector<Row>& rows) {
     ASSERT_TRUE(answer.has_error()) << answer.ShortDebugString();
     EXPECT_EQ(answer.error().code(), row.code);
     EXPECT_FALSE(answer.error().message().empty());
-    EXPECT_EQ(answer.request() == 0, false) << "says what it answers";
+    EXPECT_NE(answer.request(), 0u) << "it says what it answers";
     EXPECT_TRUE(player.ping());
   }
 }
