@@ -59,7 +59,8 @@ std::uint64_t Core::digest() const {
     d.add(static_cast<int>(server.state)), d.add(server.stopping), d.add(server.pid);
     d.add(server.match), d.add(server.launched_for), d.add(server.session), d.add(server.since);
   });
-  for (const auto& node : s.nodes) d.add(node->link), d.add(node->name), d.add(node->host);
+  for (const auto& node : s.nodes)
+    d.add(node->link), d.add(node->name), d.add(node->host), d.add(node->limits);
   for (const Fleet& fleet : s.fleets) {
     for (const std::uint16_t port : fleet.ports.free()) d.add(port);
     for (const auto& [until, port] : fleet.ports.aside()) d.add(until), d.add(port);

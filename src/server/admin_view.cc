@@ -135,7 +135,10 @@ json::object status_view(const Loop& loop) {
   }
   json::array nodes;
   for (const auto& node : state.nodes)
-    nodes.push_back({{"name", node->name}, {"host", node->host}, {"connected", bool{node->link}}});
+    nodes.push_back({{"name", node->name},
+                     {"host", node->host},
+                     {"connected", bool{node->link}},
+                     {"limits", node->limits}});
   const State::Totals& totals = state.totals;
   return {{"version", version},
           {"uptimeSeconds", seconds_of(loop.now() - loop.started())},
