@@ -17,10 +17,10 @@ using wire::node::ToNode;
 
 std::string text_or_none(core::MatchId match) { return match ? to_string(match) : std::string(); }
 
-void write_launch(const core::LaunchServer& effect, const core::Config& config,
-                  const std::string& host, wire::node::Launch& out) {
-  CHECK(effect.fleet < config.fleets.size(), "the core knows its configuration");
-  const core::FleetConfig& fleet = config.fleets[effect.fleet];
+void write_launch(const core::LaunchServer& effect, const std::string& host,
+                  wire::node::Launch& out) {
+  CHECK(effect.config, "a launch says how");
+  const core::FleetConfig& fleet = *effect.config;
   out.set_server_id(to_string(effect.server));
   out.set_fleet(fleet.name);
   for (const std::string& argument : fleet.command) out.add_command(argument);
@@ -42,6 +42,7 @@ void write_launch(const core::LaunchServer& effect, const core::Config& config,
   out.set_log_files_max(fleet.log_files_max);
   if (fleet.sdk == core::SdkKind::muster)
     out.set_health_timeout_ms(to_milliseconds(fleet.health_timeout));
+  out.set_version(effect.version);
 }
 
 void write_attribute(const core::Attribute& attribute, wire::game_server::Attribute& out) {
@@ -116,10 +117,9 @@ std::optional<core::Event> to_match_over(const wire::node::MatchOver& over) {
 
 }  // namespace
 
-bool to_node(const core::Effect& effect, const core::Config& config, const std::string& host,
-             ToNode& out) {
+bool to_node(const core::Effect& effect, const std::string& host, ToNode& out) {
   if (const auto* launch = std::get_if<core::LaunchServer>(&effect)) {
-    write_launch(*launch, config, host, *out.mutable_launch());
+    write_launch(*launch, host, *out.mutable_launch());
   } else if (const auto* stop = std::get_if<core::StopServer>(&effect)) {
     out.mutable_stop()->set_server_id(to_string(stop->server));
     out.mutable_stop()->set_grace_ms(to_milliseconds(stop->grace));
@@ -208,7 +208,8 @@ core::NodeConnected to_event(const wire::node::NodeHello& hello, core::NodeId no
     if (!id || server.port() > 65535) continue;
     core::ServerReport report{
         *id,          server.fleet(), static_cast<std::uint16_t>(server.port()),
-        server.pid(), server.ready(), {}};
+        server.pid(), server.ready(), {},
+        server.version()};
     if (const auto match = parse_id<core::MatchId>(server.match_id())) report.match = *match;
     event.servers.push_back(std::move(report));
   }
