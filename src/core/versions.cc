@@ -28,7 +28,6 @@ void Turn::on(const ConfigReloaded& e) {
   change_ports();
   for (FleetIndex fleet = 0; fleet < s_.fleets.size(); ++fleet) sort_by_version(fleet);
   change_queues(next.queues, slots);
-  fail_misfits();
   stop_unused_of_removed();
   for (FleetIndex fleet = 0; fleet < s_.fleets.size(); ++fleet) balance(fleet);
   for (QueueIndex queue = 0; queue < s_.queues.size(); ++queue) try_match(queue);
