@@ -89,8 +89,7 @@ int run_ctl(const CtlOptions& options, std::string_view method, std::string_view
 }
 
 void add_ctl_command(CLI::App& app, int& exit_code) {
-  CLI::App* const ctl =
-      app.add_subcommand("ctl", "Ask a running lobby, or give it orders");
+  CLI::App* const ctl = app.add_subcommand("ctl", "Ask a running lobby, or give it orders");
   ctl->require_subcommand(1);
   ctl->fallthrough();  // --admin and --json may come after the word too.
   const auto arguments = std::make_shared<Arguments>();
@@ -115,8 +114,8 @@ void add_ctl_command(CLI::App& app, int& exit_code) {
       std::string path = fmt::format("/v1/{}?limit={}", name, arguments->limit);
       if (!arguments->after.empty()) path += "&after=" + arguments->after;
       if (arguments->ended) path = "/v1/servers?ended=1";
-      exit_code = run_ctl(arguments->options, "GET", path, "",
-                          arguments->ended ? ended_text : view, stdout, stderr);
+      exit_code = run_ctl(arguments->options, "GET", path, "", arguments->ended ? ended_text : view,
+                          stdout, stderr);
     });
     return list;
   };
@@ -153,9 +152,9 @@ void add_ctl_command(CLI::App& app, int& exit_code) {
       "clear", "Forget a fleet's failures, and launch its game servers again at once");
   clear->add_option("FLEET", arguments->fleet, "Its name")->required()->check(only_name);
   clear->callback([arguments, &exit_code] {
-    exit_code = run_ctl(arguments->options, "POST",
-                        fmt::format("/v1/fleets/{}/clear", arguments->fleet), "{}", cleared_text,
-                        stdout, stderr);
+    exit_code =
+        run_ctl(arguments->options, "POST", fmt::format("/v1/fleets/{}/clear", arguments->fleet),
+                "{}", cleared_text, stdout, stderr);
   });
 
   const auto add_drain = [&](const char* name, const char* help) {

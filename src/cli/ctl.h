@@ -18,8 +18,9 @@ struct CtlOptions {
   Duration timeout = std::chrono::seconds{10};
 };
 
-/// `muster ctl status|servers|tickets|matches|stop|reload|clear|drain|undrain`: asks a running lobby over its admin API. Sets
-/// `exit_code` to 0, or to 1 if the lobby could not be reached or refused.
+/// `muster ctl status|servers|tickets|matches|stop|reload|clear|drain|undrain`: asks a running
+/// lobby over its admin API. Sets `exit_code` to 0, or to 1 if the lobby could not be reached or
+/// refused.
 void add_ctl_command(CLI::App& app, int& exit_code);
 
 /// One request; prints its answer to `out` or what went wrong to `err`. Returns the exit code.

@@ -91,14 +91,15 @@ TEST(CtlText, StatusTellsOfTrouble) {
 
 TEST(CtlText, Ended) {
   EXPECT_EQ(ended_text(object(R"({"ended": []})")), "no game server has ended\n");
-  EXPECT_EQ(ended_text(object(R"({"ended": [
+  EXPECT_EQ(
+      ended_text(object(R"({"ended": [
       {"id": "4.1", "fleet": "duel", "version": "3f9a1c02", "endedSeconds": 61, "lifeSeconds": 3,
        "port": 7003, "pid": 55, "state": "shutdown", "reason": "its fleet was drained",
        "exit": "exit code 0"}]})")),
-            "SERVER  FLEET  VERSION   ENDED      LIVED  PORT  PID  WAS       WHY                    "
-            "EXIT\n"
-            "4.1     duel   3f9a1c02  1m 1s ago  3s     7003   55  shutdown  its fleet was drained  "
-            "exit code 0\n");
+      "SERVER  FLEET  VERSION   ENDED      LIVED  PORT  PID  WAS       WHY                    "
+      "EXIT\n"
+      "4.1     duel   3f9a1c02  1m 1s ago  3s     7003   55  shutdown  its fleet was drained  "
+      "exit code 0\n");
 }
 
 TEST(CtlText, Orders) {

@@ -102,25 +102,25 @@ std::string status_text(const json::object& s) {
       text(s, "tickets.queued"), text(s, "tickets.matched"), text(s, "matches.launching"),
       text(s, "matches.playing"));
 
-  Rows fleets{{"FLEET", "STATE", "VERSION", "STARTING", "READY", "ALLOCATED", "STOPPING", "MAX", "PORTS FREE",
-               "WAITING", "LAST LAUNCH ERROR"}};
+  Rows fleets{{"FLEET", "STATE", "VERSION", "STARTING", "READY", "ALLOCATED", "STOPPING", "MAX",
+               "PORTS FREE", "WAITING", "LAST LAUNCH ERROR"}};
   for_each(s, "fleets", [&](const json::object& f) {
-    fleets.push_back({text(f, "name"), text(f, "state"), text(f, "version"), text(f, "starting"), text(f, "ready"), text(f, "allocated"),
-                      text(f, "stopping"), text(f, "serversMax"),
-                      text(f, "portsFree") + "/" + text(f, "ports"), text(f, "matchesWaiting"),
-                      text(f, "lastLaunchError")});
+    fleets.push_back({text(f, "name"), text(f, "state"), text(f, "version"), text(f, "starting"),
+                      text(f, "ready"), text(f, "allocated"), text(f, "stopping"),
+                      text(f, "serversMax"), text(f, "portsFree") + "/" + text(f, "ports"),
+                      text(f, "matchesWaiting"), text(f, "lastLaunchError")});
   });
   Rows queues{{"QUEUE", "FLEET", "OPEN", "PLAYERS", "SEATS WAITING", "QUEUED", "MATCHED"}};
   for_each(s, "queues", [&](const json::object& q) {
-    queues.push_back({text(q, "name"), text(q, "fleet"), flag(q, "open") ? "yes" : "no", text(q, "players"),
-                      text(q, "seatsWaiting"), text(q, "queued"), text(q, "matched")});
+    queues.push_back({text(q, "name"), text(q, "fleet"), flag(q, "open") ? "yes" : "no",
+                      text(q, "players"), text(q, "seatsWaiting"), text(q, "queued"),
+                      text(q, "matched")});
   });
   Rows nodes{{"NODE", "HOST", "STATE"}};
   for_each(s, "nodes", [&](const json::object& n) {
-    nodes.push_back(
-        {text(n, "name"), text(n, "host"),
-         std::string(flag(n, "connected") ? "connected" : "away") +
-             (flag(n, "draining") ? ", draining" : "")});
+    nodes.push_back({text(n, "name"), text(n, "host"),
+                     std::string(flag(n, "connected") ? "connected" : "away") +
+                         (flag(n, "draining") ? ", draining" : "")});
   });
   for (const Rows* rows : {&fleets, &queues, &nodes})
     if (rows->size() > 1) out += "\n" + format_table(*rows);
@@ -132,15 +132,14 @@ std::string status_text(const json::object& s) {
 std::string servers_text(const json::object& answer) {
   Rows rows{{"SERVER", "FLEET", "VERSION", "STATE", "FOR", "NODE", "PORT", "PID", "MATCH", "WHY"}};
   for_each(answer, "servers", [&](const json::object& o) {
-    rows.push_back(
-        {text(o, "id"), text(o, "fleet"),
-         text(o, "version") + (flag(o, "outdated") ? " (old)" : ""),
-         text(o, "state") +
-             ((flag(o, "stopping") && text(o, "state") == "allocated") || flag(o, "draining")
-                  ? ", then stopped"
-                  : ""),
-         age(o, "stateSeconds"), text(o, "node"), text(o, "port"), text(o, "pid"),
-         text(o, "matchId"), text(o, "reason")});
+    rows.push_back({text(o, "id"), text(o, "fleet"),
+                    text(o, "version") + (flag(o, "outdated") ? " (old)" : ""),
+                    text(o, "state") + ((flag(o, "stopping") && text(o, "state") == "allocated") ||
+                                                flag(o, "draining")
+                                            ? ", then stopped"
+                                            : ""),
+                    age(o, "stateSeconds"), text(o, "node"), text(o, "port"), text(o, "pid"),
+                    text(o, "matchId"), text(o, "reason")});
   });
   return list_text(rows, "no game servers", answer);
 }
@@ -191,10 +190,10 @@ std::string cleared_text(const json::object& answer) {
 std::string drained_text(const json::object& answer) {
   for (const char* what : {"fleet", "node", "server"})
     if (member(answer, what))
-      return fmt::format("{}{} {} {}\n", what == std::string_view("server") ? "game " : "", what,
-                         text(answer, what),
-                         flag(answer, "draining") ? "is drained: no new matches there"
-                                                  : "takes matches again");
+      return fmt::format(
+          "{}{} {} {}\n", what == std::string_view("server") ? "game " : "", what,
+          text(answer, what),
+          flag(answer, "draining") ? "is drained: no new matches there" : "takes matches again");
   return {};
 }
 

@@ -52,7 +52,8 @@ struct FleetConfig {
 };
 
 /// Which launch template: equal for two fleets whose game servers are launched alike, on every
-/// machine and by every later build. Whatever goes to the node with a launch belongs to it. Never 0.
+/// machine and by every later build. Whatever goes to the node with a launch belongs to it. Never
+/// 0.
 std::uint32_t launch_version(const FleetConfig& fleet);
 /// "3f9a1c02"; "unknown" for 0.
 std::string version_text(std::uint32_t version);

@@ -135,8 +135,7 @@ class World {
     wait(std::chrono::hours{1});
     CHECK(core_.state().tickets.empty(), "no ticket waits for ever");
     core_.state().servers.for_each([&](ServerId, const Server& server) {
-      CHECK(server.state != ServerState::starting ||
-                now_ - server.since <= seconds{5},
+      CHECK(server.state != ServerState::starting || now_ - server.since <= seconds{5},
             "no server stays Starting past its deadline");
     });
   }

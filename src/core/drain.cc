@@ -10,7 +10,8 @@ void Turn::on(const DrainFleet& e) {
   const auto index = find_fleet(e.fleet);
   if (!index || s_.fleets[*index].draining == e.draining) return;
   s_.fleets[*index].draining = e.draining;
-  if (e.draining) stop_unused([&](ServerId, const Server& server) { return server.fleet == *index; });
+  if (e.draining)
+    stop_unused([&](ServerId, const Server& server) { return server.fleet == *index; });
   balance(*index);
   if (!e.draining) match_queues_of(*index);
 }
@@ -88,8 +89,7 @@ void Turn::sleep_due(FleetIndex index) {
   });
   if (in_use) fleet.used_at = now_;
   const Time due = fleet.used_at + s_.config.fleets[index].scale_to_zero_after;
-  if (due > now_)
-    return s_.timers.set(fleet.sleep, due, Timer{TimerKind::fleet_sleep, index, 0});
+  if (due > now_) return s_.timers.set(fleet.sleep, due, Timer{TimerKind::fleet_sleep, index, 0});
   fleet.asleep = true;
   stop_unused([&](ServerId, const Server& server) { return server.fleet == index; });
 }

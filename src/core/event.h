@@ -74,7 +74,7 @@ struct ServerReport {
   std::uint16_t port = 0;
   std::uint32_t pid = 0;
   bool ready = false;
-  MatchId match;  // The match it was last told of and has not ended.
+  MatchId match;              // The match it was last told of and has not ended.
   std::uint32_t version = 0;  // launch_version() of what it was launched with; 0: unknown.
 };
 /// `host` is what players are told to connect to. NodeIds are issued by net.

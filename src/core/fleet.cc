@@ -93,8 +93,7 @@ void Turn::make_ready(ServerId id) {
 void Turn::arm_idle(ServerId id) {
   Server& server = s_.servers[id];
   if (const Duration idle = config_of(server).idle_timeout; idle > Duration::zero())
-    s_.timers.set(server.timer, std::max(now_, server.since + idle),
-                  timer(TimerKind::server, id));
+    s_.timers.set(server.timer, std::max(now_, server.since + idle), timer(TimerKind::server, id));
   else
     s_.timers.cancel(server.timer);
 }

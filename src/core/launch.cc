@@ -30,8 +30,8 @@ void Turn::launch_missing(FleetIndex index) {
   if (fleet.removed || fleet.draining) return;
   for (;;) {
     // Outdated servers still serve the matches that wait, but count for no warm one.
-    const std::size_t matches = fleet.waiting.size() - std::min<std::size_t>(
-                                    fleet.waiting.size(), fleet.outdated_starting);
+    const std::size_t matches =
+        fleet.waiting.size() - std::min<std::size_t>(fleet.waiting.size(), fleet.outdated_starting);
     if (fleet.starting + fleet.ready.size() >= matches + warm_wanted(index)) return;
     const bool warm = fleet.unserved.empty();
     if (backing_off(fleet, warm)) return;

@@ -14,7 +14,7 @@ class Template {
   explicit Template(const FleetConfig& fleet) : fleet_(fleet) {}
 
   template <class T>
-  void add(std::string_view key, T FleetConfig::*member) {
+  void add(std::string_view key, T FleetConfig::* member) {
     if (fleet_.*member == default_.*member) return;
     digest_.add(key);
     fold(fleet_.*member);

@@ -56,9 +56,8 @@ void Turn::assign(MatchId match_id, ServerId server_id) {
   std::uint32_t seat = 0;
   for (const TicketId id : match.tickets) {
     Ticket& ticket = s_.tickets[id];
-    roster->push_back({ticket.player, s_.players[ticket.player].name,
-                       seat * teams / match.seats, ticket.seats,
-                       std::move(ticket.attributes)});
+    roster->push_back({ticket.player, s_.players[ticket.player].name, seat * teams / match.seats,
+                       ticket.seats, std::move(ticket.attributes)});
     match.players.push_back({ticket.player, ticket.since, false});
     seat += ticket.seats;
   }

@@ -118,8 +118,8 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   ++fleet.servers;
   fleet.by_port[report.port] = report.server;
   // A classic one has said nothing to its node, and its connection to a lobby is gone.
-  const bool speaks = config.sdk != SdkKind::classic ||
-                      (outdated(*server) && (report.ready || report.match));
+  const bool speaks =
+      config.sdk != SdkKind::classic || (outdated(*server) && (report.ready || report.match));
   if (!speaks || (fleet.removed && !report.match)) {
     server->state = ServerState::shutdown;
     stop_server(report.server, ServerState::shutdown, config.stop_grace,

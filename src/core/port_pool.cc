@@ -36,7 +36,8 @@ void PortPool::change_range(PortRange range, const std::set<std::uint16_t>& used
   std::set<std::uint16_t> known = used;
   for (const auto& [until, port] : aside)
     if (holds(port) && known.insert(port).second) aside_.emplace(until, port);
-  std::erase_if(free_, [&](std::uint16_t port) { return !holds(port) || !known.insert(port).second; });
+  std::erase_if(free_,
+                [&](std::uint16_t port) { return !holds(port) || !known.insert(port).second; });
   if (range.first == 0) return;
   for (std::uint32_t next = range.first; next <= range.last; ++next)
     if (const auto port = static_cast<std::uint16_t>(next); known.insert(port).second)

@@ -196,9 +196,9 @@ bool Scenario::show(const std::string& what) {
     });
   } else if (what == "ended") {
     for (const EndedServer& e : s.ended)
-      out_ += fmt::format("ended {} {} {} after {}: {}; {}\n", to_string(e.server), e.fleet,
-                          to_string(e.state), print_duration(e.ended - e.launched), e.reason,
-                          e.exit);
+      out_ +=
+          fmt::format("ended {} {} {} after {}: {}; {}\n", to_string(e.server), e.fleet,
+                      to_string(e.state), print_duration(e.ended - e.launched), e.reason, e.exit);
   } else if (what == "ports") {
     for (std::size_t i = 0; i < s.fleets.size(); ++i) {
       if (s.fleets[i].removed) continue;
@@ -213,12 +213,11 @@ bool Scenario::show(const std::string& what) {
     for (std::size_t i = 0; i < s.fleets.size(); ++i) {
       const Fleet& fleet = s.fleets[i];
       if (fleet.removed && fleet.servers == 0) continue;
-      out_ += fmt::format("fleet {} servers={} starting={} ready={} waiting={} failures={}{}{}\n",
-                          s.config.fleets[i].name, fleet.servers,
-                          fleet.starting + fleet.outdated_starting,
-                          fleet.ready.size() + fleet.outdated_ready.size(), fleet.waiting.size(),
-                          fleet.failures, marks_of(fleet, now_),
-                          fleet.last_error.empty() ? "" : " \"" + fleet.last_error + '"');
+      out_ += fmt::format(
+          "fleet {} servers={} starting={} ready={} waiting={} failures={}{}{}\n",
+          s.config.fleets[i].name, fleet.servers, fleet.starting + fleet.outdated_starting,
+          fleet.ready.size() + fleet.outdated_ready.size(), fleet.waiting.size(), fleet.failures,
+          marks_of(fleet, now_), fleet.last_error.empty() ? "" : " \"" + fleet.last_error + '"');
     }
   } else if (what == "queues") {
     for (std::size_t i = 0; i < s.queues.size(); ++i)

@@ -154,9 +154,9 @@ struct Fleet {
   std::uint32_t starting = 0, outdated_starting = 0;  // Not counting those being stopped.
   std::uint32_t servers = 0;                  // Every process or launch, also stopping ones.
   std::map<std::uint16_t, ServerId> by_port;  // The same, to be found by port.
-  std::uint32_t failures = 0;   // In a row: launches that failed, servers that died unproven.
-  std::string last_error;       // For the operator: why the last launch failed.
-  bool crash_loop = false;      // crash_loop_after failures: one launch at a time, with pauses.
+  std::uint32_t failures = 0;  // In a row: launches that failed, servers that died unproven.
+  std::string last_error;      // For the operator: why the last launch failed.
+  bool crash_loop = false;     // crash_loop_after failures: one launch at a time, with pauses.
   Time crash_loop_since{};
   Time retry_at{};  // When `retry` is due.
   TimerId retry;    // Backoff of warm launches and in a crash loop, or a port coming back.
@@ -198,8 +198,8 @@ struct State {
   SlotMap<ServerId, Server> servers;
   std::vector<std::unique_ptr<Node>> nodes;
   std::vector<Queue> queues;
-  std::deque<Fleet> fleets;         // Not moved: timers know their owner.
-  std::deque<EndedServer> ended;    // The last ended_max, oldest first.
+  std::deque<Fleet> fleets;       // Not moved: timers know their owner.
+  std::deque<EndedServer> ended;  // The last ended_max, oldest first.
   TimerHeap<Timer> timers;
 
   // Counted since start, for status and metrics.

@@ -200,7 +200,7 @@ class Turn {
   State& s_;
   const Time now_;
   Effects& out_;
-  std::vector<QueueIndex> requeues_;  // Queues to match again once the event is handled.
+  std::vector<QueueIndex> requeues_;   // Queues to match again once the event is handled.
   std::vector<FleetIndex> rebalance_;  // Fleets to balance again.
 };
 

@@ -206,10 +206,13 @@ core::NodeConnected to_event(const wire::node::NodeHello& hello, core::NodeId no
   for (const wire::node::Server& server : hello.servers()) {
     const auto id = parse_id<core::ServerId>(server.server_id());
     if (!id || server.port() > 65535) continue;
-    core::ServerReport report{
-        *id,          server.fleet(), static_cast<std::uint16_t>(server.port()),
-        server.pid(), server.ready(), {},
-        server.version()};
+    core::ServerReport report{*id,
+                              server.fleet(),
+                              static_cast<std::uint16_t>(server.port()),
+                              server.pid(),
+                              server.ready(),
+                              {},
+                              server.version()};
     if (const auto match = parse_id<core::MatchId>(server.match_id())) report.match = *match;
     event.servers.push_back(std::move(report));
   }

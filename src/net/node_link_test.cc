@@ -256,8 +256,8 @@ TEST_F(NodeLinkTest, EffectsGoOutTogetherAndOnlyToTheirNode) {
   core::FleetConfig fleet;
   fleet.name = "duel";
   fleet.command = {"x"};
-  link_->apply(core::LaunchServer{node_, {1, 1}, 0, 7001, {}, "", "", 0,
-                                  std::make_shared<const core::FleetConfig>(fleet), 7});
+  link_->apply(core::LaunchServer{
+      node_, {1, 1}, 0, 7001, {}, "", "", 0, std::make_shared<const core::FleetConfig>(fleet), 7});
   link_->apply(core::StopServer{{0, node_.generation + 1}, {2, 1}, seconds{1}});
   link_->apply(core::StopServer{{}, {2, 1}, seconds{1}});
   link_->apply(core::SendServerLoginOk{});

@@ -252,8 +252,7 @@ HttpResponse Admin::drain(const HttpRequest& request, bool draining) {
       return refuse(409, "name_ambiguous",
                     fmt::format("There are a fleet and a node {:.100}: say which.", name));
     what = has_fleet(name) ? "fleet" : "node";
-    if (what == "node" && !has_node(name))
-      return not_found(fmt::format("fleet or node {}", name));
+    if (what == "node" && !has_node(name)) return not_found(fmt::format("fleet or node {}", name));
   }
   if (what == "fleet") {
     if (!has_fleet(name)) return not_found(fmt::format("fleet {}", name));

@@ -215,9 +215,9 @@ TEST_F(AdminTest, ReloadSaysWhatIsWrong) {
   json::value body = json::parse(response.body);
   EXPECT_EQ(body.at("warnings").at(0).as_string(), "m.toml: warning: lobby.listen: has changed");
 
-  reloaded_ = std::unexpected(std::vector<ConfigProblem>{
-      {"m.toml", 3, "fleet.prots", "there is no such key", false},
-      {"m.toml", 5, "queue.fleet", "is missing", false}});
+  reloaded_ = std::unexpected(
+      std::vector<ConfigProblem>{{"m.toml", 3, "fleet.prots", "there is no such key", false},
+                                 {"m.toml", 5, "queue.fleet", "is missing", false}});
   response = ask("POST", "/v1/reload", "{}");
   EXPECT_EQ(response.status, 422);
   EXPECT_EQ(code_of(response), "config_invalid");
@@ -297,7 +297,8 @@ TEST_F(AdminTest, AFleetInACrashLoopIsShown) {
 TEST_F(AdminTest, AReloadedFleetHasAnotherVersion) {
   const core::ServerId server = launch();
   step(core::ServerReady{server});
-  const std::string before = get("/v1/servers/" + to_string(server)).at("version").as_string().c_str();
+  const std::string before =
+      get("/v1/servers/" + to_string(server)).at("version").as_string().c_str();
   core::Config next = duel_config();
   next.fleets[0].command = {"/bin/duel2"};
   next.queues.pop_back();

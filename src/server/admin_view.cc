@@ -76,28 +76,27 @@ json::object fleet_view(const State& state, std::size_t index, const Census::Fle
   const auto in_seconds = [&](bool set, Duration duration) {
     return set ? json::value(seconds_of(duration)) : json::value(nullptr);
   };
-  return {{"name", config.name},
-          {"state", fleet_state(fleet)},
-          {"draining", fleet.draining},
-          {"version", core::version_text(fleet.version)},
-          {"outdated", counted.outdated},
-          {"failures", fleet.failures},
-          {"crashLoopSeconds",
-           in_seconds(fleet.crash_loop, state.now - fleet.crash_loop_since)},
-          {"retrySeconds", in_seconds(fleet.failures > 0 && fleet.retry,
-                                      fleet.retry_at - state.now)},
-          {"starting", counted.starting},
-          {"ready", counted.ready},
-          {"allocated", counted.allocated},
-          {"stopping", counted.stopping},
-          {"serversMax", config.servers_max},
-          {"readyMin", config.ready_min},
-          {"readyMax", config.ready_max},
-          {"matchesWaiting", fleet.waiting.size()},
-          {"ports", counted.ports},
-          {"portsFree", counted.ports_free},
-          {"portsSetAside", counted.ports_aside},
-          {"lastLaunchError", text_or_null(fleet.last_error)}};
+  return {
+      {"name", config.name},
+      {"state", fleet_state(fleet)},
+      {"draining", fleet.draining},
+      {"version", core::version_text(fleet.version)},
+      {"outdated", counted.outdated},
+      {"failures", fleet.failures},
+      {"crashLoopSeconds", in_seconds(fleet.crash_loop, state.now - fleet.crash_loop_since)},
+      {"retrySeconds", in_seconds(fleet.failures > 0 && fleet.retry, fleet.retry_at - state.now)},
+      {"starting", counted.starting},
+      {"ready", counted.ready},
+      {"allocated", counted.allocated},
+      {"stopping", counted.stopping},
+      {"serversMax", config.servers_max},
+      {"readyMin", config.ready_min},
+      {"readyMax", config.ready_max},
+      {"matchesWaiting", fleet.waiting.size()},
+      {"ports", counted.ports},
+      {"portsFree", counted.ports_free},
+      {"portsSetAside", counted.ports_aside},
+      {"lastLaunchError", text_or_null(fleet.last_error)}};
 }
 
 }  // namespace
@@ -168,7 +167,10 @@ json::object status_view(const Loop& loop) {
   }
   json::array nodes;
   for (const auto& node : state.nodes)
-    nodes.push_back({{"name", node->name}, {"host", node->host}, {"connected", bool{node->link}}, {"draining", node->draining}});
+    nodes.push_back({{"name", node->name},
+                     {"host", node->host},
+                     {"connected", bool{node->link}},
+                     {"draining", node->draining}});
   const State::Totals& totals = state.totals;
   return {{"version", version},
           {"uptimeSeconds", seconds_of(loop.now() - loop.started())},

@@ -18,9 +18,9 @@ bool keep(T& next, const T& running) {
   return differs;
 }
 
-#define KEEP(expression)                                                      \
-  [](ServerConfig& next, const ServerConfig& running) {                       \
-    return keep(next.expression, running.expression);                         \
+#define KEEP(expression)                                \
+  [](ServerConfig& next, const ServerConfig& running) { \
+    return keep(next.expression, running.expression);   \
   }
 constexpr RestartKey restart_keys[] = {
     {"lobby.listen", KEEP(listen)},

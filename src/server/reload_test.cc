@@ -100,7 +100,7 @@ TEST_F(Reload, EveryKeyIsTakenOrNamed) {
       {"limits.messages_per_second", "7"},
       {"limits.outbound_bytes_max", "\"7KiB\""},
   };
-  const std::set<std::string> taken{"lobby.classic_queue",  "lobby.resume_grace",
+  const std::set<std::string> taken{"lobby.classic_queue", "lobby.resume_grace",
                                     "lobby.port_set_aside", "limits.players_max",
                                     "limits.attributes_max"};
   const ServerConfig running = start(lobby(""));

@@ -244,7 +244,8 @@ Laws::TicketView& Laws::ticket_begins(const core::SendTicket& e, PlayerId player
   return tickets_[e.ticket] = ticket;
 }
 
-/// A match takes as many as its queue did when it was formed, whatever the configuration says since.
+/// A match takes as many as its queue did when it was formed, whatever the configuration says
+/// since.
 void Laws::check_needed(const core::SendTicket& e, TicketView& ticket, bool resumed) {
   const auto& queues = setting_.config.queues;
   const auto queue =

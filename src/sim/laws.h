@@ -82,6 +82,7 @@ class Laws {
     core::MatchId match;
     core::MatchId launched_for;
     core::NodeId stopped_over;  // The link that carried StopServer.
+    Duration launch_timeout{};  // Of its launch.
     bool played = false;
     bool known = true;  // To the core; not any more if its node was away for too long.
   };

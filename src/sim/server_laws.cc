@@ -45,7 +45,8 @@ void Laws::on(const core::LaunchServer& e, const Step& step) {
   must(step.state.fleets[e.fleet].servers <= fleet.servers_max || step.late,
        "no launch goes beyond servers_max");
   processes_.emplace(e.server, e.port);
-  servers_[e.server] = ServerView{.fleet = e.fleet, .launched_for = e.match};
+  servers_[e.server] = ServerView{
+      .fleet = e.fleet, .launched_for = e.match, .launch_timeout = e.config->launch_timeout};
   if (!e.match) report_.marks.hit(Mark::warm_launch);
 }
 
@@ -261,7 +262,9 @@ void Laws::check_servers(const Step& step) {
   for (const ServerId id : strangers_) {
     const core::Server* server = step.state.servers.find(id);
     if (!server || server->stopping) continue;
-    servers_[id] = ServerView{.fleet = server->fleet};
+    servers_[id] =
+        ServerView{.fleet = server->fleet,
+                   .launch_timeout = step.state.config.fleets[server->fleet].launch_timeout};
     report_.marks.hit(server->match ? Mark::match_adopted : Mark::server_adopted);
   }
   for (auto it = servers_.begin(); it != servers_.end();) {
@@ -269,10 +272,10 @@ void Laws::check_servers(const Step& step) {
     it = it->second.known || processes_.contains(it->first) ? std::next(it) : servers_.erase(it);
   }
   std::uint32_t allocated = 0, playing = 0;
-  step.state.servers.for_each([&](ServerId, const core::Server& server) {
+  step.state.servers.for_each([&](ServerId id, const core::Server& server) {
     allocated += server.state == ServerState::allocated;
-    const Duration limit = step.state.config.fleets[server.fleet].launch_timeout;
-    must(server.state != ServerState::starting || step.now < server.since + limit,
+    must(server.state != ServerState::starting ||
+             step.now < server.since + servers_[id].launch_timeout,
          "no server stays Starting past its deadline");
   });
   step.state.matches.for_each([&](MatchId, const core::Match& match) {

@@ -149,16 +149,16 @@ core::Config draw_reload(const core::Config& now, Prng& prng) {
     queue.teams = std::min(queue.teams, queue.players);
     if (one_in(6)) queue.fleet = any(next.fleets);
   }
-  if (next.queues.size() > 1 && one_in(5)) next.queues.erase(next.queues.begin() + any(next.queues));
+  if (next.queues.size() > 1 && one_in(5))
+    next.queues.erase(next.queues.begin() + any(next.queues));
   if (next.queues.size() < 5 && one_in(5)) {
     std::uint32_t index = 0;
     while (std::any_of(next.queues.begin(), next.queues.end(), [&](const auto& queue) {
       return queue.name == fmt::format("queue{}", index);
     }))
       ++index;
-    next.queues.insert(
-        next.queues.begin(),
-        draw_queue(prng, index, static_cast<std::uint32_t>(next.fleets.size())));
+    next.queues.insert(next.queues.begin(),
+                       draw_queue(prng, index, static_cast<std::uint32_t>(next.fleets.size())));
   }
   if (std::none_of(next.queues.begin(), next.queues.end(),
                    [&](const auto& queue) { return queue.name == next.classic_queue; }))

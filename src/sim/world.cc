@@ -131,8 +131,7 @@ void World::settle_without_players() {
 
 void World::settle_drained() {
   note("a fleet is drained");
-  const core::FleetIndex index =
-      prng_.below(static_cast<std::uint32_t>(state().fleets.size()));
+  const core::FleetIndex index = prng_.below(static_cast<std::uint32_t>(state().fleets.size()));
   if (state().fleets[index].removed) return;
   const std::string name = state().config.fleets[index].name;
   step(core::DrainFleet{name, true});

@@ -69,9 +69,8 @@ TEST(Fleet, ACrashLoopIsShownAndCleared) {
                .fleet = "crash_loop_after = 2\nlaunch_attempts_max = 100"});
   Player ann(lobby.port(), "ann");
   ann.start_match();
-  wait_until("the crash loop", [&] {
-    return text(lobby.ask("status"), "/fleets/0/state") == "crash_loop";
-  });
+  wait_until("the crash loop",
+             [&] { return text(lobby.ask("status"), "/fleets/0/state") == "crash_loop"; });
   EXPECT_THAT(lobby.ctl({"status"}).output,
               AllOf(HasSubstr("fleet game has been in a crash loop for"),
                     HasSubstr("exit code 3: no map"), HasSubstr("muster ctl clear game")));
@@ -107,7 +106,8 @@ TEST(Fleet, HowABadServerEndedIsRemembered) {
 TEST(Fleet, SleepsWhenNobodyPlays) {
   Lobby lobby({.players = 2, .fleet = "ready_min = 1\nscale_to_zero_after = \"1s\""});
   wait_until("it to sleep", [&] {
-    return text(lobby.ask("status"), "/fleets/0/state") == "asleep" && lobby.list("servers").empty();
+    return text(lobby.ask("status"), "/fleets/0/state") == "asleep" &&
+           lobby.list("servers").empty();
   });
   Player ann(lobby.port(), "ann");
   ann.start_match();

@@ -41,9 +41,8 @@ TEST(Reload, MatchesFinishOnTheOldVersionAndReadyServersAreReplaced) {
   Player ann(lobby.port(), "ann");
   ann.start_match();
   const Assignment assignment = ann.assignment();
-  const json::value ready = server_that(lobby, "another warm server", [](const auto& server) {
-    return is(server, "ready", false);
-  });
+  const json::value ready = server_that(
+      lobby, "another warm server", [](const auto& server) { return is(server, "ready", false); });
 
   lobby.change([](LobbyOptions& options) { set_mode(options, "new"); });
   lobby.signal(SIGHUP);
@@ -53,8 +52,9 @@ TEST(Reload, MatchesFinishOnTheOldVersionAndReadyServersAreReplaced) {
   EXPECT_EQ(environment_of(pid_of(fresh), "MODE"), "new");
   EXPECT_NE(text(fresh, "/version"), text(ready, "/version"));
   wait_until("the old warm one to go", [&] { return lobby.list("servers").size() == 2; });
-  const json::value playing = server_that(
-      lobby, "the match to go on", [](const auto& server) { return is(server, "allocated", true); });
+  const json::value playing = server_that(lobby, "the match to go on", [](const auto& server) {
+    return is(server, "allocated", true);
+  });
   EXPECT_EQ(text(playing, "/id"), assignment.server_id());
   EXPECT_THAT(lobby.ctl({"servers"}).output, HasSubstr(text(ready, "/version") + " (old)"));
   EXPECT_THAT(lobby.ctl({"status"}).output,
@@ -78,7 +78,8 @@ TEST(Reload, ABrokenFileChangesNothing) {
   EXPECT_EQ(check.exit_code, 1);
   const Ran reload = lobby.ctl({"reload"});
   EXPECT_EQ(reload.exit_code, 1);
-  for (const std::string key : {"fleet.launch_timout: there is no such key", "queue.players: is 0"}) {
+  for (const std::string key :
+       {"fleet.launch_timout: there is no such key", "queue.players: is 0"}) {
     EXPECT_THAT(check.output, HasSubstr(key));
     EXPECT_THAT(reload.output, HasSubstr(key));
   }
@@ -139,8 +140,9 @@ TEST(Reload, AStartWithAnotherFileIsTheSame) {
       server_that(lobby, "a server of the new version",
                   [](const auto& server) { return is(server, "ready", false); });
   EXPECT_EQ(environment_of(pid_of(fresh), "MODE"), "new");
-  const json::value playing = server_that(
-      lobby, "the match to go on", [](const auto& server) { return is(server, "allocated", true); });
+  const json::value playing = server_that(lobby, "the match to go on", [](const auto& server) {
+    return is(server, "allocated", true);
+  });
   EXPECT_EQ(text(playing, "/id"), assignment.server_id());
   EXPECT_EQ(join(assignment), "ann");
   EXPECT_EQ(text(lobby.server_in("ready"), "/id"), text(fresh, "/id"));
