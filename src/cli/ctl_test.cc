@@ -128,14 +128,15 @@ TEST(CtlText, Lists) {
       {"id": "5.1", "fleet": "duel", "state": "starting", "stopping": false, "node": "n", "port": 7004,
        "pid": null, "matchId": null, "stateSeconds": 0, "version": "77aa3301", "outdated": false,
        "reason": null}], "total": 3, "more": true})"));
-  EXPECT_EQ(servers,
-            "SERVER  FLEET  VERSION         STATE                    FOR  NODE  PORT  PID  CPU   MEMORY  "
-            "MATCH  WHY\n"
-            "4.1     duel   3f9a1c02 (old)  allocated, then stopped  3s   n     7003  55   1.2s  9 MiB   "
-            "9.1    its connection closed\n"
-            "5.1     duel   77aa3301        starting                 0s   n     7004  -    -     -       "
-            "-      -\n"
-            "… 2 of 3; --limit and --after show more\n");
+  EXPECT_EQ(
+      servers,
+      "SERVER  FLEET  VERSION         STATE                    FOR  NODE  PORT  PID  CPU   MEMORY  "
+      "MATCH  WHY\n"
+      "4.1     duel   3f9a1c02 (old)  allocated, then stopped  3s   n     7003  55   1.2s  9 MiB   "
+      "9.1    its connection closed\n"
+      "5.1     duel   77aa3301        starting                 0s   n     7004  -    -     -       "
+      "-      -\n"
+      "… 2 of 3; --limit and --after show more\n");
   EXPECT_THAT(tickets_text(object(R"({"tickets": [{"id": "1.1", "queue": "q", "state": "queued",
       "waitingSeconds": 61, "seats": 1, "playerId": "2.1", "player": "ann", "connected": false,
       "matchId": null}], "more": false})")),

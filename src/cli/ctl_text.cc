@@ -153,16 +153,15 @@ std::string servers_text(const json::object& answer) {
   Rows rows{{"SERVER", "FLEET", "VERSION", "STATE", "FOR", "NODE", "PORT", "PID", "CPU", "MEMORY",
              "MATCH", "WHY"}};
   for_each(answer, "servers", [&](const json::object& o) {
-    rows.push_back(
-        {text(o, "id"), text(o, "fleet"),
-         text(o, "version") + (flag(o, "outdated") ? " (old)" : ""),
-         text(o, "state") +
-             ((flag(o, "stopping") && text(o, "state") == "allocated") || flag(o, "draining")
-                  ? ", then stopped"
-                  : ""),
-         age(o, "stateSeconds"), text(o, "node"), text(o, "port"), text(o, "pid"),
-         cpu_time(o, "cpuSeconds"), mebibytes(o, "memoryBytes"), text(o, "matchId"),
-         text(o, "reason")});
+    rows.push_back({text(o, "id"), text(o, "fleet"),
+                    text(o, "version") + (flag(o, "outdated") ? " (old)" : ""),
+                    text(o, "state") + ((flag(o, "stopping") && text(o, "state") == "allocated") ||
+                                                flag(o, "draining")
+                                            ? ", then stopped"
+                                            : ""),
+                    age(o, "stateSeconds"), text(o, "node"), text(o, "port"), text(o, "pid"),
+                    cpu_time(o, "cpuSeconds"), mebibytes(o, "memoryBytes"), text(o, "matchId"),
+                    text(o, "reason")});
   });
   return list_text(rows, "no game servers", answer);
 }

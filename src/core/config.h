@@ -36,6 +36,7 @@ struct ProcessLimits {
   bool core_dumps = false;            // Whether a crash may leave one.
   bool no_new_privileges = false;     // Programs like sudo gain nothing.
   bool required = false;  // A launch whose limits cannot be enforced fails. Else it is said.
+  bool operator==(const ProcessLimits&) const = default;
 };
 
 /// Interchangeable game servers: one command, ports, how many to keep warm.
