@@ -31,10 +31,10 @@ void write_limits(const core::FleetConfig& fleet, wire::node::ProcessLimits& out
   out.set_servers_max(fleet.servers_max);
 }
 
-void write_launch(const core::LaunchServer& effect, const core::Config& config,
-                  const std::string& host, wire::node::Launch& out) {
-  CHECK(effect.fleet < config.fleets.size(), "the core knows its configuration");
-  const core::FleetConfig& fleet = config.fleets[effect.fleet];
+void write_launch(const core::LaunchServer& effect, const std::string& host,
+                  wire::node::Launch& out) {
+  CHECK(effect.config, "a launch says how");
+  const core::FleetConfig& fleet = *effect.config;
   out.set_server_id(to_string(effect.server));
   out.set_fleet(fleet.name);
   for (const std::string& argument : fleet.command) out.add_command(argument);
@@ -56,6 +56,7 @@ void write_launch(const core::LaunchServer& effect, const core::Config& config,
   out.set_log_files_max(fleet.log_files_max);
   if (fleet.sdk == core::SdkKind::muster)
     out.set_health_timeout_ms(to_milliseconds(fleet.health_timeout));
+  out.set_version(effect.version);
   write_limits(fleet, *out.mutable_limits());
 }
 
@@ -131,10 +132,9 @@ std::optional<core::Event> to_match_over(const wire::node::MatchOver& over) {
 
 }  // namespace
 
-bool to_node(const core::Effect& effect, const core::Config& config, const std::string& host,
-             ToNode& out) {
+bool to_node(const core::Effect& effect, const std::string& host, ToNode& out) {
   if (const auto* launch = std::get_if<core::LaunchServer>(&effect)) {
-    write_launch(*launch, config, host, *out.mutable_launch());
+    write_launch(*launch, host, *out.mutable_launch());
   } else if (const auto* stop = std::get_if<core::StopServer>(&effect)) {
     out.mutable_stop()->set_server_id(to_string(stop->server));
     out.mutable_stop()->set_grace_ms(to_milliseconds(stop->grace));
@@ -221,9 +221,13 @@ core::NodeConnected to_event(const wire::node::NodeHello& hello, core::NodeId no
   for (const wire::node::Server& server : hello.servers()) {
     const auto id = parse_id<core::ServerId>(server.server_id());
     if (!id || server.port() > 65535) continue;
-    core::ServerReport report{
-        *id,          server.fleet(), static_cast<std::uint16_t>(server.port()),
-        server.pid(), server.ready(), {}};
+    core::ServerReport report{*id,
+                              server.fleet(),
+                              static_cast<std::uint16_t>(server.port()),
+                              server.pid(),
+                              server.ready(),
+                              {},
+                              server.version()};
     if (const auto match = parse_id<core::MatchId>(server.match_id())) report.match = *match;
     event.servers.push_back(std::move(report));
   }

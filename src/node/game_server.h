@@ -41,6 +41,7 @@ struct GameServer {
   std::string fleet;
   std::string token;  // MUSTER_TOKEN
   std::uint16_t port = 0;
+  std::uint32_t version = 0;  // Of its launch; for the lobby.
   std::chrono::milliseconds health_timeout{0};
 
   // The process: supervisor's.
@@ -80,6 +81,7 @@ struct GameServer {
     entry.set_port(port);
     entry.set_pid(static_cast<std::uint32_t>(process.pid));
     entry.set_ready(ready);
+    entry.set_version(version);
     if (match && !match_ended_by_lobby) entry.set_match_id(match->match_id());
     return entry;
   }

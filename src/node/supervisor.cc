@@ -149,6 +149,7 @@ std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::L
   server->fleet = launch.fleet();
   server->token = context.token;
   server->port = port;
+  server->version = launch.version();
   server->health_timeout = milliseconds{launch.health_timeout_ms()};
   server->process = std::move(*process);
   server->cgroup = std::move(cgroup);

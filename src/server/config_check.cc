@@ -209,6 +209,16 @@ class Checker {
       problems_.error(
           lines.of("ready_min"), "fleet.ready_min",
           fmt::format("{} is more than servers_max, {}", fleet.ready_min, fleet.servers_max));
+    if (fleet.ready_max < fleet.ready_min)
+      problems_.error(lines.of("ready_max"), "fleet.ready_max",
+                      fmt::format("{} is less than ready_min, {}: servers would be launched and "
+                                  "stopped without end",
+                                  fleet.ready_max, fleet.ready_min));
+    if (fleet.scale_to_zero_after != Duration::zero() &&
+        fleet.scale_to_zero_after < core::seconds{1})
+      problems_.error(lines.of("scale_to_zero_after"), "fleet.scale_to_zero_after",
+                      fmt::format("is {}; must be 0s (never) or at least 1s",
+                                  format_duration(fleet.scale_to_zero_after)));
   }
 
   void check_launch(FleetConfig& fleet, const ConfigLines& lines) {

@@ -85,6 +85,7 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
                           std::vector<std::pair<std::string_view, SdkKind>>{
                               {"muster", SdkKind::muster}, {"classic", SdkKind::classic}}),
       count<FleetConfig>("ready_min", AT(ready_min), 0, 10'000),
+      count<FleetConfig>("ready_max", AT(ready_max), 0, 10'000),
       count<FleetConfig>("servers_max", AT(servers_max), 1, 10'000),
       duration<FleetConfig>("launch_timeout", AT(launch_timeout), milliseconds{100}, hours{1}),
       count<FleetConfig>("launch_attempts_max", AT(launch_attempts_max), 1, 100),
@@ -92,6 +93,8 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
                           std::vector<std::pair<std::string_view, AfterMatch>>{
                               {"reuse", AfterMatch::reuse}, {"exit", AfterMatch::exit}}),
       duration<FleetConfig>("idle_timeout", AT(idle_timeout), seconds{0}, hours{24}),
+      duration<FleetConfig>("scale_to_zero_after", AT(scale_to_zero_after), seconds{0}, hours{168}),
+      count<FleetConfig>("crash_loop_after", AT(crash_loop_after), 0, 1000),
       duration<FleetConfig>("match_timeout", AT(match_timeout), seconds{0}, hours{168}),
       duration<FleetConfig>("stop_grace", AT(stop_grace), seconds{0}, minutes{10}),
       duration<FleetConfig>("health_timeout", AT(health_timeout), seconds{0}, hours{1}),
@@ -304,7 +307,12 @@ ConfigResult load_config(const fs::path& file, const Machine& machine) {
     return one_problem(file.string(),
                        fmt::format("is larger than {}", format_bytes(file_bytes_max)));
   const fs::path whole = fs::absolute(file, error);
-  return parse_config(text, file.string(), error ? fs::path(".") : whole.parent_path(), machine);
+  ConfigResult config =
+      parse_config(text, file.string(), error ? fs::path(".") : whole.parent_path(), machine);
+  if (!config) return config;
+  config->file = error ? file : whole;
+  config->sessions_max_asked = config->core.sessions_max;
+  return config;
 }
 
 std::vector<ConfigKey> config_keys() {

@@ -118,6 +118,9 @@ ports = "7100-7199"
 working_directory = "run"
 sdk = "classic"
 ready_min = 2
+ready_max = 7
+scale_to_zero_after = "30m"
+crash_loop_after = 9
 servers_max = 20
 launch_timeout = "1500ms"
 launch_attempts_max = 5
@@ -180,6 +183,9 @@ required = true
   EXPECT_EQ(fleet.working_directory, "/srv/game/run");
   EXPECT_EQ(fleet.sdk, core::SdkKind::classic);
   EXPECT_EQ(fleet.ready_min, 2u);
+  EXPECT_EQ(fleet.ready_max, 7u);
+  EXPECT_EQ(fleet.scale_to_zero_after, minutes{30});
+  EXPECT_EQ(fleet.crash_loop_after, 9u);
   EXPECT_EQ(fleet.servers_max, 20u);
   EXPECT_EQ(fleet.launch_timeout, std::chrono::milliseconds{1500});
   EXPECT_EQ(fleet.launch_attempts_max, 5u);
@@ -256,6 +262,10 @@ TEST(ConfigFile, WhatIsWrongIsSaidWithItsLine) {
        "7009 of 7009-7020 are also the ports of fleet \"duel\" (line 4)"},
       {"more servers than ports", second + "ports = \"7100-7101\"\nservers_max = 3\n", 15,
        "fleet.servers_max", "has 2"},
+      {"fewer Ready than warm", second + "ports = \"7100-7109\"\nready_min = 3\nready_max = 2\n",
+       16, "fleet.ready_max", "less than ready_min, 3"},
+      {"asleep at once", second + "ports = \"7100-7109\"\nscale_to_zero_after = \"500ms\"\n", 15,
+       "fleet.scale_to_zero_after", "at least 1s"},
       {"more warm than servers", second + "ports = \"7100-7101\"\nready_min = 3\n", 15,
        "fleet.ready_min", "more than servers_max, 2"},
       {"backward ports", second + "ports = \"7101-7100\"\n", 14, "fleet.ports", "\"7100-7101\""},

@@ -27,9 +27,9 @@ void Machine::connect_after(Duration down) {
 std::vector<core::ServerReport> Machine::inventory() const {
   std::vector<core::ServerReport> reports;
   for (const auto& [id, process] : processes_)
-    reports.push_back({id, world_.setting().config.fleets[process.fleet].name, process.port,
-                       process.pid, process.ready && !process.classic,
-                       process.classic ? core::MatchId{} : process.match});
+    reports.push_back({id, process.fleet, process.port, process.pid,
+                       process.ready && !process.classic,
+                       process.classic ? core::MatchId{} : process.match, process.version});
   return reports;
 }
 
