@@ -184,10 +184,10 @@ TEST_F(Reload, EveryKeyOfAFleetMakesAnotherVersionOrNone) {
 /// Game servers that run are known by it after an upgrade of the lobby: it must not change.
 TEST(LaunchVersion, IsTheSameForEver) {
   core::FleetConfig fleet;
-  EXPECT_EQ(core::version_text(core::launch_version(fleet)), "VERSION_EMPTY");
+  EXPECT_EQ(core::version_text(core::launch_version(fleet)), "e17d05ac");
   fleet.command = {"./duel", "{port}"};
   fleet.env = {{"MODE", "duel"}};
-  EXPECT_EQ(core::version_text(core::launch_version(fleet)), "VERSION_DUEL");
+  EXPECT_EQ(core::version_text(core::launch_version(fleet)), "955d21d4");
   EXPECT_EQ(core::version_text(0), "unknown");
 }
 
