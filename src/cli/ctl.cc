@@ -104,14 +104,14 @@ void add_ctl_command(CLI::App& app, int& exit_code) {
   });
 
   const auto add_list = [&](const char* name, const char* help,
-                            std::string (*view)(const json::object&)) {
+                            std::string (*view)(const json::object&), std::string_view more = {}) {
     CLI::App* const list = ctl->add_subcommand(name, help);
     list->add_option("--limit", arguments->limit, "At most so many")
         ->check(CLI::Range(1, 10'000))
         ->capture_default_str();
     list->add_option("--after", arguments->after, "Those after this id")->check(only_id);
-    list->callback([arguments, name, view, &exit_code] {
-      std::string path = fmt::format("/v1/{}?limit={}", name, arguments->limit);
+    list->callback([arguments, name, view, more, &exit_code] {
+      std::string path = fmt::format("/v1/{}?limit={}{}", name, arguments->limit, more);
       if (!arguments->after.empty()) path += "&after=" + arguments->after;
       if (arguments->ended) path = "/v1/servers?ended=1";
       exit_code = run_ctl(arguments->options, "GET", path, "", arguments->ended ? ended_text : view,
@@ -119,7 +119,8 @@ void add_ctl_command(CLI::App& app, int& exit_code) {
     });
     return list;
   };
-  add_list("servers", "Game servers and what they are doing", servers_text)
+  add_list("servers", "Game servers, what they are doing and what they use", servers_text,
+           "&use=true")
       ->add_flag("--ended", arguments->ended,
                  "The last ones that are no more: why, and how they ended");
   add_list("tickets", "Players who wait for a match", tickets_text);

@@ -123,19 +123,20 @@ TEST(CtlText, Lists) {
   EXPECT_EQ(tickets_text(object("{}")), "no tickets\n");
   const std::string servers = servers_text(object(R"({"servers": [
       {"id": "4.1", "fleet": "duel", "state": "allocated", "stopping": true, "node": "n", "port": 7003,
-       "pid": 55, "matchId": "9.1", "stateSeconds": 3, "version": "3f9a1c02", "outdated": true,
-       "reason": "its connection closed"},
+       "pid": 55, "matchId": "9.1", "stateSeconds": 3, "cpuSeconds": 1.25, "memoryBytes": 9437184,
+       "version": "3f9a1c02", "outdated": true, "reason": "its connection closed"},
       {"id": "5.1", "fleet": "duel", "state": "starting", "stopping": false, "node": "n", "port": 7004,
        "pid": null, "matchId": null, "stateSeconds": 0, "version": "77aa3301", "outdated": false,
        "reason": null}], "total": 3, "more": true})"));
-  EXPECT_EQ(servers,
-            "SERVER  FLEET  VERSION         STATE                    FOR  NODE  PORT  PID  MATCH  "
-            "WHY\n"
-            "4.1     duel   3f9a1c02 (old)  allocated, then stopped  3s   n     7003  55   9.1    "
-            "its connection closed\n"
-            "5.1     duel   77aa3301        starting                 0s   n     7004  -    -      "
-            "-\n"
-            "… 2 of 3; --limit and --after show more\n");
+  EXPECT_EQ(
+      servers,
+      "SERVER  FLEET  VERSION         STATE                    FOR  NODE  PORT  PID  CPU   MEMORY  "
+      "MATCH  WHY\n"
+      "4.1     duel   3f9a1c02 (old)  allocated, then stopped  3s   n     7003  55   1.2s  9 MiB   "
+      "9.1    its connection closed\n"
+      "5.1     duel   77aa3301        starting                 0s   n     7004  -    -     -       "
+      "-      -\n"
+      "… 2 of 3; --limit and --after show more\n");
   EXPECT_THAT(tickets_text(object(R"({"tickets": [{"id": "1.1", "queue": "q", "state": "queued",
       "waitingSeconds": 61, "seats": 1, "playerId": "2.1", "player": "ann", "connected": false,
       "matchId": null}], "more": false})")),
@@ -171,7 +172,7 @@ TEST(Ctl, AsksForWhatItIsTold) {
   const Row rows[] = {
       {{"status"}, "GET /v1/status HTTP", ""},
       {{"status", "--json"}, "GET /v1/status HTTP", ""},
-      {{"servers"}, "GET /v1/servers?limit=100 HTTP", ""},
+      {{"servers"}, "GET /v1/servers?limit=100&use=true HTTP", ""},
       {{"tickets", "--limit", "5", "--after", "41.3"},
        "GET /v1/tickets?limit=5&after=41.3 HTTP",
        ""},

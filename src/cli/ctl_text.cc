@@ -42,6 +42,22 @@ std::string age(const json::object& object, std::string_view path) {
   return value ? format_age(seconds) : std::string{};
 }
 
+/// "12 MiB"; "-" if it is not known.
+std::string mebibytes(const json::object& object, std::string_view path) {
+  const json::value* value = member(object, path);
+  boost::system::error_code error;
+  if (!value || !value->is_number()) return "-";
+  return fmt::format("{:.0f} MiB", value->to_number<double>(error) / (1 << 20));
+}
+
+/// "12.3s"; "-" if it is not known.
+std::string cpu_time(const json::object& object, std::string_view path) {
+  const json::value* value = member(object, path);
+  boost::system::error_code error;
+  if (!value || !value->is_number()) return "-";
+  return fmt::format("{:.1f}s", value->to_number<double>(error));
+}
+
 bool flag(const json::object& object, std::string_view path) {
   const json::value* value = member(object, path);
   const bool* set = value ? value->if_bool() : nullptr;
@@ -125,12 +141,17 @@ std::string status_text(const json::object& s) {
   for (const Rows* rows : {&fleets, &queues, &nodes})
     if (rows->size() > 1) out += "\n" + format_table(*rows);
   for_each(s, "fleets", [&](const json::object& f) { out += trouble_of(f); });
+  for_each(s, "nodes", [&](const json::object& n) {
+    if (const std::string limits = text(n, "limits"); !limits.empty())
+      out += fmt::format("limits of game servers on {}: {}\n", text(n, "name"), limits);
+  });
   if (nodes.size() == 1) out += "\nno node has connected yet: nothing can be launched\n";
   return out;
 }
 
 std::string servers_text(const json::object& answer) {
-  Rows rows{{"SERVER", "FLEET", "VERSION", "STATE", "FOR", "NODE", "PORT", "PID", "MATCH", "WHY"}};
+  Rows rows{{"SERVER", "FLEET", "VERSION", "STATE", "FOR", "NODE", "PORT", "PID", "CPU", "MEMORY",
+             "MATCH", "WHY"}};
   for_each(answer, "servers", [&](const json::object& o) {
     rows.push_back({text(o, "id"), text(o, "fleet"),
                     text(o, "version") + (flag(o, "outdated") ? " (old)" : ""),
@@ -139,7 +160,8 @@ std::string servers_text(const json::object& answer) {
                                             ? ", then stopped"
                                             : ""),
                     age(o, "stateSeconds"), text(o, "node"), text(o, "port"), text(o, "pid"),
-                    text(o, "matchId"), text(o, "reason")});
+                    cpu_time(o, "cpuSeconds"), mebibytes(o, "memoryBytes"), text(o, "matchId"),
+                    text(o, "reason")});
   });
   return list_text(rows, "no game servers", answer);
 }

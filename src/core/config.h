@@ -25,6 +25,20 @@ struct PortRange {
 enum class SdkKind : std::uint8_t { muster, classic };
 enum class AfterMatch : std::uint8_t { reuse, exit };
 
+/// What one game server may use and be; enforced by the node, which says what it can enforce.
+struct ProcessLimits {
+  std::uint64_t memory_bytes = 0;     // 1 MiB to 16 TiB, all its processes together. 0: no limit.
+  std::uint32_t cpu_thousandths = 0;  // 50 to 1024000, of one core. 0: no limit.
+  std::uint32_t processes = 0;        // 1 to 1000000, threads counted. 0: no limit.
+  std::uint32_t open_files = 0;       // 16 to 1000000000 for each process. 0: the node's own.
+  std::string user;                   // Runs as this user; empty: as the node's.
+  std::int32_t nice = 0;              // -20 to 19. 0: the node's.
+  bool core_dumps = false;            // Whether a crash may leave one.
+  bool no_new_privileges = false;     // Programs like sudo gain nothing.
+  bool required = false;  // A launch whose limits cannot be enforced fails. Else it is said.
+  bool operator==(const ProcessLimits&) const = default;
+};
+
 /// Interchangeable game servers: one command, ports, how many to keep warm.
 struct FleetConfig {
   std::string name;                  // Required: [a-z0-9-], 1 to 32 characters, unique.
@@ -49,6 +63,7 @@ struct FleetConfig {
   Duration health_timeout = Duration::zero();  // sdk muster: longest silence; 0: not watched.
   std::uint64_t log_bytes_max = 10u << 20;     // 64 KiB to 1 GiB per log file.
   std::uint32_t log_files_max = 2;  // 1 to 100: the one written and older ones, per server.
+  ProcessLimits limits;
 };
 
 /// Which launch template: equal for two fleets whose game servers are launched alike, on every

@@ -97,7 +97,7 @@ class World {
   /// Where most histories begin: players are there, one of them classic, and a node without
   /// servers.
   void begin() {
-    step(NodeConnected{link_, "box", "127.0.0.1", {}});
+    step(NodeConnected{link_, "box", "127.0.0.1", {}, {}});
     for (std::uint32_t slot = 0; slot < 6; ++slot) {
       open_[slot] = true;
       generations_[slot] = 1;
@@ -318,7 +318,7 @@ class World {
   Event node_connected() {
     link_ = {0, static_cast<std::uint32_t>(links_.size() + 1)};
     links_.push_back(link_);
-    NodeConnected e{link_, "box", "127.0.0.1", {}};
+    NodeConnected e{link_, "box", "127.0.0.1", {}, {}};
     // Mostly what it was running, as it was; some gone, some changed, some never heard of.
     core_.state().servers.for_each([&](ServerId id, const Server& server) {
       const std::uint8_t shape = bytes_.next();

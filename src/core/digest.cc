@@ -64,7 +64,8 @@ std::uint64_t Core::digest() const {
     d.add(server.launched), d.add(server.ready_at);
   });
   for (const auto& node : s.nodes)
-    d.add(node->link), d.add(node->name), d.add(node->host), d.add(node->draining);
+    d.add(node->link), d.add(node->name), d.add(node->host), d.add(node->draining),
+        d.add(node->limits);
   for (const Queue& queue : s.queues) d.add(queue.removed);
   for (const Fleet& fleet : s.fleets) {
     for (const std::uint16_t port : fleet.ports.free()) d.add(port);

@@ -83,6 +83,7 @@ struct NodeConnected {
   std::string name;
   std::string host;
   std::vector<ServerReport> servers;
+  std::string limits;  // Which limits of game servers it can enforce, for people.
 };
 struct NodeLost {
   NodeId node;

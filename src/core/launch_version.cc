@@ -43,6 +43,13 @@ class Template {
     digest_.add(variable.first), digest_.add(variable.second);
   }
 
+  void fold(const ProcessLimits& limits) {
+    digest_.add(limits.memory_bytes), digest_.add(limits.cpu_thousandths);
+    digest_.add(limits.processes), digest_.add(limits.open_files), digest_.add(limits.user);
+    digest_.add(limits.nice), digest_.add(limits.core_dumps);
+    digest_.add(limits.no_new_privileges), digest_.add(limits.required);
+  }
+
   const FleetConfig& fleet_;
   const FleetConfig default_;
   Digest digest_;
@@ -59,6 +66,7 @@ std::uint32_t launch_version(const FleetConfig& fleet) {
   launch.add("health_timeout", &FleetConfig::health_timeout);
   launch.add("log_bytes_max", &FleetConfig::log_bytes_max);
   launch.add("log_files_max", &FleetConfig::log_files_max);
+  launch.add("limits", &FleetConfig::limits);
   return launch.version();
 }
 

@@ -30,6 +30,7 @@ void Turn::on(const NodeConnected& e) {
   node.link = e.node;
   node.name = e.name;
   node.host = e.host;
+  node.limits = e.limits;
   s_.timers.cancel(node.lost);
 
   // What it runs and we know, goes on; what it runs and we do not know, is taken in or stopped;

@@ -363,7 +363,7 @@ Event Scenario::node_connected(const ScenarioLine& line, const std::vector<std::
   nodes_[line.word(1)] = id;
   node_names_[id] = line.word(1);
   NodeConnected event{
-      id, line.value("name").value_or("box"), line.value("host").value_or("127.0.0.1"), {}};
+      id, line.value("name").value_or("box"), line.value("host").value_or("127.0.0.1"), {}, {}};
   for (const std::string& text : indented) {
     const ScenarioLine report(text);
     if (report.word(0) != "server") throw std::runtime_error("a node reports servers");

@@ -119,7 +119,8 @@ struct Node {
   bool draining = false;
   std::string name;
   std::string host;
-  TimerId lost;  // Runs while disconnected: then its game servers are lost.
+  std::string limits;  // Which it can enforce, for people.
+  TimerId lost;        // Runs while disconnected: then its game servers are lost.
 };
 
 /// Waiting tickets of one size stand in order of age, ties by id.

@@ -17,6 +17,20 @@ using wire::node::ToNode;
 
 std::string text_or_none(core::MatchId match) { return match ? to_string(match) : std::string(); }
 
+void write_limits(const core::FleetConfig& fleet, wire::node::ProcessLimits& out) {
+  const core::ProcessLimits& limits = fleet.limits;
+  out.set_memory_bytes(limits.memory_bytes);
+  out.set_cpu_thousandths(limits.cpu_thousandths);
+  out.set_processes(limits.processes);
+  out.set_open_files(limits.open_files);
+  out.set_user(limits.user);
+  out.set_nice(limits.nice);
+  out.set_core_dumps(limits.core_dumps);
+  out.set_no_new_privileges(limits.no_new_privileges);
+  out.set_required(limits.required);
+  out.set_servers_max(fleet.servers_max);
+}
+
 void write_launch(const core::LaunchServer& effect, const std::string& host,
                   wire::node::Launch& out) {
   CHECK(effect.config, "a launch says how");
@@ -43,6 +57,7 @@ void write_launch(const core::LaunchServer& effect, const std::string& host,
   if (fleet.sdk == core::SdkKind::muster)
     out.set_health_timeout_ms(to_milliseconds(fleet.health_timeout));
   out.set_version(effect.version);
+  write_limits(fleet, *out.mutable_limits());
 }
 
 void write_attribute(const core::Attribute& attribute, wire::game_server::Attribute& out) {
@@ -202,7 +217,7 @@ std::optional<core::Event> to_event(const FromNode& message) {
 
 core::NodeConnected to_event(const wire::node::NodeHello& hello, core::NodeId node,
                              const std::string& host) {
-  core::NodeConnected event{node, hello.name(), host, {}};
+  core::NodeConnected event{node, hello.name(), host, {}, hello.limits()};
   for (const wire::node::Server& server : hello.servers()) {
     const auto id = parse_id<core::ServerId>(server.server_id());
     if (!id || server.port() > 65535) continue;

@@ -50,13 +50,13 @@ TEST(NodeLinkConvert, EffectsBecomeMessages) {
                    env { name: "MODE" value: "duel" } env { name: "MAP" value: "{map}" }
                    working_directory: "/srv" port: 7001 host: "play.example" match_id: "5.1"
                    queue: "ranked" map: "arena" players: 2 log_bytes_max: 70000 log_files_max: 3
-                   health_timeout_ms: 1500 version: 77 })"},
+                   health_timeout_ms: 1500 version: 77 limits { servers_max: 64 } })"},
       {core::LaunchServer{
            node, server, 1, 7002, {}, "", "", 0, fleet_config("old", core::SdkKind::classic), 0},
        R"(launch { server_id: "12.9" fleet: "old" command: "build/duel" command: "{port}"
                    env { name: "MODE" value: "duel" } env { name: "MAP" value: "{map}" }
                    working_directory: "/srv" port: 7002 sdk: SDK_CLASSIC host: "play.example"
-                   log_bytes_max: 70000 log_files_max: 3 })"},
+                   log_bytes_max: 70000 log_files_max: 3 limits { servers_max: 64 } })"},
       {core::StopServer{node, server, std::chrono::microseconds{1500}},
        R"(stop { server_id: "12.9" grace_ms: 2 })"},
       {core::StopServer{node, server, std::chrono::hours{2000}},

@@ -12,6 +12,7 @@
 
 #include "server/admin_view.h"
 #include "server/config_values.h"
+#include "server/process_use.h"
 #include "server/version.h"
 
 namespace muster::server {
@@ -86,6 +87,16 @@ std::optional<json::object> body_of(const HttpRequest& request) {
   return std::move(body.get_object());
 }
 
+/// "cpuSeconds" and "memoryBytes" of a game server that runs here; null if it does not.
+void add_use(json::object& server) {
+  const json::value* const pid = server.if_contains("pid");
+  const std::uint64_t* const unsigned_pid = pid ? pid->if_uint64() : nullptr;
+  const auto use = unsigned_pid ? process_use(static_cast<std::uint32_t>(*unsigned_pid))
+                                : std::optional<ProcessUse>();
+  server["cpuSeconds"] = use ? json::value(use->cpu_seconds) : json::value(nullptr);
+  server["memoryBytes"] = use ? json::value(use->memory_bytes) : json::value(nullptr);
+}
+
 constexpr std::string_view servers_path = "/v1/servers/";
 constexpr std::string_view stop_suffix = "/stop";
 constexpr std::string_view fleets_path = "/v1/fleets/";
@@ -137,7 +148,7 @@ HttpResponse Admin::get(const HttpRequest& request) {
   if (path == "/v1/status") return reply(200, status_view(loop_));
   if (path == "/v1/servers" && request.query_value("ended") == "1")
     return reply(200, ended_view(state));
-  if (path == "/v1/servers") return page<core::ServerId>(request, state, servers_view);
+  if (path == "/v1/servers") return servers(request);
   if (path == "/v1/tickets") return page<core::TicketId>(request, state, tickets_view);
   if (path == "/v1/matches") return page<core::MatchId>(request, state, matches_view);
   if (path.starts_with(servers_path)) return server(path.substr(servers_path.size()));
@@ -194,7 +205,24 @@ HttpResponse Admin::server(std::string_view id_text) const {
   const core::State& state = loop_.core().state();
   const core::Server* server = id ? state.servers.find(*id) : nullptr;
   if (!server) return not_found(fmt::format("game server {}", id_text));
-  return reply(200, server_view(state, *id, *server, true));
+  json::object view = server_view(state, *id, *server, true);
+  add_use(view);
+  return reply(200, view);
+}
+
+// Asked for, since it is a look at each process: the lobby does nothing else meanwhile.
+HttpResponse Admin::servers(const HttpRequest& request) const {
+  const std::string use = request.query_value("use");
+  if (!use.empty() && use != "true" && use != "false")
+    return refuse(400, "query_invalid", "use must be true or false.");
+  return page<core::ServerId>(request, loop_.core().state(),
+                              [&](const core::State& state, const Page& wanted) {
+                                json::object body = servers_view(state, wanted);
+                                if (use == "true")
+                                  for (json::value& server : body["servers"].as_array())
+                                    add_use(server.as_object());
+                                return body;
+                              });
 }
 
 HttpResponse Admin::stop_server(std::string_view id_text) {

@@ -43,6 +43,7 @@ class Admin {
   net::HttpResponse post(const net::HttpRequest& request);
   net::HttpResponse ready() const;
   net::HttpResponse server(std::string_view id) const;
+  net::HttpResponse servers(const net::HttpRequest& request) const;
   net::HttpResponse stop_server(std::string_view id);
   net::HttpResponse stop(const net::HttpRequest& request);
   net::HttpResponse clear(std::string_view fleet);

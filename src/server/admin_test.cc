@@ -53,7 +53,7 @@ class AdminTest : public testing::Test {
     loop_.post(std::move(event));
     loop_.turn();
   }
-  void connect_node() { step(core::NodeConnected{{0, 1}, "local", "127.0.0.1", {}}); }
+  void connect_node() { step(core::NodeConnected{{0, 1}, "local", "127.0.0.1", {}, {}}); }
   void connect_player(std::uint32_t slot, const std::string& name) {
     step(core::SessionOpened{{slot, 1}});
     step(core::Hello{{slot, 1}, 1, name, {}});

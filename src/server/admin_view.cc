@@ -170,7 +170,8 @@ json::object status_view(const Loop& loop) {
     nodes.push_back({{"name", node->name},
                      {"host", node->host},
                      {"connected", bool{node->link}},
-                     {"draining", node->draining}});
+                     {"draining", node->draining},
+                     {"limits", node->limits}});
   const State::Totals& totals = state.totals;
   return {{"version", version},
           {"uptimeSeconds", seconds_of(loop.now() - loop.started())},

@@ -18,6 +18,7 @@ using core::AfterMatch;
 using core::FleetConfig;
 using core::milliseconds;
 using core::minutes;
+using core::ProcessLimits;
 using core::QueueConfig;
 using core::SdkKind;
 using core::seconds;
@@ -103,6 +104,22 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
   return fields;
 }
 
+const std::vector<Field<ProcessLimits>>& fleet_limits_fields() {
+  using L = ProcessLimits;
+  static const std::vector<Field<L>> fields{
+      no_limit(bytes<L>("memory", AT(memory_bytes), 1u << 20, std::uint64_t{1} << 40)),
+      cores<L>("cpu", AT(cpu_thousandths), 50, 1'024'000),
+      no_limit(count<L>("processes", AT(processes), 1, 1'000'000)),
+      no_limit(count<L>("open_files", AT(open_files), 16, 1'000'000'000)),
+      text<L>("user", AT(user), 32, "the lobby's own"),
+      integer<L>("nice", AT(nice), -20, 19),
+      boolean<L>("core_dumps", AT(core_dumps)),
+      boolean<L>("no_new_privileges", AT(no_new_privileges)),
+      boolean<L>("required", AT(required)),
+  };
+  return fields;
+}
+
 const std::vector<Field<NamedQueue>>& queue_fields() {
   static const std::vector<Field<NamedQueue>> fields{
       own_name<NamedQueue>(AT(queue.name)),
@@ -122,17 +139,38 @@ constexpr std::array<std::string_view, 4> tables{"lobby", "limits", "fleet", "qu
 int line_of(const toml::node& node) { return static_cast<int>(node.source().begin.line); }
 int line_of(const toml::key& key) { return static_cast<int>(key.source().begin.line); }
 
+/// A table within a table, [fleet.limits]. The checks know its keys as "limits.memory".
+template <class T>
+struct Subtable {
+  std::string name;
+  std::function<ConfigLines(const toml::table&, std::string_view name, T&, ConfigProblems&)> read;
+};
+
 /// Reads one table of the file into `out` and tells where its keys were.
 template <class T>
 ConfigLines read_table(const toml::table& table, std::string_view name,
-                       const std::vector<Field<T>>& fields, T& out, ConfigProblems& problems) {
+                       const std::vector<Field<T>>& fields, T& out, ConfigProblems& problems,
+                       const std::vector<Subtable<T>>& subtables = {}) {
   ConfigLines lines;
   lines.table = line_of(table);
   std::vector<std::string_view> known;
   for (const Field<T>& field : fields) known.emplace_back(field.name);
+  for (const Subtable<T>& subtable : subtables) known.emplace_back(subtable.name);
   for (const auto& [key, node] : table) {
     const auto field = std::ranges::find(fields, key.str(), &Field<T>::name);
     const std::string full = fmt::format("{}.{:.60}", name, key.str());
+    const auto subtable = std::ranges::find(subtables, key.str(), &Subtable<T>::name);
+    if (subtable != subtables.end()) {
+      lines.keys.emplace(subtable->name, line_of(key));
+      if (!node.is_table()) {
+        problems.error(line_of(key), full, fmt::format("must be a table: [{}]", full));
+        continue;
+      }
+      const ConfigLines inner = subtable->read(*node.as_table(), full, out, problems);
+      for (const auto& [inner_key, line] : inner.keys)
+        lines.keys.emplace(fmt::format("{}.{}", subtable->name, inner_key), line);
+      continue;
+    }
     if (field == fields.end()) {
       problems.error(line_of(key), full,
                      fmt::format("there is no such key{}", did_you_mean(key.str(), known)));
@@ -178,6 +216,17 @@ void for_each_table(const toml::table& root, std::string_view name, ConfigProble
   for (const toml::node& element : *array) f(*element.as_table());
 }
 
+const std::vector<Subtable<FleetConfig>>& fleet_subtables() {
+  static const std::vector<Subtable<FleetConfig>> subtables{
+      {"limits",
+       [](const toml::table& table, std::string_view name, FleetConfig& fleet,
+          ConfigProblems& problems) {
+         return read_table(table, name, fleet_limits_fields(), fleet.limits, problems);
+       }},
+  };
+  return subtables;
+}
+
 ConfigDraft read_draft(const toml::table& root, ConfigProblems& problems) {
   ConfigDraft draft;
   for (const auto& [key, node] : root)
@@ -193,7 +242,8 @@ ConfigDraft read_draft(const toml::table& root, ConfigProblems& problems) {
     draft.limits = read_table(*limits, "limits", limits_fields(), draft.config, problems);
   for_each_table(root, "fleet", problems, [&](const toml::table& table) {
     FleetConfig& fleet = draft.config.core.fleets.emplace_back();
-    draft.fleets.push_back(read_table(table, "fleet", fleet_fields(), fleet, problems));
+    draft.fleets.push_back(
+        read_table(table, "fleet", fleet_fields(), fleet, problems, fleet_subtables()));
   });
   for_each_table(root, "queue", problems, [&](const toml::table& table) {
     NamedQueue named;
@@ -270,6 +320,7 @@ std::vector<ConfigKey> config_keys() {
   add_keys(keys, "lobby", lobby_fields());
   add_keys(keys, "limits", limits_fields());
   add_keys(keys, "fleet", fleet_fields());
+  add_keys(keys, "fleet.limits", fleet_limits_fields());
   add_keys(keys, "queue", queue_fields());
   return keys;
 }

@@ -62,6 +62,9 @@ struct Machine {
   core::PortRange ephemeral_ports;              // net.ipv4.ip_local_port_range; 0-0 if unknown.
   std::vector<core::PortRange> reserved_ports;  // net.ipv4.ip_local_reserved_ports.
   bool look_for_programs = true;                // Whether commands and folders must exist.
+  std::uint32_t uid = 0;                        // Who runs the lobby, and so the node.
+  std::optional<std::uint32_t> (*uid_of)(const std::string& user) =
+      nullptr;  // None: not looked up.
 };
 Machine this_machine();
 

@@ -80,7 +80,7 @@ TEST_F(Reload, AnythingWrongIsSaidAsAtTheStart) {
 /// the next start.
 TEST_F(Reload, EveryKeyIsTakenOrNamed) {
   const std::map<std::string, std::string> values{
-      {"lobby.listen", "\"127.0.0.1:4101\""},
+      {"lobby.listen", "\"0.0.0.0:4101\""},
       {"lobby.admin", "\"127.0.0.1:4181\""},
       {"lobby.classic", "\"off\""},
       {"lobby.classic_guests", "false"},

@@ -52,6 +52,7 @@ void fields(const core::ServerReport& e, F&& f) {
 template <class F>
 void fields(const core::NodeConnected& e, F&& f) {
   f("node", e.node), f("name", e.name), f("host", e.host), f("servers", e.servers);
+  f("limits", e.limits);
 }
 template <class F>
 void fields(const core::NodeLost& e, F&& f) {

@@ -14,7 +14,7 @@ void Machine::connect() {
   link_ = core::NodeId{0, ++links_};
   std::vector<core::ServerReport> reports =
       world_.setting().faults.events_kept ? std::exchange(as_lobby_knows_, {}) : inventory();
-  world_.step(core::NodeConnected{link_, "node", "198.51.100.7", std::move(reports)});
+  world_.step(core::NodeConnected{link_, "node", "198.51.100.7", std::move(reports), {}});
   for (core::Event& event : std::exchange(untold_, {})) tell(std::move(event));
 }
 
