@@ -71,7 +71,9 @@ struct ServerReport {
   std::uint16_t port = 0;
   std::uint32_t pid = 0;
   bool ready = false;
-  MatchId match;  // The match it was last told of and has not ended.
+  MatchId match;           // The match it was last told of and has not ended.
+  bool reserved = false;   // By its own word, as ServerReserved says it.
+  bool allocated = false;  // By its own word, as ServerAllocated says it.
 };
 /// `host` is what players are told to connect to. NodeIds are issued by net.
 struct NodeConnected {
@@ -101,6 +103,7 @@ struct ServerExited {
   std::int32_t exit_code = 0;  // 0 to 255; -1 if a signal ended it.
   std::int32_t signal = 0;     // 0 if it exited by itself.
   std::string detail;          // The last line of its output, at most 200 bytes.
+  std::string result;          // Of its match, if it left in good order; like MatchOver's.
 };
 struct ServerUnhealthy {
   ServerId server;  // Silent for longer than the fleet's health_timeout.
@@ -128,6 +131,18 @@ struct MatchOver {
 /// The server's own wish to be stopped.
 struct ShutdownRequested {
   ServerId server;
+  std::string result;  // Of its match, which is over with it; like MatchOver's.
+};
+/// sdk agones: it is in use, by its own word, and gets no match until it says Ready.
+struct ServerAllocated {
+  ServerId server;
+};
+/// sdk agones: it is to be left alone until it says Ready. `match` is the one that is over with it;
+/// one that it has not heard of yet goes on.
+struct ServerReserved {
+  ServerId server;
+  MatchId match;
+  std::string result;
 };
 
 // ---- From the operator, and time.
@@ -143,12 +158,12 @@ struct LobbyStopping {
 /// Nothing but time: next_deadline() has come. (Every step first does what is due by its time.)
 struct DeadlineReached {};
 
-using Event =
-    std::variant<SessionOpened, SessionClosed, Hello, ResumeSession, StartMatch, CancelMatch,
-                 LeaveMatch, ClassicServerLogin, ClassicServerReset, NodeConnected, NodeLost,
-                 ServerLaunched, LaunchFailed, ServerReady, ServerExited, ServerUnhealthy,
-                 OwnerVerified, PlayerJoined, PlayerLeft, MatchOver, ShutdownRequested,
-                 StopServerCommand, LobbyStopping, DeadlineReached>;
+using Event = std::variant<SessionOpened, SessionClosed, Hello, ResumeSession, StartMatch,
+                           CancelMatch, LeaveMatch, ClassicServerLogin, ClassicServerReset,
+                           NodeConnected, NodeLost, ServerLaunched, LaunchFailed, ServerReady,
+                           ServerExited, ServerUnhealthy, OwnerVerified, PlayerJoined, PlayerLeft,
+                           MatchOver, ShutdownRequested, ServerAllocated, ServerReserved,
+                           StopServerCommand, LobbyStopping, DeadlineReached>;
 
 /// "StartMatch": the event's name, for logs and traces.
 std::string_view name_of(const Event& event);

@@ -88,12 +88,13 @@ void Turn::on(const ServerLaunched& e) {
 
 void Turn::on(const ServerReady& e) {
   const Server* server = s_.servers.find(e.server);
-  if (!server || server->state != ServerState::starting || server->stopping) return;
+  if (!server || server->stopping) return;
+  if (server->state != ServerState::starting && !holds_itself(*server)) return;
   if (config_of(*server).sdk == SdkKind::classic) return;  // Its login alone makes it Ready.
   make_ready(e.server);
 }
 
-/// From Starting, or again after a match.
+/// From Starting, or again after a match or after it was its own.
 void Turn::make_ready(ServerId id) {
   Server& server = s_.servers[id];
   Fleet& fleet = s_.fleets[server.fleet];
@@ -109,6 +110,40 @@ void Turn::make_ready(ServerId id) {
   else
     s_.timers.cancel(server.timer);
   const FleetIndex index = server.fleet;
+  balance(index);
+}
+
+void Turn::on(const ServerAllocated& e) {
+  const Server* server = s_.servers.find(e.server);
+  if (!server || server->stopping || config_of(*server).sdk != SdkKind::agones) return;
+  if (server->match) return;  // What it said crossed the match on its way: it is the match's.
+  hold_server(e.server, ServerState::allocated);
+}
+
+void Turn::on(const ServerReserved& e) {
+  const Server* server = s_.servers.find(e.server);
+  if (!server || config_of(*server).sdk != SdkKind::agones) return;
+  if (server->match) {
+    if (match_at(*server) != e.match) return;  // As above.
+    end_match(server->match, MatchEnd::over, e.result);
+    if (server->stopping || config_of(*server).after_match == AfterMatch::exit)
+      return after_match(e.server);
+  }
+  if (!server->stopping) hold_server(e.server, ServerState::reserved);
+}
+
+/// No more Ready, nor waited for as Starting: another takes its place if one is needed.
+void Turn::hold_server(ServerId id, ServerState state) {
+  Server& server = s_.servers[id];
+  const FleetIndex index = server.fleet;
+  if (server.state == ServerState::starting) {
+    --s_.fleets[index].starting;
+    s_.fleets[index].failures = 0;
+    unbind(server.launched_for);
+  }
+  if (server.state == ServerState::ready) unready(id);
+  s_.timers.cancel(server.timer);
+  set_state(server, state);
   balance(index);
 }
 
@@ -202,18 +237,18 @@ void Turn::on(const ServerExited& e) {
   std::string why = e.signal != 0 ? "killed by signal " + std::to_string(e.signal)
                                   : "exit code " + std::to_string(e.exit_code);
   if (!e.detail.empty()) why += ": " + e.detail;
-  server_gone(e.server, clean, why);
+  server_gone(e.server, clean, why, e.result);
 }
 
-void Turn::server_gone(ServerId id, bool clean, const std::string& why) {
+void Turn::server_gone(ServerId id, bool clean, const std::string& why, const std::string& result) {
   const FleetIndex index = s_.servers[id].fleet;
-  lose_server(id, clean, why);
+  lose_server(id, clean, why, result);
   balance(index);
 }
 
 /// Its process is no more: whatever it was doing ends, its port is free. The fleet is left for the
 /// caller to balance.
-void Turn::lose_server(ServerId id, bool clean, const std::string& why) {
+void Turn::lose_server(ServerId id, bool clean, const std::string& why, const std::string& result) {
   Server& server = s_.servers[id];
   const FleetIndex index = server.fleet;
   if (server.state == ServerState::starting) {
@@ -223,7 +258,8 @@ void Turn::lose_server(ServerId id, bool clean, const std::string& why) {
       s_.fleets[index].last_error = why + " during a match";
       ++s_.totals.servers_lost;
     }
-    end_match(server.match, clean ? MatchEnd::over : MatchEnd::server_lost, {});
+    end_match(server.match, clean ? MatchEnd::over : MatchEnd::server_lost,
+              clean ? result : std::string{});
   } else if (server.state == ServerState::ready) {
     replace_later(index, why + " while Ready");
   }
@@ -269,7 +305,7 @@ void Turn::on(const ShutdownRequested& e) {
   if (!server || server->stopping) return;
   const FleetIndex index = server->fleet;
   if (server->state == ServerState::starting) launch_failed(e.server, "it asked to be shut down");
-  if (server->match) end_match(server->match, MatchEnd::over, {});
+  if (server->match) end_match(server->match, MatchEnd::over, e.result);
   if (server->state == ServerState::ready) replace_later(index, "it asked to be shut down");
   stop_server(e.server, ServerState::shutdown, config_of(*server).stop_grace);
   balance(index);

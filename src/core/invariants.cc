@@ -117,8 +117,10 @@ void check_servers(const State& s) {
     ++all[server.fleet];
     const auto by_port = fleet.by_port.find(server.port);
     CHECK(by_port != fleet.by_port.end() && by_port->second == id, "a server is found by its port");
-    CHECK((server.state == ServerState::allocated) == static_cast<bool>(server.match),
-          "Allocated servers are those with a match");
+    CHECK(!server.match || server.state == ServerState::allocated,
+          "a server with a match is Allocated");
+    CHECK(!holds_itself(server) || s.config.fleets[server.fleet].sdk == SdkKind::agones,
+          "only an Agones server is Reserved, or Allocated without a match");
     if (server.match) {
       const Match* match = s.matches.find(server.match);
       CHECK(match && match->server == id, "a server's match is at it");

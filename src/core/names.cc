@@ -2,6 +2,7 @@
 #include <array>
 #include <type_traits>
 
+#include "core/config.h"
 #include "core/effect.h"
 #include "core/error.h"
 #include "core/event.h"
@@ -101,6 +102,11 @@ std::string_view to_string(ServerState state) {
   return names[static_cast<std::size_t>(state)];
 }
 
+std::string_view to_string(SdkKind kind) {
+  constexpr std::string_view names[] = {"muster", "classic", "agones"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
 std::string_view to_string(MatchState state) {
   constexpr std::string_view names[] = {"launching", "playing"};
   return names[static_cast<std::size_t>(state)];
@@ -112,13 +118,14 @@ std::string_view to_string(MatchEnd end) {
 }
 
 std::string_view name_of(const Event& event) {
-  static constexpr std::array<std::string_view, 24> names = {
-      "SessionOpened",      "SessionClosed",     "Hello",         "ResumeSession",
-      "StartMatch",         "CancelMatch",       "LeaveMatch",    "ClassicServerLogin",
-      "ClassicServerReset", "NodeConnected",     "NodeLost",      "ServerLaunched",
-      "LaunchFailed",       "ServerReady",       "ServerExited",  "ServerUnhealthy",
-      "OwnerVerified",      "PlayerJoined",      "PlayerLeft",    "MatchOver",
-      "ShutdownRequested",  "StopServerCommand", "LobbyStopping", "DeadlineReached"};
+  static constexpr std::array<std::string_view, 26> names = {
+      "SessionOpened",      "SessionClosed",   "Hello",          "ResumeSession",
+      "StartMatch",         "CancelMatch",     "LeaveMatch",     "ClassicServerLogin",
+      "ClassicServerReset", "NodeConnected",   "NodeLost",       "ServerLaunched",
+      "LaunchFailed",       "ServerReady",     "ServerExited",   "ServerUnhealthy",
+      "OwnerVerified",      "PlayerJoined",    "PlayerLeft",     "MatchOver",
+      "ShutdownRequested",  "ServerAllocated", "ServerReserved", "StopServerCommand",
+      "LobbyStopping",      "DeadlineReached"};
   return name_in(names, event);
 }
 

@@ -37,11 +37,13 @@ void Turn::on(const NodeConnected& e) {
   // between could take the port of a server not yet looked at, a match be given to one that is
   // lost.
   std::set<ServerId> reported;
-  std::vector<ServerId> ready;
+  std::vector<ServerId> ready, reserved, allocated;
   std::vector<MatchOver> over;
   for (const ServerReport& report : e.servers) {
     reported.insert(report.server);
     if (adopt(index, report)) ready.push_back(report.server);
+    if (report.reserved) reserved.push_back(report.server);
+    if (report.allocated) allocated.push_back(report.server);
     // A match from before this lobby that its server has no more: its end was lost on the way.
     const Server* server = s_.servers.find(report.server);
     if (server && server->match && !report.match && !s_.matches[server->match].queue)
@@ -52,6 +54,8 @@ void Turn::on(const NodeConnected& e) {
     if (server.node == index && !reported.contains(id)) missing.push_back(id);
   });
   for (const ServerId id : missing) lose_server(id, false, "gone when its node came back");
+  for (const ServerId id : reserved) on(ServerReserved{id, {}, {}});
+  for (const ServerId id : allocated) on(ServerAllocated{id});
   for (const ServerId id : ready) on(ServerReady{id});
   for (const MatchOver& end : over) on(end);
   for (FleetIndex fleet = 0; fleet < s_.fleets.size(); ++fleet) {
@@ -90,7 +94,7 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
     return config.ports.first <= report.port && report.port <= config.ports.last;
   };
   auto fleet = std::find_if(fleets.begin(), fleets.end(), named);
-  const bool wanted = fleet != fleets.end() && fleet->sdk == SdkKind::muster;
+  const bool wanted = fleet != fleets.end() && fleet->sdk != SdkKind::classic;
   if (fleet == fleets.end()) fleet = std::find_if(fleets.begin(), fleets.end(), has_port);
   const auto index_of_fleet = static_cast<FleetIndex>(fleet - fleets.begin());
   if (fleet == fleets.end() || !report.server || report.server.slot > slot_max ||

@@ -81,7 +81,7 @@ struct Server {
   ServerState state = ServerState::starting;
   bool stopping = false;  // StopServer has been sent.
   std::uint32_t pid = 0;  // 0 until the node has said it.
-  MatchId match;          // While allocated.
+  MatchId match;          // While allocated; none if it has allocated itself.
   MatchId launched_for;   // While starting; none for a warm one.
   SessionId session;      // sdk classic, once believed.
   Time since{};           // Of the state.
@@ -94,6 +94,12 @@ struct Node {
   std::string host;
   TimerId lost;  // Runs while disconnected: then its game servers are lost.
 };
+
+/// sdk agones: in use or set aside by its own word, so that it gets no match until it says Ready.
+inline bool holds_itself(const Server& server) {
+  return server.state == ServerState::reserved ||
+         (server.state == ServerState::allocated && !server.match);
+}
 
 /// Waiting tickets of one size stand in order of age, ties by id.
 using WaitingLine = std::set<std::pair<Time, TicketId>>;

@@ -54,6 +54,8 @@ class Turn {
   void on(const ServerExited& e);
   void on(const ServerUnhealthy& e);
   void on(const ShutdownRequested& e);
+  void on(const ServerAllocated& e);
+  void on(const ServerReserved& e);
   void on(const StopServerCommand& e);
 
   // node.cc
@@ -118,6 +120,7 @@ class Turn {
   void launch(FleetIndex fleet, MatchId match, std::uint16_t port, NodeIndex node);
   void make_ready(ServerId id);
   void unready(ServerId id);
+  void hold_server(ServerId id, ServerState state);
   void set_state(Server& server, ServerState state);
   void stop_server(ServerId id, ServerState state, Duration grace);
   void launch_failed(ServerId id, const std::string& why);
@@ -131,8 +134,8 @@ class Turn {
   // node.cc
   std::optional<NodeIndex> node_for_launch() const;
   bool adopt(NodeIndex node, const ServerReport& report);
-  void server_gone(ServerId id, bool clean, const std::string& why);
-  void lose_server(ServerId id, bool clean, const std::string& why);
+  void server_gone(ServerId id, bool clean, const std::string& why, const std::string& result = {});
+  void lose_server(ServerId id, bool clean, const std::string& why, const std::string& result = {});
   void node_lost_for_good(NodeIndex index);
 
   State& s_;

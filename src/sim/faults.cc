@@ -54,6 +54,7 @@ Faults draw_faults(Prng& prng) {
   i.intruder = interval(seconds{1}, seconds{30});
   faults.events_kept = prng.below(2) == 0;
   faults.deadlines_late = prng.below(3) == 0;
+  r.holds_itself = rate(60);
   return faults;
 }
 

@@ -27,9 +27,12 @@ void Machine::connect_after(Duration down) {
 std::vector<core::ServerReport> Machine::inventory() const {
   std::vector<core::ServerReport> reports;
   for (const auto& [id, process] : processes_)
-    reports.push_back({id, world_.setting().config.fleets[process.fleet].name, process.port,
-                       process.pid, process.ready && !process.classic,
-                       process.classic ? core::MatchId{} : process.match});
+    reports.push_back(
+        {id, world_.setting().config.fleets[process.fleet].name, process.port, process.pid,
+         process.ready && !process.classic && process.held == core::ServerState::ready,
+         process.classic ? core::MatchId{} : process.match,
+         process.held == core::ServerState::reserved,
+         process.held == core::ServerState::allocated});
   return reports;
 }
 
