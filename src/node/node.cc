@@ -21,6 +21,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "node/agones_server.h"
 #include "node/lobby_link.h"
 #include "node/owner.h"
 #include "node/sdk_server.h"
@@ -58,9 +59,10 @@ class Node {
   const NodeOptions options_;
   const std::string data_;
   Supervisor servers_;
-  SdkServer sdk_;
-  LobbyLink lobby_;
   OwnerFinder owners_;
+  SdkServer sdk_;
+  AgonesServer agones_;
+  LobbyLink lobby_;
   asio::signal_set stop_signals_{io_, SIGTERM, SIGINT};
   asio::signal_set child_signals_{io_, SIGCHLD};
   Timer idle_timer_{io_.get_executor()};
@@ -77,6 +79,10 @@ Node::Node(const NodeOptions& options, const std::string& data, rlim_t open_file
            [this](GameServer& server, wire::node::FromNode&& message) {
              lobby_.report(server, std::move(message));
            }),
+      agones_(io_, servers_, owners_,
+              [this](GameServer& server, wire::node::FromNode&& message) {
+                lobby_.report(server, std::move(message));
+              }),
       lobby_(io_, {options.name, options.host}, servers_,
              {[this](const wire::node::LobbyHello& hello) { on_hello(hello); },
               [this](const wire::node::ToNode& message) { on_message(message); },
@@ -112,20 +118,25 @@ void Node::on_message(const wire::node::ToNode& message) {
       return on_launch(message.launch());
     case ToNode::kStop:
       return with(message.stop(), [&](GameServer& server) {
+        agones_.stop(server);
         servers_.stop(server, milliseconds{message.stop().grace_ms()});
       });
     case ToNode::kStartMatch:
       return with(message.start_match(), [&](GameServer& server) {
-        sdk_.start_match(server, message.start_match().match());
+        server.agones ? agones_.start_match(server, message.start_match().match())
+                      : sdk_.start_match(server, message.start_match().match());
       });
     case ToNode::kRemovePlayer:
       return with(message.remove_player(), [&](GameServer& server) {
-        sdk_.remove_player(server, message.remove_player().match_id(),
-                           message.remove_player().player_id());
+        const auto& removed = message.remove_player();
+        server.agones ? agones_.remove_player(server, removed.match_id(), removed.player_id())
+                      : sdk_.remove_player(server, removed.match_id(), removed.player_id());
       });
     case ToNode::kEndMatch:
       return with(message.end_match(), [&](GameServer& server) {
-        sdk_.end_match(server, message.end_match().match_id(), message.end_match().reason());
+        const auto& end = message.end_match();
+        server.agones ? agones_.end_match(server, end.match_id(), end.reason())
+                      : sdk_.end_match(server, end.match_id(), end.reason());
       });
     case ToNode::kVerifyOwner:
       return on_verify_owner(message.verify_owner());
@@ -146,11 +157,15 @@ void Node::on_launch(const wire::node::Launch& launch) {
     lobby_.reply(answer);
   };
   if (stopping_) return refuse({wire::node::LaunchFailed::LIMIT_REACHED, "the node is stopping"});
-  const auto server = servers_.launch(launch, sdk_.address(), join_key_);
+  auto endpoint = agones_.open(launch);
+  if (!endpoint) return refuse(endpoint.error());
+  const auto server = servers_.launch(launch, sdk_.address(), join_key_,
+                                      *endpoint ? (*endpoint)->ports() : AgonesPorts{});
   if (!server) return refuse(server.error());
   answer.mutable_launched()->set_server_id(launch.server_id());
   answer.mutable_launched()->set_pid(static_cast<std::uint32_t>((*server)->process.pid));
   lobby_.reply(answer);
+  if (*endpoint) agones_.attach(**server, launch, std::move(*endpoint));
 }
 
 void Node::on_verify_owner(const wire::node::VerifyOwner& query) {
@@ -173,12 +188,14 @@ void Node::on_verify_owner(const wire::node::VerifyOwner& query) {
 
 void Node::on_exited(GameServer& server, const std::string& last_line) {
   sdk_.forget(server);
+  agones_.forget(server);
   wire::node::FromNode message;
   wire::node::ServerExited& exited = *message.mutable_exited();
   exited.set_server_id(server.id);
   exited.set_exit_code(server.exit->exit_code);
   exited.set_signal(server.exit->signal);
   exited.set_detail(last_line);
+  if (server.agones) exited.set_result(server.agones->record().result());
   lobby_.report(server, std::move(message));
   lobby_.forget(server);
   watch_idleness();
@@ -203,6 +220,7 @@ void Node::wait_for_child_signal() {
 
 void Node::stop(milliseconds grace) {
   stopping_ = true;
+  servers_.for_each([this](GameServer& server) { agones_.stop(server); });
   servers_.stop_all(grace);
   asio::post(io_, [this] { end_if_stopped(); });
 }

@@ -1,6 +1,5 @@
 #include "node/sdk_server.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sodium.h>
 
@@ -15,7 +14,6 @@
 namespace muster::node {
 namespace asio = boost::asio;
 namespace sdk = wire::game_server;
-using asio::ip::tcp;
 using boost::system::error_code;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -73,8 +71,7 @@ SdkServer::SdkServer(asio::io_context& io, Supervisor& servers, Report report)
     : io_(io),
       servers_(servers),
       report_(std::move(report)),
-      acceptor_(io.get_executor()),
-      accept_pause_(io.get_executor()) {}
+      listener_(io, [this](StreamSocket socket) { adopt(std::move(socket)); }) {}
 
 SdkServer::~SdkServer() {  // A connection and its handlers hold each other until it is closed.
   for (const auto& peer : unidentified_) peer->connection->close();
@@ -83,56 +80,20 @@ SdkServer::~SdkServer() {  // A connection and its handlers hold each other unti
 
 std::expected<void, std::string> SdkServer::listen(const std::string& port_file) {
   const auto remembered = read_number(port_file);
-  const auto try_port = [&](std::uint16_t port) {
-    error_code error;
-    acceptor_.open(tcp::v4(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind({asio::ip::address_v4::loopback(), port}, error);
-    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    error_code ignored;
-    if (error) acceptor_.close(ignored);
-    return error;
-  };
   error_code error = asio::error::address_in_use;
   if (remembered && *remembered > 0 && *remembered <= 65535)
-    error = try_port(static_cast<std::uint16_t>(*remembered));
-  if (error) error = try_port(0);
+    error = listener_.listen(static_cast<std::uint16_t>(*remembered));
+  if (error) error = listener_.listen(0);
   if (error)
     return std::unexpected(
         fmt::format("cannot listen on 127.0.0.1 for game servers: {}", error.message()));
-  ::fcntl(acceptor_.native_handle(), F_SETFD, FD_CLOEXEC);
-  const std::uint16_t port = acceptor_.local_endpoint(error).port();
+  const std::uint16_t port = listener_.port();
   address_ = fmt::format("127.0.0.1:{}", port);
   if (remembered != port)
     if (const auto written = write_text(port_file, fmt::format("{}\n", port)); !written)
       fmt::print(stderr, "node: {}; after a restart game servers may not find the node\n",
                  written.error());
-  accept();
   return {};
-}
-
-void SdkServer::accept() {
-  acceptor_.async_accept([this](error_code error, tcp::socket socket) {
-    if (error == asio::error::operation_aborted) return;
-    if (error) {  // Out of descriptors: somebody has to leave first.
-      accept_pause_.expires_after(milliseconds{100});
-      accept_pause_.async_wait([this](error_code e) {
-        if (!e) accept();
-      });
-      return;
-    }
-    ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
-    socket.set_option(tcp::no_delay(true), error);
-    const tcp protocol = tcp::v4();
-    const int native = socket.release(error);
-    StreamSocket stream(io_.get_executor());
-    stream.assign(asio::generic::stream_protocol(protocol), native, error);
-    if (error)
-      ::close(native);
-    else
-      adopt(std::move(stream));
-    accept();
-  });
 }
 
 void SdkServer::adopt(StreamSocket socket) {

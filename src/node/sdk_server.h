@@ -2,9 +2,7 @@
 // The game servers' side of the node: listens on 127.0.0.1 for their SDKs
 // (proto/game_server.proto).
 
-#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <expected>
 #include <functional>
@@ -15,6 +13,7 @@
 #include <string_view>
 
 #include "node/connection.h"
+#include "node/loopback_listener.h"
 #include "node/supervisor.h"
 #include "wire/join_token.h"
 
@@ -58,7 +57,6 @@ class SdkServer {
   struct Peer;
   using Unidentified = std::list<std::shared_ptr<Peer>>;
 
-  void accept();
   void adopt(StreamSocket socket);
   bool on_frame(Peer& peer, wire::Bytes frame);
   bool on_hello(Peer& peer, const wire::game_server::ServerMessage& message);
@@ -75,8 +73,7 @@ class SdkServer {
   boost::asio::io_context& io_;
   Supervisor& servers_;
   Report report_;
-  boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, Executor> acceptor_;
-  Timer accept_pause_;
+  LoopbackListener listener_;
   std::string address_;
   std::optional<wire::JoinPublicKey> join_key_;
   Unidentified unidentified_;

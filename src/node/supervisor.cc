@@ -14,7 +14,6 @@
 #include <thread>
 
 #include "base/check.h"
-#include "node/launch_contract.h"
 #include "node/port_probe.h"
 #include "node/proc.h"
 
@@ -54,7 +53,8 @@ Supervisor::Supervisor(boost::asio::io_context& io, SupervisorOptions options, O
 
 std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::Launch& launch,
                                                              const std::string& sdk_address,
-                                                             const std::string& join_key) {
+                                                             const std::string& join_key,
+                                                             AgonesPorts agones_ports) {
   const auto refuse = [](LaunchFailed::Reason reason, std::string detail) {
     return std::unexpected(LaunchFailure{reason, std::move(detail)});
   };
@@ -77,7 +77,7 @@ std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::L
   }
 
   const LaunchContext context{random_token(), sdk_address, join_key, log_folder,
-                              options_.open_files_max};
+                              options_.open_files_max, agones_ports};
   const auto command = make_command(launch, context);
   if (!command) return refuse(LaunchFailed::COMMAND_FAILED, command.error());
   if (const auto probe = probe_port(port); !probe)
