@@ -46,6 +46,12 @@ Status no_list(const std::string& name) {
                                             name));
 }
 
+Status too_many_values() {
+  return error(Code::resource_exhausted,
+               fmt::format("a game server's lists and players may have at most {} KiB together",
+                           Record::values_bytes_max / 1024));
+}
+
 std::int32_t whole_seconds(Duration duration) {
   return static_cast<std::int32_t>(std::chrono::ceil<seconds>(duration).count());
 }
@@ -246,10 +252,7 @@ std::size_t Record::values_bytes() const {
 }
 
 Status Record::check_value(const std::string& value) const {
-  if (values_bytes() + value.size() <= values_bytes_max) return {};
-  return error(Code::resource_exhausted,
-               fmt::format("a game server's lists and players may have at most {} KiB together",
-                           values_bytes_max / 1024));
+  return values_bytes() + value.size() <= values_bytes_max ? Status{} : too_many_values();
 }
 
 Status Record::get_list(const std::string& name, wire::agones::List& out) const {
@@ -279,7 +282,7 @@ Status Record::update_list(const std::string& name, ListUpdate update) {
   }
   std::size_t others = values_bytes();
   for (const std::string& value : list->values) others -= value.size();
-  if (bytes + others > values_bytes_max) return check_value(std::string(values_bytes_max, ' '));
+  if (bytes + others > values_bytes_max) return too_many_values();
   list->capacity = capacity;
   list->values = std::move(values);
   ++revision_;

@@ -447,6 +447,24 @@ TEST(Record, Lists) {
   EXPECT_EQ(record.remove_list_value("x", "v").code, Code::not_found);
 }
 
+TEST(Record, ListsAreBoundedTogether) {
+  Settings settings;
+  settings.lists["one"] = {};
+  settings.lists["two"] = {};
+  Record record(settings, start);
+  std::vector<std::string> values;
+  for (int i = 0; i < 200; ++i) values.push_back(std::to_string(i) + std::string(1000, 'x'));
+  EXPECT_TRUE(record.update_list("one", {{}, values}).ok());
+  EXPECT_EQ(record.update_list("two", {{}, values}).code, Code::resource_exhausted);
+  EXPECT_TRUE(record.update_list("one", {{}, values}).ok()) << "what it replaces does not count";
+  values.resize(100);
+  EXPECT_TRUE(record.update_list("one", {{}, values}).ok());
+  EXPECT_TRUE(record.update_list("two", {{}, values}).ok());
+  Record empty(settings, start);
+  for (int i = 0; i < 300; ++i) values.push_back(std::to_string(i) + std::string(1000, 'y'));
+  EXPECT_EQ(empty.update_list("one", {{}, values}).code, Code::resource_exhausted);
+}
+
 TEST(Record, AFullListTakesNoMore) {
   auto settings = test_settings();
   settings.lists["names"] = {1, {"a"}};

@@ -168,9 +168,6 @@ void AgonesServer::on_fact(GameServer& server, agones::Fact&& fact) {
 
 void AgonesServer::start_match(GameServer& server, const wire::game_server::MatchStarted& match) {
   if (!server.agones) return;
-  server.match.emplace().set_match_id(match.match_id());  // For the inventory.
-  server.match_ended_by_lobby = false;
-  server.ready = true;
   server.reserved = server.allocated = false;
   server.agones->change(
       [&](agones::Record& record) { record.start_match(match, AgonesEndpoint::now()); });
@@ -185,10 +182,8 @@ void AgonesServer::remove_player(GameServer& server, const std::string& match_id
 
 void AgonesServer::end_match(GameServer& server, const std::string& match_id,
                              const std::string& reason) {
-  if (!server.agones || !server.match || server.match->match_id() != match_id) return;
-  server.match_ended_by_lobby = true;
-  server.ready = false;  // Until it says so.
-  server.agones->change([&](agones::Record& record) { record.end_match(match_id, reason); });
+  if (server.agones)
+    server.agones->change([&](agones::Record& record) { record.end_match(match_id, reason); });
 }
 
 void AgonesServer::stop(GameServer& server) {

@@ -123,20 +123,20 @@ void Node::on_message(const wire::node::ToNode& message) {
       });
     case ToNode::kStartMatch:
       return with(message.start_match(), [&](GameServer& server) {
-        server.agones ? agones_.start_match(server, message.start_match().match())
-                      : sdk_.start_match(server, message.start_match().match());
+        sdk_.start_match(server, message.start_match().match());
+        agones_.start_match(server, message.start_match().match());
       });
     case ToNode::kRemovePlayer:
       return with(message.remove_player(), [&](GameServer& server) {
         const auto& removed = message.remove_player();
-        server.agones ? agones_.remove_player(server, removed.match_id(), removed.player_id())
-                      : sdk_.remove_player(server, removed.match_id(), removed.player_id());
+        sdk_.remove_player(server, removed.match_id(), removed.player_id());
+        agones_.remove_player(server, removed.match_id(), removed.player_id());
       });
     case ToNode::kEndMatch:
       return with(message.end_match(), [&](GameServer& server) {
         const auto& end = message.end_match();
-        server.agones ? agones_.end_match(server, end.match_id(), end.reason())
-                      : sdk_.end_match(server, end.match_id(), end.reason());
+        sdk_.end_match(server, end.match_id(), end.reason());
+        agones_.end_match(server, end.match_id(), end.reason());
       });
     case ToNode::kVerifyOwner:
       return on_verify_owner(message.verify_owner());
