@@ -35,8 +35,8 @@ class AgonesServer {
   void attach(GameServer& server, const wire::node::Launch& launch,
               std::shared_ptr<AgonesEndpoint> endpoint);
 
-  // From the lobby, after Muster's own SDK has heard it, which an Agones server may have as well (to
-  // verify join tokens, say); nothing for a server without an endpoint.
+  // From the lobby, after Muster's own SDK has heard it, which an Agones server may have as well
+  // (to verify join tokens, say); nothing for a server without an endpoint.
   void start_match(GameServer& server, const wire::game_server::MatchStarted& match);
   void remove_player(GameServer& server, const std::string& match_id, const std::string& player_id);
   void end_match(GameServer& server, const std::string& match_id, const std::string& reason);

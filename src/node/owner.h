@@ -23,7 +23,7 @@
 #include <string>
 
 #include "node/process_posix.h"
-#include "node/unique_fd.h"
+#include "node/sock_diag.h"
 
 namespace muster::node {
 
@@ -49,8 +49,7 @@ class OwnerFinder {
   static std::expected<void, std::string> owns(const Process& process, std::uint64_t inode);
 
  private:
-  UniqueFd netlink_;
-  std::uint32_t sequence_ = 0;
+  SocketDiagnostics diagnostics_;
 };
 
 }  // namespace muster::node

@@ -19,6 +19,7 @@ using core::AgonesConfig;
 using core::FleetConfig;
 using core::milliseconds;
 using core::minutes;
+using core::ProcessLimits;
 using core::QueueConfig;
 using core::SdkKind;
 using core::seconds;
@@ -87,6 +88,7 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
                                                             {"classic", SdkKind::classic},
                                                             {"agones", SdkKind::agones}}),
       count<FleetConfig>("ready_min", AT(ready_min), 0, 10'000),
+      count<FleetConfig>("ready_max", AT(ready_max), 0, 10'000),
       count<FleetConfig>("servers_max", AT(servers_max), 1, 10'000),
       duration<FleetConfig>("launch_timeout", AT(launch_timeout), milliseconds{100}, hours{1}),
       count<FleetConfig>("launch_attempts_max", AT(launch_attempts_max), 1, 100),
@@ -94,6 +96,8 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
                           std::vector<std::pair<std::string_view, AfterMatch>>{
                               {"reuse", AfterMatch::reuse}, {"exit", AfterMatch::exit}}),
       duration<FleetConfig>("idle_timeout", AT(idle_timeout), seconds{0}, hours{24}),
+      duration<FleetConfig>("scale_to_zero_after", AT(scale_to_zero_after), seconds{0}, hours{168}),
+      count<FleetConfig>("crash_loop_after", AT(crash_loop_after), 0, 1000),
       duration<FleetConfig>("match_timeout", AT(match_timeout), seconds{0}, hours{168}),
       duration<FleetConfig>("stop_grace", AT(stop_grace), seconds{0}, minutes{10}),
       duration<FleetConfig>("health_timeout", AT(health_timeout), seconds{0}, hours{1}),
@@ -101,7 +105,6 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
       count<FleetConfig>("log_files_max", AT(log_files_max), 1, 100),
       counters<FleetConfig>("counters", AT(agones.counters)),
       lists<FleetConfig>("lists", AT(agones.lists)),
-      table<FleetConfig>("agones"),
   };
   return fields;
 }
@@ -115,6 +118,22 @@ const std::vector<Field<AgonesConfig>>& agones_fields() {
                              hours{1}),
       count<AgonesConfig>("player_capacity", AT(player_capacity), 0, 1'000'000),
       boolean<AgonesConfig>("fixed_ports", AT(fixed_ports)),
+  };
+  return fields;
+}
+
+const std::vector<Field<ProcessLimits>>& fleet_limits_fields() {
+  using L = ProcessLimits;
+  static const std::vector<Field<L>> fields{
+      no_limit(bytes<L>("memory", AT(memory_bytes), 1u << 20, std::uint64_t{1} << 40)),
+      cores<L>("cpu", AT(cpu_thousandths), 50, 1'024'000),
+      no_limit(count<L>("processes", AT(processes), 1, 1'000'000)),
+      no_limit(count<L>("open_files", AT(open_files), 16, 1'000'000'000)),
+      text<L>("user", AT(user), 32, "the lobby's own"),
+      integer<L>("nice", AT(nice), -20, 19),
+      boolean<L>("core_dumps", AT(core_dumps)),
+      boolean<L>("no_new_privileges", AT(no_new_privileges)),
+      boolean<L>("required", AT(required)),
   };
   return fields;
 }
@@ -138,17 +157,38 @@ constexpr std::array<std::string_view, 4> tables{"lobby", "limits", "fleet", "qu
 int line_of(const toml::node& node) { return static_cast<int>(node.source().begin.line); }
 int line_of(const toml::key& key) { return static_cast<int>(key.source().begin.line); }
 
+/// A table within a table, [fleet.limits]. The checks know its keys as "limits.memory".
+template <class T>
+struct Subtable {
+  std::string name;
+  std::function<ConfigLines(const toml::table&, std::string_view name, T&, ConfigProblems&)> read;
+};
+
 /// Reads one table of the file into `out` and tells where its keys were.
 template <class T>
 ConfigLines read_table(const toml::table& table, std::string_view name,
-                       const std::vector<Field<T>>& fields, T& out, ConfigProblems& problems) {
+                       const std::vector<Field<T>>& fields, T& out, ConfigProblems& problems,
+                       const std::vector<Subtable<T>>& subtables = {}) {
   ConfigLines lines;
   lines.table = line_of(table);
   std::vector<std::string_view> known;
   for (const Field<T>& field : fields) known.emplace_back(field.name);
+  for (const Subtable<T>& subtable : subtables) known.emplace_back(subtable.name);
   for (const auto& [key, node] : table) {
     const auto field = std::ranges::find(fields, key.str(), &Field<T>::name);
     const std::string full = fmt::format("{}.{:.60}", name, key.str());
+    const auto subtable = std::ranges::find(subtables, key.str(), &Subtable<T>::name);
+    if (subtable != subtables.end()) {
+      lines.keys.emplace(subtable->name, line_of(key));
+      if (!node.is_table()) {
+        problems.error(line_of(key), full, fmt::format("must be a table: [{}]", full));
+        continue;
+      }
+      const ConfigLines inner = subtable->read(*node.as_table(), full, out, problems);
+      for (const auto& [inner_key, line] : inner.keys)
+        lines.keys.emplace(fmt::format("{}.{}", subtable->name, inner_key), line);
+      continue;
+    }
     if (field == fields.end()) {
       problems.error(line_of(key), full,
                      fmt::format("there is no such key{}", did_you_mean(key.str(), known)));
@@ -194,6 +234,22 @@ void for_each_table(const toml::table& root, std::string_view name, ConfigProble
   for (const toml::node& element : *array) f(*element.as_table());
 }
 
+const std::vector<Subtable<FleetConfig>>& fleet_subtables() {
+  static const std::vector<Subtable<FleetConfig>> subtables{
+      {"limits",
+       [](const toml::table& table, std::string_view name, FleetConfig& fleet,
+          ConfigProblems& problems) {
+         return read_table(table, name, fleet_limits_fields(), fleet.limits, problems);
+       }},
+      {"agones",
+       [](const toml::table& table, std::string_view name, FleetConfig& fleet,
+          ConfigProblems& problems) {
+         return read_table(table, name, agones_fields(), fleet.agones, problems);
+       }},
+  };
+  return subtables;
+}
+
 ConfigDraft read_draft(const toml::table& root, ConfigProblems& problems) {
   ConfigDraft draft;
   for (const auto& [key, node] : root)
@@ -209,9 +265,8 @@ ConfigDraft read_draft(const toml::table& root, ConfigProblems& problems) {
     draft.limits = read_table(*limits, "limits", limits_fields(), draft.config, problems);
   for_each_table(root, "fleet", problems, [&](const toml::table& table) {
     FleetConfig& fleet = draft.config.core.fleets.emplace_back();
-    draft.fleets.push_back(read_table(table, "fleet", fleet_fields(), fleet, problems));
-    if (const toml::table* agones = table["agones"].as_table())
-      read_table(*agones, "fleet.agones", agones_fields(), fleet.agones, problems);
+    draft.fleets.push_back(
+        read_table(table, "fleet", fleet_fields(), fleet, problems, fleet_subtables()));
   });
   for_each_table(root, "queue", problems, [&](const toml::table& table) {
     NamedQueue named;
@@ -275,7 +330,12 @@ ConfigResult load_config(const fs::path& file, const Machine& machine) {
     return one_problem(file.string(),
                        fmt::format("is larger than {}", format_bytes(file_bytes_max)));
   const fs::path whole = fs::absolute(file, error);
-  return parse_config(text, file.string(), error ? fs::path(".") : whole.parent_path(), machine);
+  ConfigResult config =
+      parse_config(text, file.string(), error ? fs::path(".") : whole.parent_path(), machine);
+  if (!config) return config;
+  config->file = error ? file : whole;
+  config->sessions_max_asked = config->core.sessions_max;
+  return config;
 }
 
 std::vector<ConfigKey> config_keys() {
@@ -284,6 +344,7 @@ std::vector<ConfigKey> config_keys() {
   add_keys(keys, "limits", limits_fields());
   add_keys(keys, "fleet", fleet_fields());
   add_keys(keys, "fleet.agones", agones_fields());
+  add_keys(keys, "fleet.limits", fleet_limits_fields());
   add_keys(keys, "queue", queue_fields());
   return keys;
 }
