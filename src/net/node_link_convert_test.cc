@@ -92,8 +92,7 @@ TEST(NodeLinkConvert, EffectsBecomeMessages) {
 }
 
 TEST(NodeLinkConvert, AnAgonesFleetsSettingsAreLaunchedWith) {
-  core::Config config;
-  core::FleetConfig& fleet = config.fleets.emplace_back();
+  core::FleetConfig fleet;
   fleet.name = "duel";
   fleet.sdk = core::SdkKind::agones;
   fleet.agones.health = false;
@@ -109,7 +108,12 @@ TEST(NodeLinkConvert, AnAgonesFleetsSettingsAreLaunchedWith) {
          counters { key: "rooms" value { count: 1 capacity: 10 } }
          lists { key: "players" value { capacity: 100 values: "a" } })",
       want.mutable_launch()->mutable_agones()));
-  ASSERT_TRUE(to_node(core::LaunchServer{node, server, 0, 7000, {}, {}, {}, 0}, config, "", got));
+  core::LaunchServer launch;
+  launch.node = node;
+  launch.server = server;
+  launch.port = 7000;
+  launch.config = std::make_shared<const core::FleetConfig>(fleet);
+  ASSERT_TRUE(to_node(launch, "", got));
   EXPECT_EQ(got.launch().sdk(), wire::node::SDK_AGONES);
   EXPECT_EQ(got.launch().agones().DebugString(), want.launch().agones().DebugString());
 }
