@@ -89,6 +89,14 @@ std::string status_text(const json::object& s) {
                       text(f, "portsFree") + "/" + text(f, "ports"), text(f, "matchesWaiting"),
                       text(f, "lastLaunchError")});
   });
+  Rows parents{{"FORK PARENT OF", "STATE", "FOR", "PID", "LAST ERROR"}};
+  for_each(s, "fleets", [&](const json::object& f) {
+    const json::value* parent = member(f, "forkParent");
+    if (parent && parent->is_object())
+      parents.push_back({text(f, "name"), text(f, "forkParent.state"),
+                         age(f, "forkParent.stateSeconds"), text(f, "forkParent.pid"),
+                         text(f, "forkParent.lastError")});
+  });
   Rows queues{{"QUEUE", "FLEET", "PLAYERS", "SEATS WAITING", "QUEUED", "MATCHED"}};
   for_each(s, "queues", [&](const json::object& q) {
     queues.push_back({text(q, "name"), text(q, "fleet"), text(q, "players"),
@@ -99,7 +107,7 @@ std::string status_text(const json::object& s) {
     nodes.push_back(
         {text(n, "name"), text(n, "host"), flag(n, "connected") ? "connected" : "away"});
   });
-  for (const Rows* rows : {&fleets, &queues, &nodes})
+  for (const Rows* rows : {&fleets, &parents, &queues, &nodes})
     if (rows->size() > 1) out += "\n" + format_table(*rows);
   if (nodes.size() == 1) out += "\nno node has connected yet: nothing can be launched\n";
   return out;
@@ -112,8 +120,8 @@ std::string servers_text(const json::object& answer) {
         {text(o, "id"), text(o, "fleet"),
          text(o, "state") +
              (flag(o, "stopping") && text(o, "state") == "allocated" ? ", then stopped" : ""),
-         age(o, "stateSeconds"), text(o, "node"), text(o, "port"), text(o, "pid"),
-         text(o, "matchId")});
+         age(o, "stateSeconds"), text(o, "node"), text(o, "port"),
+         text(o, "pid") + (flag(o, "forked") ? " (forked)" : ""), text(o, "matchId")});
   });
   return list_text(rows, "no game servers", answer);
 }

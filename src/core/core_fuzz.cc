@@ -211,7 +211,7 @@ class World {
         return bytes_.below(3) == 0 ? node_connected()
                                     : NodeLost{bytes_.below(4) ? link_ : any(links_)};
       case 14:
-        return ServerLaunched{server(), 1u + bytes_.next()};
+        return ServerLaunched{server(), 1u + bytes_.next(), bytes_.flip()};
       case 15:
         return LaunchFailed{server(ServerState::starting),
                             static_cast<LaunchError>(bytes_.below(3)), "why"};
@@ -239,6 +239,10 @@ class World {
       case 26:
         if (bytes_.below(8) == 0) return LobbyStopping{bytes_.flip()};
         return DeadlineReached{};
+      case 27:
+        return ForkParentChanged{bytes_.below(8) ? "duel" : "chess",
+                                 static_cast<ForkParentState>(bytes_.below(3)), bytes_.next(),
+                                 bytes_.flip() ? "why" : ""};
       default:
         return start_match();
     }

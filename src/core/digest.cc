@@ -57,6 +57,7 @@ std::uint64_t Core::digest() const {
   s.servers.for_each([&](ServerId id, const Server& server) {
     d.add(id), d.add(server.fleet), d.add(server.node), d.add(server.port);
     d.add(static_cast<int>(server.state)), d.add(server.stopping), d.add(server.pid);
+    d.add(server.forked);
     d.add(server.match), d.add(server.launched_for), d.add(server.session), d.add(server.since);
   });
   for (const auto& node : s.nodes) d.add(node->link), d.add(node->name), d.add(node->host);
@@ -65,6 +66,9 @@ std::uint64_t Core::digest() const {
     for (const auto& [until, port] : fleet.ports.aside()) d.add(until), d.add(port);
     for (const ServerId id : fleet.ready) d.add(id);
     d.add(fleet.failures), d.add(fleet.last_error);
+    if (const auto& parent = fleet.fork_parent; parent)
+      d.add(static_cast<int>(parent->state)), d.add(parent->pid), d.add(parent->detail),
+          d.add(parent->since);
   }
   return d.value();
 }

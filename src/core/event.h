@@ -72,6 +72,7 @@ struct ServerReport {
   std::uint32_t pid = 0;
   bool ready = false;
   MatchId match;  // The match it was last told of and has not ended.
+  bool forked = false;
 };
 /// `host` is what players are told to connect to. NodeIds are issued by net.
 struct NodeConnected {
@@ -86,6 +87,7 @@ struct NodeLost {
 struct ServerLaunched {
   ServerId server;
   std::uint32_t pid = 0;
+  bool forked = false;  // A copy of its fleet's loaded parent.
 };
 enum class LaunchError : std::uint8_t { port_taken, command_failed, limit_reached };
 struct LaunchFailed {
@@ -130,6 +132,15 @@ struct ShutdownRequested {
   ServerId server;
 };
 
+/// How the loaded parent of a fleet with `fork` is. Nothing is decided by it: a node launches
+/// plainly where it cannot fork.
+struct ForkParentChanged {
+  std::string fleet;
+  ForkParentState state = ForkParentState::loading;
+  std::uint32_t pid = 0;  // 0: it does not run.
+  std::string detail;     // What went wrong last; empty if nothing did.
+};
+
 // ---- From the operator, and time.
 
 /// Stop one game server: `muster ctl stop SERVER`.
@@ -148,7 +159,7 @@ using Event =
                  LeaveMatch, ClassicServerLogin, ClassicServerReset, NodeConnected, NodeLost,
                  ServerLaunched, LaunchFailed, ServerReady, ServerExited, ServerUnhealthy,
                  OwnerVerified, PlayerJoined, PlayerLeft, MatchOver, ShutdownRequested,
-                 StopServerCommand, LobbyStopping, DeadlineReached>;
+                 ForkParentChanged, StopServerCommand, LobbyStopping, DeadlineReached>;
 
 /// "StartMatch": the event's name, for logs and traces.
 std::string_view name_of(const Event& event);

@@ -83,7 +83,10 @@ void Turn::launch(FleetIndex index, MatchId match_id, std::uint16_t port, NodeIn
 }
 
 void Turn::on(const ServerLaunched& e) {
-  if (Server* server = s_.servers.find(e.server)) server->pid = e.pid;
+  Server* server = s_.servers.find(e.server);
+  if (!server) return;
+  server->pid = e.pid;
+  server->forked = e.forked;
 }
 
 void Turn::on(const ServerReady& e) {
@@ -194,6 +197,15 @@ void Turn::idle_due(ServerId id) {
     stop_server(id, ServerState::shutdown, config.stop_grace);
   else
     s_.timers.set(s_.servers[id].timer, now_ + config.idle_timeout, timer(TimerKind::server, id));
+}
+
+void Turn::on(const ForkParentChanged& e) {
+  for (FleetIndex index = 0; index < s_.fleets.size(); ++index) {
+    if (s_.config.fleets[index].name != e.fleet) continue;
+    std::optional<ForkParent>& parent = s_.fleets[index].fork_parent;
+    const bool same = parent && parent->state == e.state;
+    parent = ForkParent{e.state, e.pid, e.detail, same ? parent->since : now_};
+  }
 }
 
 void Turn::on(const ServerExited& e) {

@@ -101,6 +101,11 @@ std::string_view to_string(ServerState state) {
   return names[static_cast<std::size_t>(state)];
 }
 
+std::string_view to_string(ForkParentState state) {
+  constexpr std::string_view names[] = {"loading", "loaded", "failed"};
+  return names[static_cast<std::size_t>(state)];
+}
+
 std::string_view to_string(MatchState state) {
   constexpr std::string_view names[] = {"launching", "playing"};
   return names[static_cast<std::size_t>(state)];
@@ -112,13 +117,16 @@ std::string_view to_string(MatchEnd end) {
 }
 
 std::string_view name_of(const Event& event) {
-  static constexpr std::array<std::string_view, 24> names = {
-      "SessionOpened",      "SessionClosed",     "Hello",         "ResumeSession",
-      "StartMatch",         "CancelMatch",       "LeaveMatch",    "ClassicServerLogin",
-      "ClassicServerReset", "NodeConnected",     "NodeLost",      "ServerLaunched",
-      "LaunchFailed",       "ServerReady",       "ServerExited",  "ServerUnhealthy",
-      "OwnerVerified",      "PlayerJoined",      "PlayerLeft",    "MatchOver",
-      "ShutdownRequested",  "StopServerCommand", "LobbyStopping", "DeadlineReached"};
+  static constexpr std::array<std::string_view, 25> names = {
+      "SessionOpened",     "SessionClosed",      "Hello",
+      "ResumeSession",     "StartMatch",         "CancelMatch",
+      "LeaveMatch",        "ClassicServerLogin", "ClassicServerReset",
+      "NodeConnected",     "NodeLost",           "ServerLaunched",
+      "LaunchFailed",      "ServerReady",        "ServerExited",
+      "ServerUnhealthy",   "OwnerVerified",      "PlayerJoined",
+      "PlayerLeft",        "MatchOver",          "ShutdownRequested",
+      "ForkParentChanged", "StopServerCommand",  "LobbyStopping",
+      "DeadlineReached"};
   return name_in(names, event);
 }
 

@@ -66,6 +66,7 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   const NodeId link = s_.nodes[index]->link;
   if (Server* server = s_.servers.find(report.server); server && server->port == report.port) {
     server->pid = report.pid;
+    server->forked = report.forked;
     if (server->stopping) {
       server->stopping = false;  // The wish may have been lost with the link.
       const bool hangs =
@@ -108,6 +109,7 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   server->node = index;
   server->port = report.port;
   server->pid = report.pid;
+  server->forked = report.forked;
   server->since = now_;
   ++s_.fleets[index_of_fleet].servers;
   s_.fleets[index_of_fleet].by_port[report.port] = report.server;
@@ -145,8 +147,10 @@ void Turn::on(const NodeLost& e) {
     if (node.link != e.node) continue;
     node.link = NodeId{};
     s_.timers.set(node.lost, now_ + node_grace, Timer{TimerKind::node_lost, index, 0});
-    for (const Fleet& fleet : s_.fleets)
+    for (Fleet& fleet : s_.fleets) {
+      fleet.fork_parent.reset();  // The node says it again when it is back.
       for (const auto& [since, match] : fleet.unserved) watch_for_node(match);
+    }
   }
 }
 

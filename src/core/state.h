@@ -81,11 +81,20 @@ struct Server {
   ServerState state = ServerState::starting;
   bool stopping = false;  // StopServer has been sent.
   std::uint32_t pid = 0;  // 0 until the node has said it.
+  bool forked = false;    // A copy of its fleet's loaded parent.
   MatchId match;          // While allocated.
   MatchId launched_for;   // While starting; none for a warm one.
   SessionId session;      // sdk classic, once believed.
   Time since{};           // Of the state.
   TimerId timer;          // starting: launch_timeout; ready: idle_timeout.
+};
+
+/// What the node says of the process that a fleet's game servers are copies of.
+struct ForkParent {
+  ForkParentState state = ForkParentState::loading;
+  std::uint32_t pid = 0;
+  std::string detail;
+  Time since{};  // Of the state.
 };
 
 struct Node {
@@ -117,6 +126,7 @@ struct Fleet {
   std::map<std::uint16_t, ServerId> by_port;  // The same, to be found by port.
   std::uint32_t failures = 0;                 // Launch failures since the last success.
   std::string last_error;                     // For the operator: why the last launch failed.
+  std::optional<ForkParent> fork_parent;      // While a node has one.
   TimerId retry;                              // Backoff of warm launches, or a port coming back.
 };
 

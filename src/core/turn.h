@@ -55,6 +55,7 @@ class Turn {
   void on(const ServerUnhealthy& e);
   void on(const ShutdownRequested& e);
   void on(const StopServerCommand& e);
+  void on(const ForkParentChanged& e);
 
   // node.cc
   void on(const NodeConnected& e);

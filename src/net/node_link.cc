@@ -92,6 +92,13 @@ void NodeLink::on_question(const core::VerifyOwner& question) {
   wire::append_frame(out_, message);
 }
 
+void NodeLink::prepare_forks() {
+  if (!node_) return;
+  ToNode message;
+  to_prepare_forks(config_, message);
+  wire::append_frame(out_, message);
+}
+
 void NodeLink::flush() {
   if (!socket_.is_open()) return;
   if (out_.size() - out_written_ > out_bytes_max) return lose("it does not read");
@@ -311,6 +318,8 @@ bool NodeLink::on_hello(const wire::node::NodeHello& hello) {
   node_ = {0, ++generation_};
   host_ = hello.host().empty() ? options_.host : hello.host();
   post_(to_event(hello, node_, host_));
+  prepare_forks();
+  flush();
   return true;
 }
 

@@ -62,6 +62,9 @@ class NodeLink {
   /// VerifyOwner; others, and those for a node that is gone, are ignored (NodeLost has been
   /// posted). Every VerifyOwner is answered, at the latest before NodeLost.
   void apply(const core::Effect& effect);
+  /// Tells the node which fleets want a fork parent. Done for each node that connects; to be called
+  /// when the configuration has changed.
+  void prepare_forks();
   /// Sends what was applied: at the end of a turn.
   void flush();
 

@@ -17,11 +17,8 @@ using wire::node::ToNode;
 
 std::string text_or_none(core::MatchId match) { return match ? to_string(match) : std::string(); }
 
-void write_launch(const core::LaunchServer& effect, const core::Config& config,
-                  const std::string& host, wire::node::Launch& out) {
-  CHECK(effect.fleet < config.fleets.size(), "the core knows its configuration");
-  const core::FleetConfig& fleet = config.fleets[effect.fleet];
-  out.set_server_id(to_string(effect.server));
+/// What all launches of a fleet have in common.
+void write_fleet(const core::FleetConfig& fleet, wire::node::Launch& out) {
   out.set_fleet(fleet.name);
   for (const std::string& argument : fleet.command) out.add_command(argument);
   for (const auto& [name, value] : fleet.env) {
@@ -30,18 +27,25 @@ void write_launch(const core::LaunchServer& effect, const core::Config& config,
     variable.set_value(value);
   }
   out.set_working_directory(fleet.working_directory);
-  out.set_port(effect.port);
   out.set_sdk(fleet.sdk == core::SdkKind::classic ? wire::node::SDK_CLASSIC
                                                   : wire::node::SDK_MUSTER);
+  out.set_log_bytes_max(fleet.log_bytes_max);
+  out.set_log_files_max(fleet.log_files_max);
+  if (fleet.sdk == core::SdkKind::muster)
+    out.set_health_timeout_ms(to_milliseconds(fleet.health_timeout));
+}
+
+void write_launch(const core::LaunchServer& effect, const core::Config& config,
+                  const std::string& host, wire::node::Launch& out) {
+  CHECK(effect.fleet < config.fleets.size(), "the core knows its configuration");
+  write_fleet(config.fleets[effect.fleet], out);
+  out.set_server_id(to_string(effect.server));
+  out.set_port(effect.port);
   out.set_host(host);
   out.set_match_id(text_or_none(effect.match));
   out.set_queue(effect.queue);
   out.set_map(effect.map);
   out.set_players(effect.players);
-  out.set_log_bytes_max(fleet.log_bytes_max);
-  out.set_log_files_max(fleet.log_files_max);
-  if (fleet.sdk == core::SdkKind::muster)
-    out.set_health_timeout_ms(to_milliseconds(fleet.health_timeout));
 }
 
 void write_attribute(const core::Attribute& attribute, wire::game_server::Attribute& out) {
@@ -83,6 +87,17 @@ core::LaunchError to_launch_error(wire::node::LaunchFailed::Reason reason) {
       return core::LaunchError::limit_reached;
     default:  // Also one that a newer node has.
       return core::LaunchError::command_failed;
+  }
+}
+
+core::ForkParentState to_fork_parent_state(wire::node::ForkParent::State state) {
+  switch (state) {
+    case wire::node::ForkParent::LOADING:
+      return core::ForkParentState::loading;
+    case wire::node::ForkParent::LOADED:
+      return core::ForkParentState::loaded;
+    default:  // Also one that a newer node has.
+      return core::ForkParentState::failed;
   }
 }
 
@@ -139,6 +154,12 @@ bool to_node(const core::Effect& effect, const core::Config& config, const std::
   return true;
 }
 
+void to_prepare_forks(const core::Config& config, ToNode& out) {
+  wire::node::PrepareForks& prepare = *out.mutable_prepare_forks();
+  for (const core::FleetConfig& fleet : config.fleets)
+    if (fleet.fork) write_fleet(fleet, *prepare.add_parents());
+}
+
 std::uint32_t to_milliseconds(Duration duration) {
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(duration).count();
   return static_cast<std::uint32_t>(
@@ -160,7 +181,10 @@ std::optional<core::Event> to_event(const FromNode& message) {
   switch (message.body_case()) {
     case FromNode::kLaunched: {
       auto event = about<core::ServerLaunched>(message.launched());
-      if (event) event->pid = message.launched().pid();
+      if (event) {
+        event->pid = message.launched().pid();
+        event->forked = message.launched().forked();
+      }
       return event;
     }
     case FromNode::kLaunchFailed: {
@@ -192,6 +216,10 @@ std::optional<core::Event> to_event(const FromNode& message) {
       return to_match_over(message.match_over());
     case FromNode::kShutdownRequested:
       return about<core::ShutdownRequested>(message.shutdown_requested());
+    case FromNode::kForkParent:
+      return core::ForkParentChanged{message.fork_parent().fleet(),
+                                     to_fork_parent_state(message.fork_parent().state()),
+                                     message.fork_parent().pid(), message.fork_parent().detail()};
     case FromNode::kHello:
     case FromNode::kOwnerVerified:
     case FromNode::BODY_NOT_SET:
@@ -206,9 +234,13 @@ core::NodeConnected to_event(const wire::node::NodeHello& hello, core::NodeId no
   for (const wire::node::Server& server : hello.servers()) {
     const auto id = parse_id<core::ServerId>(server.server_id());
     if (!id || server.port() > 65535) continue;
-    core::ServerReport report{
-        *id,          server.fleet(), static_cast<std::uint16_t>(server.port()),
-        server.pid(), server.ready(), {}};
+    core::ServerReport report{*id,
+                              server.fleet(),
+                              static_cast<std::uint16_t>(server.port()),
+                              server.pid(),
+                              server.ready(),
+                              {},
+                              server.forked()};
     if (const auto match = parse_id<core::MatchId>(server.match_id())) report.match = *match;
     event.servers.push_back(std::move(report));
   }

@@ -22,6 +22,9 @@ namespace muster::net {
 bool to_node(const core::Effect& effect, const core::Config& config, const std::string& host,
              wire::node::ToNode& out);
 
+/// PrepareForks: what the launches of each fleet with a fork parent have in common.
+void to_prepare_forks(const core::Config& config, wire::node::ToNode& out);
+
 /// For the wire: rounded up, since a shorter time than asked for would be a surprise.
 std::uint32_t to_milliseconds(Duration duration);
 

@@ -94,6 +94,21 @@ TEST(NodeLinkConvert, EffectsBecomeMessages) {
   EXPECT_FALSE(node_of(core::SendServerLoginOk{}));
 }
 
+TEST(NodeLinkConvert, ForkParentsAreWhatAllLaunchesOfTheirFleetHaveInCommon) {
+  core::Config with_fork = config();
+  with_fork.fleets[0].fork = true;
+  ToNode got, want, launch;
+  to_prepare_forks(with_fork, got);
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      R"(prepare_forks { parents {
+           fleet: "duel" command: "build/duel" command: "{port}"
+           env { name: "MODE" value: "duel" } env { name: "MAP" value: "{map}" }
+           working_directory: "/srv" log_bytes_max: 70000 log_files_max: 3
+           health_timeout_ms: 1500 } })",
+      &want));
+  EXPECT_EQ(got.DebugString(), want.DebugString());
+}
+
 // An event as text, for comparing.
 std::string text(const std::optional<core::Event>& event) {
   if (!event) return "nothing";
@@ -103,7 +118,11 @@ std::string text(const std::optional<core::Event>& event) {
         if constexpr (requires { e.server; }) out += ' ' + to_string(e.server);
         if constexpr (requires { e.match; }) out += ' ' + to_string(e.match);
         if constexpr (requires { e.player; }) out += ' ' + to_string(e.player);
+        if constexpr (requires { e.fleet; }) out += ' ' + e.fleet;
+        if constexpr (std::is_same_v<std::decay_t<decltype(e)>, core::ForkParentChanged>)
+          out += ' ' + std::string(core::to_string(e.state));
         if constexpr (requires { e.pid; }) out += ' ' + std::to_string(e.pid);
+        if constexpr (requires { e.forked; }) out += e.forked ? " forked" : "";
         if constexpr (requires { e.exit_code; })
           out += ' ' + std::to_string(e.exit_code) + ' ' + std::to_string(e.signal);
         if constexpr (requires { static_cast<core::LaunchError>(e.error); } &&
@@ -135,6 +154,11 @@ TEST(NodeLinkConvert, MessagesBecomeEvents) {
       {R"(player_left { server_id: "12.9" player_id: "41.3" })", "PlayerLeft 12.9 41.3"},
       {R"(match_over { server_id: "12.9" match_id: "5.1" result: "r" })", "MatchOver 12.9 5.1 r"},
       {R"(shutdown_requested { server_id: "12.9" })", "ShutdownRequested 12.9"},
+      {R"(fork_parent { fleet: "duel" state: LOADED pid: 7 detail: "x" })",
+       "ForkParentChanged duel loaded 7 x"},
+      {R"(fork_parent { fleet: "duel" })", "ForkParentChanged duel loading 0 "},
+      {R"(fork_parent { fleet: "duel" state: 9 })", "ForkParentChanged duel failed 0 "},
+      {R"(launched { server_id: "12.9" pid: 77 forked: true })", "ServerLaunched 12.9 77 forked"},
       {"", "nothing"},
       {R"(ready { server_id: "12" })", "nothing"},
       {R"(ready { server_id: "" })", "nothing"},
@@ -155,7 +179,7 @@ TEST(NodeLinkConvert, Inventory) {
   wire::node::NodeHello hello;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
       R"(name: "here" servers { server_id: "12.9" fleet: "duel" port: 7001 pid: 5 ready: true
-                                match_id: "5.1" }
+                                match_id: "5.1" forked: true }
          servers { server_id: "13.1" fleet: "old" port: 7002 }
          servers { server_id: "nonsense" port: 7003 } servers { server_id: "14.1" port: 70000 })",
       &hello));
@@ -169,6 +193,8 @@ TEST(NodeLinkConvert, Inventory) {
   EXPECT_EQ(event.servers[0].port, 7001);
   EXPECT_EQ(event.servers[0].pid, 5u);
   EXPECT_TRUE(event.servers[0].ready);
+  EXPECT_TRUE(event.servers[0].forked);
+  EXPECT_FALSE(event.servers[1].forked);
   EXPECT_EQ(event.servers[0].match, match);
   EXPECT_EQ(event.servers[1].server, (core::ServerId{13, 1}));
   EXPECT_FALSE(event.servers[1].match);

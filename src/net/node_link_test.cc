@@ -166,6 +166,7 @@ class NodeLinkTest : public testing::Test {
     EXPECT_TRUE(next(node).has_hello());
     node.send(hello_of("here"));
     node_ = next<core::NodeConnected>().node;
+    EXPECT_TRUE(next(node).has_prepare_forks());
     return node;
   }
   /// A program that plays the node on descriptor 3.
@@ -189,6 +190,30 @@ class NodeLinkTest : public testing::Test {
   core::NodeId node_;
   int listener_ = -1;
 };
+
+TEST_F(NodeLinkTest, TellsWhichFleetsWantAForkParent) {
+  core::FleetConfig fleet;
+  fleet.name = "walk";
+  fleet.command = {"y"};
+  fleet.fork = true;
+  config_.fleets.push_back(fleet);
+  listen();
+  start();
+  TestNode node = accept();
+  next(node);
+  node.send(hello_of("here"));
+  wire::node::PrepareForks prepare = next(node).prepare_forks();
+  ASSERT_EQ(prepare.parents_size(), 1);
+  EXPECT_EQ(prepare.parents(0).fleet(), "walk");
+  EXPECT_EQ(prepare.parents(0).command(0), "y");
+
+  config_.fleets.back().fork = false;
+  link_->prepare_forks();
+  link_->flush();
+  const ToNode none = next(node);
+  EXPECT_TRUE(none.has_prepare_forks()) << "said also when there is none, so that old ones go";
+  EXPECT_EQ(none.prepare_forks().parents_size(), 0);
+}
 
 TEST_F(NodeLinkTest, FindsANodeThatIsThere) {
   listen();

@@ -42,6 +42,10 @@ std::string random_token() {
   return sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
 }
 
+std::unexpected<LaunchFailure> refuse(LaunchFailed::Reason reason, std::string detail) {
+  return std::unexpected(LaunchFailure{reason, std::move(detail)});
+}
+
 constexpr auto remains_patience = seconds{5};
 
 }  // namespace
@@ -52,12 +56,8 @@ Supervisor::Supervisor(boost::asio::io_context& io, SupervisorOptions options, O
       on_exited_(std::move(on_exited)),
       prune_timer_(io.get_executor()) {}
 
-std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::Launch& launch,
-                                                             const std::string& sdk_address,
-                                                             const std::string& join_key) {
-  const auto refuse = [](LaunchFailed::Reason reason, std::string detail) {
-    return std::unexpected(LaunchFailure{reason, std::move(detail)});
-  };
+std::expected<Supervisor::Entered, LaunchFailure> Supervisor::enter(
+    const wire::node::Launch& launch, const std::string& sdk_address, const std::string& join_key) {
   if (!is_file_name(launch.server_id()) || !is_file_name(launch.fleet()))
     return refuse(LaunchFailed::COMMAND_FAILED,
                   fmt::format("server id \"{}\" or fleet name \"{}\" cannot be a file name",
@@ -69,63 +69,116 @@ std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::L
     return refuse(LaunchFailed::COMMAND_FAILED, fmt::format("{} is no port", launch.port()));
   const auto port = static_cast<std::uint16_t>(launch.port());
 
-  const std::string log_folder = fmt::format("{}/{}", options_.log_root, launch.fleet());
-  if (log_folders_.insert(log_folder).second) {
-    std::error_code error;
-    std::filesystem::create_directories(log_folder, error);
-    if (error) fmt::print(stderr, "node: cannot make {}: {}\n", log_folder, error.message());
-  }
-
-  const LaunchContext context{random_token(), sdk_address, join_key, log_folder,
-                              options_.open_files_max};
-  const auto command = make_command(launch, context);
+  const LaunchContext context = context_of(launch, sdk_address, join_key);
+  auto command = make_command(launch, context);
   if (!command) return refuse(LaunchFailed::COMMAND_FAILED, command.error());
   if (const auto probe = probe_port(port); !probe)
     return refuse(
         probe.error().limit_reached ? LaunchFailed::LIMIT_REACHED : LaunchFailed::PORT_TAKEN,
         probe.error().detail);
-  auto process = start_process(*command);
+
+  const auto server =
+      std::make_shared<GameServer>(io_, context.token, make_log(launch, launch.server_id()));
+  server->id = launch.server_id();
+  server->name = "server " + server->id;
+  server->fleet = launch.fleet();
+  server->port = port;
+  server->health_timeout = milliseconds{launch.health_timeout_ms()};
+  server->on_ended = [this, id = server->id](const std::string& last_line) {
+    const auto ended = servers_.extract(id);
+    on_exited_(*ended.mapped(), last_line);
+  };
+  servers_.emplace(server->id, server);
+  prune_later(launch.fleet());
+  return Entered{server.get(), std::move(*command)};
+}
+
+std::expected<void, LaunchFailure> Supervisor::start(GameServer& server, const Command& command) {
+  return begin(servers_.find(server.id)->second, command);
+}
+
+std::expected<void, LaunchFailure> Supervisor::take(GameServer& server, Process process) {
+  return run(servers_.find(server.id)->second, std::move(process));
+}
+
+void Supervisor::drop(GameServer& server) {
+  CHECK(server.process.pid == 0, "a process would be forgotten");
+  servers_.erase(server.id);
+}
+
+std::expected<std::shared_ptr<Child>, LaunchFailure> Supervisor::make_child(
+    const wire::node::Launch& launch, const std::string& name) {
+  if (!is_file_name(launch.fleet()))
+    return refuse(LaunchFailed::COMMAND_FAILED,
+                  fmt::format("fleet name \"{}\" cannot be a file name", launch.fleet()));
+  auto child = std::make_shared<Child>(io_, random_token(), make_log(launch, name));
+  child->name = fmt::format("{} of {}", name, launch.fleet());
+  return child;
+}
+
+std::expected<void, LaunchFailure> Supervisor::begin(const std::shared_ptr<Child>& child,
+                                                     const Command& command) {
+  return run(child, start_process(command));
+}
+
+LaunchContext Supervisor::context_of(const wire::node::Launch& launch,
+                                     const std::string& sdk_address, const std::string& join_key) {
+  return {random_token(), sdk_address, join_key, log_folder(launch.fleet()),
+          options_.open_files_max};
+}
+
+std::expected<void, LaunchFailure> Supervisor::run(const Shared& child,
+                                                   std::expected<Process, StartError> process) {
   if (!process)
     return refuse(is_limit(process.error().error) ? LaunchFailed::LIMIT_REACHED
                                                   : LaunchFailed::COMMAND_FAILED,
                   process.error().detail);
+  child->process = std::move(*process);
+  if (const auto error = watch(child); error) {
+    signal_group(child->process, SIGKILL);
+    reap(child->process);
+    child->process.pid = 0;
+    return refuse(LaunchFailed::LIMIT_REACHED,
+                  fmt::format("cannot watch the process: {}", error.message()));
+  }
+  running_.insert(child);
+  return {};
+}
 
+std::string Supervisor::log_folder(const std::string& fleet) {
+  std::string folder = fmt::format("{}/{}", options_.log_root, fleet);
+  if (log_folders_.insert(folder).second) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) fmt::print(stderr, "node: cannot make {}: {}\n", folder, error.message());
+  }
+  return folder;
+}
+
+ServerLog Supervisor::make_log(const wire::node::Launch& launch, const std::string& name) {
   LogLimits limits;
   if (launch.log_bytes_max() > 0) limits.bytes_max = launch.log_bytes_max();
   if (launch.log_files_max() > 0) limits.files_max = std::min(launch.log_files_max(), 100u);
   const auto now = std::chrono::system_clock::now();
-  ServerLog log(fmt::format("{}/{}-{:%Y%m%dT%H%M%S}.log", log_folder, launch.server_id(),
-                            fmt::gmtime(std::chrono::system_clock::to_time_t(now))),
-                limits);
-  const auto server = std::make_shared<GameServer>(io_, std::move(log));
-  server->id = launch.server_id();
-  server->fleet = launch.fleet();
-  server->token = context.token;
-  server->port = port;
-  server->health_timeout = milliseconds{launch.health_timeout_ms()};
-  server->process = std::move(*process);
-  if (const auto error = watch(server); error) {
-    signal_group(server->process, SIGKILL);
-    reap(server->process);
-    return refuse(LaunchFailed::LIMIT_REACHED,
-                  fmt::format("cannot watch the process: {}", error.message()));
-  }
-  servers_.emplace(server->id, server);
-  prune_later(launch.fleet());
-  return server.get();
+  return {fmt::format("{}/{}-{:%Y%m%dT%H%M%S}.log", log_folder(launch.fleet()), name,
+                      fmt::gmtime(std::chrono::system_clock::to_time_t(now))),
+          limits};
 }
 
-void Supervisor::stop(GameServer& server, milliseconds grace) {
-  if (server.exit) return;
+void Supervisor::stop(Child& child, milliseconds grace) {
+  if (child.exit) return;
+  if (child.process.pid == 0) {
+    child.stopping = true;
+    return;
+  }
   const auto deadline = steady_clock::now() + grace;
-  if (server.stopping && server.process_timer.expiry() <= deadline) return;
-  if (!server.stopping) signal_group(server.process, SIGTERM);
-  server.stopping = true;
-  if (grace <= milliseconds{0}) return signal_group(server.process, SIGKILL);
-  server.process_timer.expires_at(deadline);
-  server.process_timer.async_wait([this, id = server.id](boost::system::error_code error) {
-    GameServer* const late = error ? nullptr : find(id);
-    if (late && !late->exit) signal_group(late->process, SIGKILL);
+  if (child.stopping && child.process_timer.expiry() <= deadline) return;
+  if (!child.stopping) signal_group(child.process, SIGTERM);
+  child.stopping = true;
+  if (grace <= milliseconds{0}) return signal_group(child.process, SIGKILL);
+  child.process_timer.expires_at(deadline);
+  child.process_timer.async_wait([late = child.shared_from_this()](auto error) {
+    if (!error && !late->exit) signal_group(late->process, SIGKILL);
   });
 }
 
@@ -133,91 +186,89 @@ void Supervisor::stop_all(milliseconds grace) {
   for_each([&](GameServer& server) { stop(server, grace); });
 }
 
-boost::system::error_code Supervisor::watch(const Shared& server) {
+boost::system::error_code Supervisor::watch(const Shared& child) {
   boost::system::error_code watch_error;
-  server->exit_watch.assign(server->process.pidfd.get(), watch_error);
-  if (!watch_error) server->output.assign(server->process.output.get(), watch_error);
+  child->exit_watch.assign(child->process.pidfd.get(), watch_error);
+  if (!watch_error) child->output.assign(child->process.output.get(), watch_error);
   if (watch_error) return watch_error;
-  server->process.output.release();
-  server->exit_watch.async_wait(Descriptor::wait_read, [this, server](auto error) {
-    if (!error) on_exit(server);
+  child->process.output.release();
+  child->exit_watch.async_wait(Descriptor::wait_read, [this, child](auto error) {
+    if (!error) on_exit(child);
   });
-  read_output(server);
+  read_output(child);
   return {};
 }
 
 // One read per turn: a server that prints without end waits for the others, and for its own pipe.
-void Supervisor::read_output(const Shared& server) {
-  server->output.async_wait(Descriptor::wait_read, [this, server](auto error) {
-    if (!error && server->output.is_open() && drain(*server)) read_output(server);
+void Supervisor::read_output(const Shared& child) {
+  child->output.async_wait(Descriptor::wait_read, [this, child](auto error) {
+    if (!error && child->output.is_open() && drain(*child)) read_output(child);
   });
 }
 
 // False at the end of the output.
-bool Supervisor::drain(GameServer& server) {
+bool Supervisor::drain(Child& child) {
   static char buffer[64 * 1024];
-  const ssize_t n = ::read(server.output.native_handle(), buffer, sizeof buffer);
-  if (n > 0) server.log.write({buffer, static_cast<std::size_t>(n)});
+  const ssize_t n = ::read(child.output.native_handle(), buffer, sizeof buffer);
+  if (n > 0) child.log.write({buffer, static_cast<std::size_t>(n)});
   return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-void Supervisor::on_exit(const Shared& server) {
-  if (server->exit) return;
-  server->exit = exit_status(server->process);
-  CHECK(server->exit, "its pidfd became readable");
-  server->process_timer.cancel();
-  server->exited_at = steady_clock::now();
-  clear_remains(server);
+void Supervisor::on_exit(const Shared& child) {
+  if (child->exit) return;
+  child->exit = exit_status(child->process);
+  CHECK(child->exit, "its pidfd became readable");
+  child->process_timer.cancel();
+  child->exited_at = steady_clock::now();
+  clear_remains(child);
 }
 
 // The process is a zombie until finish(), so that nobody else can get its pid, group or session.
-void Supervisor::clear_remains(const Shared& server) {
-  const bool any_left = kill_remains(*server);
-  const auto waited = steady_clock::now() - server->exited_at;
-  if (!any_left) return finish(server);
+void Supervisor::clear_remains(const Shared& child) {
+  const bool any_left = kill_remains(*child);
+  const auto waited = steady_clock::now() - child->exited_at;
+  if (!any_left) return finish(child);
   if (waited > remains_patience) {
-    fmt::print(stderr, "node: processes that server {} left behind do not die\n", server->id);
-    return finish(server);
+    fmt::print(stderr, "node: processes that {} left behind do not die\n", child->name);
+    return finish(child);
   }
-  server->process_timer.expires_after(
-      std::max<steady_clock::duration>(milliseconds{1}, waited / 4));
-  server->process_timer.async_wait([this, server](auto error) {
-    if (!error) clear_remains(server);
+  child->process_timer.expires_after(std::max<steady_clock::duration>(milliseconds{1}, waited / 4));
+  child->process_timer.async_wait([this, child](auto error) {
+    if (!error) clear_remains(child);
   });
 }
 
 // Its group dies by one signal. Children that made a group or session of their own came to the node
 // (it is their subreaper) and are known by the session they are in, or by the token in their
-// environment; if no other server is running, they can be nobody else's.
-bool Supervisor::kill_remains(const GameServer& server) {
-  signal_group(server.process, SIGKILL);
+// environment; if nothing else is running, they can be nobody else's.
+bool Supervisor::kill_remains(const Child& of) {
+  signal_group(of.process, SIGKILL);
   reap_orphans();
   const std::set<pid_t> mains = main_pids();
-  const std::string mark = "MUSTER_TOKEN=" + server.token;
+  const std::string mark = "MUSTER_TOKEN=" + of.token;
+  const bool alone = running_.size() == 1 && kept_.empty();
   bool any = false;
   for (const pid_t child : children_of(::getpid())) {
     if (mains.contains(child)) continue;
-    if (servers_.size() > 1 && ::getsid(child) != server.process.pid &&
-        !environment_has(child, mark))
-      continue;
+    if (!alone && ::getsid(child) != of.process.pid && !environment_has(child, mark)) continue;
     any = true;
     ::kill(child, SIGKILL);
   }
   return any;
 }
 
-void Supervisor::finish(const Shared& server) {
+void Supervisor::finish(const Shared& child) {
   // What it printed last; more than this only if somebody else still prints into the pipe.
-  for (int reads = 0; reads < 32 && server->output.is_open(); ++reads) {
-    pollfd ready{server->output.native_handle(), POLLIN, 0};
-    if (::poll(&ready, 1, 0) <= 0 || !drain(*server)) break;
+  for (int reads = 0; reads < 32 && child->output.is_open(); ++reads) {
+    pollfd ready{child->output.native_handle(), POLLIN, 0};
+    if (::poll(&ready, 1, 0) <= 0 || !drain(*child)) break;
   }
   boost::system::error_code ignored;
-  server->output.close(ignored);
-  server->exit_watch.release();
-  reap(server->process);
-  servers_.erase(server->id);
-  on_exited_(*server, server->log.last_line());
+  child->output.close(ignored);
+  child->exit_watch.release();
+  reap(child->process);
+  running_.erase(child);
+  if (child->on_ended) child->on_ended(child->log.last_line());
 }
 
 void Supervisor::reap_orphans() {
@@ -248,8 +299,8 @@ GameServer* Supervisor::find(std::string_view id) {
 }
 
 std::set<pid_t> Supervisor::main_pids() const {
-  std::set<pid_t> pids;
-  for (const auto& [id, server] : servers_) pids.insert(server->process.pid);
+  std::set<pid_t> pids = kept_;
+  for (const Shared& child : running_) pids.insert(child->process.pid);
   return pids;
 }
 
@@ -263,6 +314,7 @@ void Supervisor::prune_later(const std::string& fleet) {
     if (error) return;
     std::set<std::string> in_use;
     for_each([&](GameServer& server) { in_use.insert(server.log.path()); });
+    for (const Shared& child : running_) in_use.insert(child->log.path());
     for (const std::string& name : std::exchange(to_prune_, {}))
       prune_logs(fmt::format("{}/{}", options_.log_root, name), options_.logs_kept_max,
                  [&](const std::string& path) { return in_use.contains(path); });

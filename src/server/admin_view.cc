@@ -53,22 +53,32 @@ json::object page_of(std::string_view name, const Pool& pool, const Page& page, 
   return {{name, std::move(list)}, {"total", pool.size()}, {"more", more}};
 }
 
+json::value fork_parent_view(const State& state, const std::optional<core::ForkParent>& parent) {
+  if (!parent) return nullptr;
+  return json::object{
+      {"state", text(to_string(parent->state))},
+      {"stateSeconds", age(state, parent->since)},
+      {"pid", parent->pid == 0 ? json::value(nullptr) : json::value(parent->pid)},
+      {"lastError", parent->detail.empty() ? json::value(nullptr) : text(parent->detail)}};
+}
+
 json::object fleet_view(const State& state, std::size_t index, const Census::Fleet& counted) {
   const core::FleetConfig& config = state.config.fleets[index];
   const core::Fleet& fleet = state.fleets[index];
-  return {{"name", config.name},
-          {"starting", counted.starting},
-          {"ready", counted.ready},
-          {"allocated", counted.allocated},
-          {"stopping", counted.stopping},
-          {"serversMax", config.servers_max},
-          {"readyMin", config.ready_min},
-          {"matchesWaiting", fleet.waiting.size()},
-          {"ports", counted.ports},
-          {"portsFree", counted.ports_free},
-          {"portsSetAside", counted.ports_aside},
-          {"lastLaunchError",
-           fleet.last_error.empty() ? json::value(nullptr) : text(fleet.last_error)}};
+  return {
+      {"name", config.name},
+      {"starting", counted.starting},
+      {"ready", counted.ready},
+      {"allocated", counted.allocated},
+      {"stopping", counted.stopping},
+      {"serversMax", config.servers_max},
+      {"readyMin", config.ready_min},
+      {"matchesWaiting", fleet.waiting.size()},
+      {"ports", counted.ports},
+      {"portsFree", counted.ports_free},
+      {"portsSetAside", counted.ports_aside},
+      {"lastLaunchError", fleet.last_error.empty() ? json::value(nullptr) : text(fleet.last_error)},
+      {"forkParent", fork_parent_view(state, fleet.fork_parent)}};
 }
 
 }  // namespace
@@ -172,6 +182,7 @@ json::object server_view(const State& state, ServerId id, const core::Server& se
                     {"host", node.host},
                     {"port", server.port},
                     {"pid", server.pid == 0 ? json::value(nullptr) : json::value(server.pid)},
+                    {"forked", server.forked},
                     {"matchId", id_or_null(server.match)},
                     {"launchedForMatchId", id_or_null(server.launched_for)},
                     {"stateSeconds", age(state, server.since)}};

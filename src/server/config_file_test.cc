@@ -261,6 +261,8 @@ TEST(ConfigFile, WhatIsWrongIsSaidWithItsLine) {
       {"health of a classic server",
        second + "ports = 7100\nsdk = \"classic\"\nhealth_timeout = \"5s\"\n", 16,
        "fleet.health_timeout", "no health message"},
+      {"forks of a classic server", second + "ports = 7100\nsdk = \"classic\"\nfork = true\n", 16,
+       "fleet.fork", "fork point of Muster's SDK"},
       {"a queue of no fleet", "[[queue]]\nname = \"x\"\nfleet = \"dual\"\n", 13, "queue.fleet",
        "there is no fleet \"dual\", did you mean \"duel\"?"},
       {"a queue without fleet", "[[queue]]\nname = \"x\"\n", 11, "queue.fleet", "missing"},

@@ -47,7 +47,7 @@ void fields(const core::ClassicServerReset& e, F&& f) {
 template <class F>
 void fields(const core::ServerReport& e, F&& f) {
   f("server", e.server), f("fleet", e.fleet), f("port", e.port), f("pid", e.pid);
-  f("ready", e.ready), f("match", e.match);
+  f("ready", e.ready), f("match", e.match), f("forked", e.forked);
 }
 template <class F>
 void fields(const core::NodeConnected& e, F&& f) {
@@ -59,7 +59,7 @@ void fields(const core::NodeLost& e, F&& f) {
 }
 template <class F>
 void fields(const core::ServerLaunched& e, F&& f) {
-  f("server", e.server), f("pid", e.pid);
+  f("server", e.server), f("pid", e.pid), f("forked", e.forked);
 }
 template <class F>
 void fields(const core::LaunchFailed& e, F&& f) {
@@ -98,6 +98,10 @@ void fields(const core::MatchOver& e, F&& f) {
 template <class F>
 void fields(const core::ShutdownRequested& e, F&& f) {
   f("server", e.server);
+}
+template <class F>
+void fields(const core::ForkParentChanged& e, F&& f) {
+  f("fleet", e.fleet), f("state", e.state), f("pid", e.pid), f("detail", e.detail);
 }
 template <class F>
 void fields(const core::StopServerCommand& e, F&& f) {
