@@ -4,6 +4,7 @@
  * next can begin.
  * bench_server --assets MEGABYTES: the same on the port of its environment, after it has filled so
  * much memory and passed its fork point.
+ * bench_server PORT --hold: its match goes on until it is stopped.
  * bench_server --bare PORT REGISTER_PORT: the floor. Binds and listens on PORT, connects to
  * 127.0.0.1:REGISTER_PORT, sends one packet of 4 bytes, and ends when that connection does. */
 #include <arpa/inet.h>
@@ -45,12 +46,17 @@ static int run_bare(int port, int register_port) {
   return read(lobby, &byte, 1) == 0 ? 0 : 4;
 }
 
-static int run_launched(int port) {
+static int run_launched(int port, int hold) {
   muster_gs* gs;
   const muster_gs_match* match;
   if (listen_on(port) < 0) return 1;
   if (muster_gs_create(&gs) != MUSTER_GS_OK) return 2;
   if (muster_gs_ready(gs, 10000) != MUSTER_GS_OK) return 3;
+  if (hold) {
+    muster_gs_event event;
+    while (muster_gs_poll(gs, -1, &event) == MUSTER_GS_OK) continue;
+    return 5;
+  }
   while (muster_gs_wait_match(gs, -1, &match) == MUSTER_GS_OK)
     if (muster_gs_match_over(gs, "", 10000) != MUSTER_GS_OK) return 4;
   return 0;
@@ -65,12 +71,13 @@ static int run_with_assets(int megabytes) {
     for (size_t at = 0; at < piece_bytes; ++at) piece[at] = (unsigned char)(at * 31 + (size_t)i);
   }
   if (muster_gs_fork_point() != MUSTER_GS_OK) return 6;
-  return run_launched(muster_gs_port());
+  return run_launched(muster_gs_port(), 0);
 }
 
 int main(int argc, char** argv) {
   if (argc == 4 && strcmp(argv[1], "--bare") == 0) return run_bare(atoi(argv[2]), atoi(argv[3]));
   if (argc == 3 && strcmp(argv[1], "--assets") == 0) return run_with_assets(atoi(argv[2]));
-  if (argc == 2) return run_launched(atoi(argv[1]));
+  if (argc == 2) return run_launched(atoi(argv[1]), 0);
+  if (argc == 3 && strcmp(argv[2], "--hold") == 0) return run_launched(atoi(argv[1]), 1);
   return 64;
 }

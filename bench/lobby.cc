@@ -48,6 +48,7 @@ std::string Lobby::configuration(const LobbyOptions& options, std::uint16_t admi
   std::string arguments;
   for (const std::string& argument : options.arguments)
     arguments += fmt::format(", \"{}\"", argument);
+  if (options.hold) arguments += ", \"--hold\"";
   return fmt::format(
       R"([lobby]
 listen = "127.0.0.1:{port}"
@@ -72,15 +73,15 @@ after_match = "{after}"
 [[queue]]
 name = "bench"
 fleet = "bench"
-players = 2
+players = {players}
 )",
       fmt::arg("port", port_), fmt::arg("admin", admin), fmt::arg("ping", options.ping_seconds),
       fmt::arg("silence", 3 * options.ping_seconds),
       fmt::arg("command", simulated ? "/bin/true" : options.game_server),
       fmt::arg("arguments", arguments), fmt::arg("fork", options.fork),
       fmt::arg("ready", simulated ? options.simulated : options.ready_min),
-      fmt::arg("servers_max", simulated ? options.simulated : 64),
-      fmt::arg("after", options.reuse ? "reuse" : "exit"));
+      fmt::arg("servers_max", simulated ? options.simulated : options.servers_max),
+      fmt::arg("players", options.players), fmt::arg("after", options.reuse ? "reuse" : "exit"));
 }
 
 }  // namespace muster::bench

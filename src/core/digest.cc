@@ -46,6 +46,7 @@ std::uint64_t Core::digest() const {
     d.add(id), d.add(match.queue.has_value()), d.add(match.queue.value_or(0)), d.add(match.fleet);
     d.add(match.known_as);
     d.add(static_cast<int>(match.state)), d.add(match.server), d.add(match.attempts);
+    d.add(match.seats);
     d.add(match.launching), d.add(match.since);
     for (const TicketId ticket : match.tickets) d.add(ticket);
     for (const MatchPlayer& player : match.players)
@@ -59,17 +60,28 @@ std::uint64_t Core::digest() const {
     d.add(static_cast<int>(server.state)), d.add(server.stopping), d.add(server.pid);
     d.add(server.forked);
     d.add(server.match), d.add(server.launched_for), d.add(server.session), d.add(server.since);
+    d.add(server.version), d.add(static_cast<int>(server.sdk)), d.add(server.draining);
+    d.add(server.proven), d.add(server.killed_at), d.add(server.reason);
+    d.add(server.launched), d.add(server.ready_at);
   });
-  for (const auto& node : s.nodes) d.add(node->link), d.add(node->name), d.add(node->host);
+  for (const auto& node : s.nodes)
+    d.add(node->link), d.add(node->name), d.add(node->host), d.add(node->draining),
+        d.add(node->limits);
+  for (const Queue& queue : s.queues) d.add(queue.removed);
   for (const Fleet& fleet : s.fleets) {
     for (const std::uint16_t port : fleet.ports.free()) d.add(port);
     for (const auto& [until, port] : fleet.ports.aside()) d.add(until), d.add(port);
     for (const ServerId id : fleet.ready) d.add(id);
-    d.add(fleet.failures), d.add(fleet.last_error);
+    for (const ServerId id : fleet.outdated_ready) d.add(id);
+    d.add(fleet.failures), d.add(fleet.last_error), d.add(fleet.crash_loop);
+    d.add(fleet.version), d.add(fleet.removed), d.add(fleet.draining), d.add(fleet.asleep);
+    d.add(fleet.used_at), d.add(fleet.crash_loop_since), d.add(fleet.retry_at);
     if (const auto& parent = fleet.fork_parent; parent)
       d.add(static_cast<int>(parent->state)), d.add(parent->pid), d.add(parent->detail),
           d.add(parent->since);
   }
+  for (const EndedServer& ended : s.ended)
+    d.add(ended.server), d.add(ended.ended), d.add(ended.reason), d.add(ended.exit);
   return d.value();
 }
 

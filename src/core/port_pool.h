@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "base/time.h"
 #include "core/config.h"
@@ -15,13 +16,22 @@ namespace muster::core {
 /// port just freed rests (late packets of the last match, sockets in TIME_WAIT).
 class PortPool {
  public:
-  explicit PortPool(PortRange range);
+  explicit PortPool(PortRange range);  // None for 0-0.
 
   /// Nothing if every port is in use or set aside.
   std::optional<std::uint16_t> acquire(Time now);
 
   /// Takes one particular port: a game server found running after a restart. False if in use.
   bool acquire_exactly(std::uint16_t port);
+
+  bool holds(std::uint16_t port) const {
+    return port != 0 && range_.first <= port && port <= range_.last;
+  }
+
+  /// Another range. Its ports are those given here, but for those in `used`, which come back by
+  /// release(); free ones keep their order.
+  void change_range(PortRange range, const std::set<std::uint16_t>& used,
+                    const std::multimap<Time, std::uint16_t>& aside);
 
   void release(std::uint16_t port);
 
@@ -32,6 +42,11 @@ class PortPool {
   std::optional<Time> next_return() const;
 
   std::uint32_t free_count() const { return static_cast<std::uint32_t>(free_.size()); }
+  /// Those that are to come back by release().
+  std::uint32_t used_count() const {
+    const std::uint32_t all = range_.first == 0 ? 0 : range_.last - range_.first + 1u;
+    return all - static_cast<std::uint32_t>(free_.size() + aside_.size());
+  }
   const std::deque<std::uint16_t>& free() const { return free_; }
   const std::multimap<Time, std::uint16_t>& aside() const { return aside_; }
 

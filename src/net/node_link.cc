@@ -52,10 +52,8 @@ bool node_runs(const std::string& data) {
 
 }  // namespace
 
-NodeLink::NodeLink(asio::io_context& io, NodeLinkOptions options, const core::Config& config,
-                   Post post, EndsOf ends_of)
+NodeLink::NodeLink(asio::io_context& io, NodeLinkOptions options, Post post, EndsOf ends_of)
     : options_(std::move(options)),
-      config_(config),
       post_(std::move(post)),
       ends_of_(std::move(ends_of)),
       socket_(io.get_executor()),
@@ -72,7 +70,7 @@ void NodeLink::apply(const core::Effect& effect) {
   if (const auto* question = std::get_if<core::VerifyOwner>(&effect)) return on_question(*question);
   if (!node_ || node_of(effect) != node_) return;
   ToNode message;
-  if (to_node(effect, config_, host_, message)) wire::append_frame(out_, message);
+  if (to_node(effect, host_, message)) wire::append_frame(out_, message);
 }
 
 void NodeLink::on_question(const core::VerifyOwner& question) {
@@ -92,11 +90,14 @@ void NodeLink::on_question(const core::VerifyOwner& question) {
   wire::append_frame(out_, message);
 }
 
-void NodeLink::prepare_forks() {
-  if (!node_) return;
+void NodeLink::prepare_forks(const core::Config& config) {
   ToNode message;
-  to_prepare_forks(config_, message);
-  wire::append_frame(out_, message);
+  to_prepare_forks(config, message);
+  prepare_forks_.clear();
+  wire::append_frame(prepare_forks_, message);
+  if (!node_) return;
+  out_ += prepare_forks_;
+  flush();
 }
 
 void NodeLink::flush() {
@@ -318,7 +319,7 @@ bool NodeLink::on_hello(const wire::node::NodeHello& hello) {
   node_ = {0, ++generation_};
   host_ = hello.host().empty() ? options_.host : hello.host();
   post_(to_event(hello, node_, host_));
-  prepare_forks();
+  out_ += prepare_forks_;
   flush();
   return true;
 }

@@ -47,9 +47,7 @@ class NodeLink {
   /// Nothing if the session is gone.
   using EndsOf = std::function<std::optional<SessionEnds>(core::SessionId)>;
 
-  /// `config` must outlive this.
-  NodeLink(boost::asio::io_context& io, NodeLinkOptions options, const core::Config& config,
-           Post post, EndsOf ends_of);
+  NodeLink(boost::asio::io_context& io, NodeLinkOptions options, Post post, EndsOf ends_of);
   ~NodeLink();
   NodeLink(const NodeLink&) = delete;
   NodeLink& operator=(const NodeLink&) = delete;
@@ -62,9 +60,9 @@ class NodeLink {
   /// VerifyOwner; others, and those for a node that is gone, are ignored (NodeLost has been
   /// posted). Every VerifyOwner is answered, at the latest before NodeLost.
   void apply(const core::Effect& effect);
-  /// Tells the node which fleets want a fork parent. Done for each node that connects; to be called
-  /// when the configuration has changed.
-  void prepare_forks();
+  /// Which fleets of this configuration want a fork parent: told to the node now, and to each that
+  /// connects later. To be called before start(), and when the configuration has changed.
+  void prepare_forks(const core::Config& config);
   /// Sends what was applied: at the end of a turn.
   void flush();
 
@@ -105,7 +103,6 @@ class NodeLink {
   void complain(const std::string& what);
 
   const NodeLinkOptions options_;
-  const core::Config& config_;
   const Post post_;
   const EndsOf ends_of_;
 
@@ -116,6 +113,7 @@ class NodeLink {
   std::chrono::milliseconds retry_after_;
   wire::FrameReader frames_;
   std::string out_;
+  std::string prepare_forks_;  // The message, framed.
   std::size_t out_written_ = 0;
   bool waiting_to_write_ = false;
   bool stopping_ = false;

@@ -17,8 +17,22 @@ using wire::node::ToNode;
 
 std::string text_or_none(core::MatchId match) { return match ? to_string(match) : std::string(); }
 
+void write_limits(const core::FleetConfig& fleet, wire::node::ProcessLimits& out) {
+  const core::ProcessLimits& limits = fleet.limits;
+  out.set_memory_bytes(limits.memory_bytes);
+  out.set_cpu_thousandths(limits.cpu_thousandths);
+  out.set_processes(limits.processes);
+  out.set_open_files(limits.open_files);
+  out.set_user(limits.user);
+  out.set_nice(limits.nice);
+  out.set_core_dumps(limits.core_dumps);
+  out.set_no_new_privileges(limits.no_new_privileges);
+  out.set_required(limits.required);
+  out.set_servers_max(fleet.servers_max);
+}
+
 /// What all launches of a fleet have in common.
-void write_fleet(const core::FleetConfig& fleet, wire::node::Launch& out) {
+void write_fleet(const core::FleetConfig& fleet, std::uint32_t version, wire::node::Launch& out) {
   out.set_fleet(fleet.name);
   for (const std::string& argument : fleet.command) out.add_command(argument);
   for (const auto& [name, value] : fleet.env) {
@@ -33,12 +47,14 @@ void write_fleet(const core::FleetConfig& fleet, wire::node::Launch& out) {
   out.set_log_files_max(fleet.log_files_max);
   if (fleet.sdk == core::SdkKind::muster)
     out.set_health_timeout_ms(to_milliseconds(fleet.health_timeout));
+  out.set_version(version);
+  write_limits(fleet, *out.mutable_limits());
 }
 
-void write_launch(const core::LaunchServer& effect, const core::Config& config,
-                  const std::string& host, wire::node::Launch& out) {
-  CHECK(effect.fleet < config.fleets.size(), "the core knows its configuration");
-  write_fleet(config.fleets[effect.fleet], out);
+void write_launch(const core::LaunchServer& effect, const std::string& host,
+                  wire::node::Launch& out) {
+  CHECK(effect.config, "a launch says how");
+  write_fleet(*effect.config, effect.version, out);
   out.set_server_id(to_string(effect.server));
   out.set_port(effect.port);
   out.set_host(host);
@@ -131,10 +147,9 @@ std::optional<core::Event> to_match_over(const wire::node::MatchOver& over) {
 
 }  // namespace
 
-bool to_node(const core::Effect& effect, const core::Config& config, const std::string& host,
-             ToNode& out) {
+bool to_node(const core::Effect& effect, const std::string& host, ToNode& out) {
   if (const auto* launch = std::get_if<core::LaunchServer>(&effect)) {
-    write_launch(*launch, config, host, *out.mutable_launch());
+    write_launch(*launch, host, *out.mutable_launch());
   } else if (const auto* stop = std::get_if<core::StopServer>(&effect)) {
     out.mutable_stop()->set_server_id(to_string(stop->server));
     out.mutable_stop()->set_grace_ms(to_milliseconds(stop->grace));
@@ -157,7 +172,7 @@ bool to_node(const core::Effect& effect, const core::Config& config, const std::
 void to_prepare_forks(const core::Config& config, ToNode& out) {
   wire::node::PrepareForks& prepare = *out.mutable_prepare_forks();
   for (const core::FleetConfig& fleet : config.fleets)
-    if (fleet.fork) write_fleet(fleet, *prepare.add_parents());
+    if (fleet.fork) write_fleet(fleet, core::launch_version(fleet), *prepare.add_parents());
 }
 
 std::uint32_t to_milliseconds(Duration duration) {
@@ -230,7 +245,7 @@ std::optional<core::Event> to_event(const FromNode& message) {
 
 core::NodeConnected to_event(const wire::node::NodeHello& hello, core::NodeId node,
                              const std::string& host) {
-  core::NodeConnected event{node, hello.name(), host, {}};
+  core::NodeConnected event{node, hello.name(), host, {}, hello.limits()};
   for (const wire::node::Server& server : hello.servers()) {
     const auto id = parse_id<core::ServerId>(server.server_id());
     if (!id || server.port() > 65535) continue;
@@ -240,6 +255,7 @@ core::NodeConnected to_event(const wire::node::NodeHello& hello, core::NodeId no
                               server.pid(),
                               server.ready(),
                               {},
+                              server.version(),
                               server.forked()};
     if (const auto match = parse_id<core::MatchId>(server.match_id())) report.match = *match;
     event.servers.push_back(std::move(report));

@@ -19,8 +19,7 @@ namespace muster::net {
 
 /// False if the effect is none for a node, or needs more than it says (VerifyOwner). `host` is what
 /// players connect to.
-bool to_node(const core::Effect& effect, const core::Config& config, const std::string& host,
-             wire::node::ToNode& out);
+bool to_node(const core::Effect& effect, const std::string& host, wire::node::ToNode& out);
 
 /// PrepareForks: what the launches of each fleet with a fork parent have in common.
 void to_prepare_forks(const core::Config& config, wire::node::ToNode& out);

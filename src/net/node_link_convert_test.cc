@@ -18,21 +18,17 @@ constexpr core::ServerId server{12, 9};
 constexpr core::MatchId match{5, 1};
 constexpr core::PlayerId player{41, 3};
 
-core::Config config() {
-  core::Config config;
+std::shared_ptr<const core::FleetConfig> fleet_config(const std::string& name, core::SdkKind sdk) {
   core::FleetConfig fleet;
-  fleet.name = "duel";
+  fleet.name = name;
+  fleet.sdk = sdk;
   fleet.command = {"build/duel", "{port}"};
   fleet.env = {{"MODE", "duel"}, {"MAP", "{map}"}};
   fleet.working_directory = "/srv";
   fleet.health_timeout = milliseconds{1500};
   fleet.log_bytes_max = 70'000;
   fleet.log_files_max = 3;
-  config.fleets.push_back(fleet);
-  fleet.name = "old";
-  fleet.sdk = core::SdkKind::classic;
-  config.fleets.push_back(fleet);
-  return config;
+  return std::make_shared<const core::FleetConfig>(std::move(fleet));
 }
 
 TEST(NodeLinkConvert, EffectsBecomeMessages) {
@@ -48,17 +44,19 @@ TEST(NodeLinkConvert, EffectsBecomeMessages) {
     const char* want;  // Text format.
   };
   const Row rows[] = {
-      {core::LaunchServer{node, server, 0, 7001, match, "ranked", "arena", 2},
+      {core::LaunchServer{node, server, 0, 7001, match, "ranked", "arena", 2,
+                          fleet_config("duel", core::SdkKind::muster), 77},
        R"(launch { server_id: "12.9" fleet: "duel" command: "build/duel" command: "{port}"
                    env { name: "MODE" value: "duel" } env { name: "MAP" value: "{map}" }
                    working_directory: "/srv" port: 7001 host: "play.example" match_id: "5.1"
                    queue: "ranked" map: "arena" players: 2 log_bytes_max: 70000 log_files_max: 3
-                   health_timeout_ms: 1500 })"},
-      {core::LaunchServer{node, server, 1, 7002, {}, "", "", 0},
+                   health_timeout_ms: 1500 version: 77 limits { servers_max: 64 } })"},
+      {core::LaunchServer{
+           node, server, 1, 7002, {}, "", "", 0, fleet_config("old", core::SdkKind::classic), 0},
        R"(launch { server_id: "12.9" fleet: "old" command: "build/duel" command: "{port}"
                    env { name: "MODE" value: "duel" } env { name: "MAP" value: "{map}" }
                    working_directory: "/srv" port: 7002 sdk: SDK_CLASSIC host: "play.example"
-                   log_bytes_max: 70000 log_files_max: 3 })"},
+                   log_bytes_max: 70000 log_files_max: 3 limits { servers_max: 64 } })"},
       {core::StopServer{node, server, std::chrono::microseconds{1500}},
        R"(stop { server_id: "12.9" grace_ms: 2 })"},
       {core::StopServer{node, server, std::chrono::hours{2000}},
@@ -80,33 +78,39 @@ TEST(NodeLinkConvert, EffectsBecomeMessages) {
       {core::EndServerMatch{node, server, match, core::MatchEnd::cancelled},
        R"(end_match { server_id: "12.9" match_id: "5.1" reason: "cancelled" })"},
   };
-  const core::Config with_fleets = config();
   for (const Row& row : rows) {
     SCOPED_TRACE(core::name_of(row.effect));
     ToNode want, got;
     ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(row.want, &want));
-    ASSERT_TRUE(to_node(row.effect, with_fleets, "play.example", got));
+    ASSERT_TRUE(to_node(row.effect, "play.example", got));
     EXPECT_EQ(got.DebugString(), want.DebugString());
     EXPECT_EQ(node_of(row.effect), node);
   }
   ToNode unused;
-  EXPECT_FALSE(to_node(core::SendServerLoginOk{}, with_fleets, "", unused));
+  EXPECT_FALSE(to_node(core::SendServerLoginOk{}, "", unused));
   EXPECT_FALSE(node_of(core::SendServerLoginOk{}));
 }
 
-TEST(NodeLinkConvert, ForkParentsAreWhatAllLaunchesOfTheirFleetHaveInCommon) {
-  core::Config with_fork = config();
-  with_fork.fleets[0].fork = true;
-  ToNode got, want, launch;
-  to_prepare_forks(with_fork, got);
-  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
-      R"(prepare_forks { parents {
-           fleet: "duel" command: "build/duel" command: "{port}"
-           env { name: "MODE" value: "duel" } env { name: "MAP" value: "{map}" }
-           working_directory: "/srv" log_bytes_max: 70000 log_files_max: 3
-           health_timeout_ms: 1500 } })",
-      &want));
-  EXPECT_EQ(got.DebugString(), want.DebugString());
+TEST(NodeLinkConvert, AForkParentIsWhatAllLaunchesOfItsFleetHaveInCommon) {
+  const auto fleet = fleet_config("duel", core::SdkKind::muster);
+  core::Config config;
+  config.fleets = {*fleet, *fleet};
+  config.fleets[1].fork = true;
+  ToNode prepare, launch;
+  to_prepare_forks(config, prepare);
+  ASSERT_EQ(prepare.prepare_forks().parents_size(), 1);
+  ASSERT_TRUE(to_node(core::LaunchServer{node, server, 1, 7001, match, "ranked", "arena", 2, fleet,
+                                         core::launch_version(*fleet)},
+                      "play.example", launch));
+  wire::node::Launch common = launch.launch();
+  common.clear_server_id();
+  common.clear_port();
+  common.clear_host();
+  common.clear_match_id();
+  common.clear_queue();
+  common.clear_map();
+  common.clear_players();
+  EXPECT_EQ(prepare.prepare_forks().parents(0).DebugString(), common.DebugString());
 }
 
 // An event as text, for comparing.
@@ -179,7 +183,7 @@ TEST(NodeLinkConvert, Inventory) {
   wire::node::NodeHello hello;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
       R"(name: "here" servers { server_id: "12.9" fleet: "duel" port: 7001 pid: 5 ready: true
-                                match_id: "5.1" forked: true }
+                                match_id: "5.1" forked: true version: 77 }
          servers { server_id: "13.1" fleet: "old" port: 7002 }
          servers { server_id: "nonsense" port: 7003 } servers { server_id: "14.1" port: 70000 })",
       &hello));
@@ -195,6 +199,7 @@ TEST(NodeLinkConvert, Inventory) {
   EXPECT_TRUE(event.servers[0].ready);
   EXPECT_TRUE(event.servers[0].forked);
   EXPECT_FALSE(event.servers[1].forked);
+  EXPECT_EQ(event.servers[0].version, 77u);
   EXPECT_EQ(event.servers[0].match, match);
   EXPECT_EQ(event.servers[1].server, (core::ServerId{13, 1}));
   EXPECT_FALSE(event.servers[1].match);

@@ -86,10 +86,6 @@ class NodeLinkTest : public testing::Test {
     char name[] = "/tmp/muster-link-XXXXXX";
     EXPECT_NE(::mkdtemp(name), nullptr);
     data_ = name;
-    core::FleetConfig fleet;
-    fleet.name = "duel";
-    fleet.command = {"x"};
-    config_.fleets.push_back(fleet);
     options_.data = data_;
     options_.program = data_ + "/no-node";
     options_.host = "127.0.0.1";
@@ -105,8 +101,7 @@ class NodeLinkTest : public testing::Test {
 
   void start() {
     link_ = std::make_unique<NodeLink>(
-        io_, options_, config_,
-        [this](core::Event&& event) { events_.push_back(std::move(event)); },
+        io_, options_, [this](core::Event&& event) { events_.push_back(std::move(event)); },
         [this](core::SessionId session) -> std::optional<SessionEnds> {
           if (session == gone_) return std::nullopt;
           return SessionEnds{"127.0.0.1", 40112, "127.0.0.2", 4100};
@@ -166,7 +161,6 @@ class NodeLinkTest : public testing::Test {
     EXPECT_TRUE(next(node).has_hello());
     node.send(hello_of("here"));
     node_ = next<core::NodeConnected>().node;
-    EXPECT_TRUE(next(node).has_prepare_forks());
     return node;
   }
   /// A program that plays the node on descriptor 3.
@@ -181,7 +175,6 @@ class NodeLinkTest : public testing::Test {
   }
 
   std::string data_;
-  core::Config config_;
   NodeLinkOptions options_;
   boost::asio::io_context io_{1};
   std::unique_ptr<NodeLink> link_;
@@ -192,24 +185,26 @@ class NodeLinkTest : public testing::Test {
 };
 
 TEST_F(NodeLinkTest, TellsWhichFleetsWantAForkParent) {
-  core::FleetConfig fleet;
-  fleet.name = "walk";
-  fleet.command = {"y"};
-  fleet.fork = true;
-  config_.fleets.push_back(fleet);
+  core::Config config;
+  config.fleets.resize(2);
+  config.fleets[0].name = "duel";
+  config.fleets[1].name = "walk";
+  config.fleets[1].command = {"y"};
+  config.fleets[1].fork = true;
   listen();
   start();
+  link_->prepare_forks(config);
   TestNode node = accept();
   next(node);
   node.send(hello_of("here"));
-  wire::node::PrepareForks prepare = next(node).prepare_forks();
+  const wire::node::PrepareForks prepare = next(node).prepare_forks();
   ASSERT_EQ(prepare.parents_size(), 1);
   EXPECT_EQ(prepare.parents(0).fleet(), "walk");
   EXPECT_EQ(prepare.parents(0).command(0), "y");
+  EXPECT_EQ(prepare.parents(0).version(), core::launch_version(config.fleets[1]));
 
-  config_.fleets.back().fork = false;
-  link_->prepare_forks();
-  link_->flush();
+  config.fleets[1].fork = false;
+  link_->prepare_forks(config);
   const ToNode none = next(node);
   EXPECT_TRUE(none.has_prepare_forks()) << "said also when there is none, so that old ones go";
   EXPECT_EQ(none.prepare_forks().parents_size(), 0);
@@ -284,7 +279,11 @@ until cat <&3 2>/dev/null >> "$data/received"; do sleep 0.01; done
 
 TEST_F(NodeLinkTest, EffectsGoOutTogetherAndOnlyToTheirNode) {
   TestNode node = connected();
-  link_->apply(core::LaunchServer{node_, {1, 1}, 0, 7001, {}, "", "", 0});
+  core::FleetConfig fleet;
+  fleet.name = "duel";
+  fleet.command = {"x"};
+  link_->apply(core::LaunchServer{
+      node_, {1, 1}, 0, 7001, {}, "", "", 0, std::make_shared<const core::FleetConfig>(fleet), 7});
   link_->apply(core::StopServer{{0, node_.generation + 1}, {2, 1}, seconds{1}});
   link_->apply(core::StopServer{{}, {2, 1}, seconds{1}});
   link_->apply(core::SendServerLoginOk{});

@@ -47,7 +47,7 @@ bool same_program(const wire::node::Launch& a, const wire::node::Launch& b) {
   };
   return std::ranges::equal(a.command(), b.command()) &&
          std::ranges::equal(a.env(), b.env(), same_variable) &&
-         a.working_directory() == b.working_directory();
+         a.working_directory() == b.working_directory() && a.version() == b.version();
 }
 
 std::string how_it_ended(const Child& child, const std::string& last_line) {
@@ -89,22 +89,21 @@ auto ForkParent::guarded(F f) {
 void ForkParent::start() {
   auto channel = make_fork_channel();
   if (!channel) return retry_later(::strerrordesc_np(channel.error()));
-  const auto made = supervisor_.make_child(launch_, "parent");
+  const auto made = supervisor_.make_child(launch_, "parent", join_key_);
+  if (!made && made.error().reason == wire::node::LaunchFailed::LIMIT_REACHED)
+    return retry_later(made.error().detail);
   if (!made) return give_up(made.error().detail);
-  const std::shared_ptr<Child>& child = *made;
-  LaunchContext context = supervisor_.context_of(launch_, {}, join_key_);
-  context.token = child->token;
-  auto command = make_command(launch_, context);
-  if (!command) return give_up(command.error());
-  make_environment_of_parent(command->environment);
-  command->inherited = channel->second.get();
+  const std::shared_ptr<Child>& child = made->child;
+  Command command = made->command;
+  make_environment_of_parent(command.environment);
+  command.inherited = channel->second.get();
   child->on_ended = [weak = weak_from_this(), ended = handlers_.on_process_ended,
                      raw = child.get()](const std::string& last_line) {
     const auto alive = weak.lock();
     if (alive && alive->child_.get() == raw) alive->on_ended(last_line);
     ended();
   };
-  if (const auto begun = supervisor_.begin(child, *command); !begun)
+  if (const auto begun = supervisor_.begin(child, command); !begun)
     return retry_later(begun.error().detail);
   child_ = child;
   boost::system::error_code error;

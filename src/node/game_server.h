@@ -22,7 +22,9 @@ struct GameServer : Child {
   std::string id;  // The lobby's: "41.3".
   std::string fleet;
   std::uint16_t port = 0;
+  std::uint32_t version = 0;  // Of its launch; for the lobby.
   std::chrono::milliseconds health_timeout{0};
+  std::string port_conflict;    // Ended before it was Ready, and somebody else has its port.
   std::uint64_t forked_by = 0;  // ForkParent::id(); 0: launched plainly.
 
   // What its SDK said: sdk_server's.
@@ -48,6 +50,7 @@ struct GameServer : Child {
     entry.set_port(port);
     entry.set_pid(static_cast<std::uint32_t>(process.pid));
     entry.set_ready(ready);
+    entry.set_version(version);
     entry.set_forked(forked_by != 0);
     if (match && !match_ended_by_lobby) entry.set_match_id(match->match_id());
     return entry;

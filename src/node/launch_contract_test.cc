@@ -26,7 +26,8 @@ wire::node::Launch launch_of(const std::vector<std::string>& command) {
   for (const std::string& word : command) launch.add_command(word);
   return launch;
 }
-const LaunchContext context{"secret", "127.0.0.1:9", "key", "/data/logs/duel", 0};
+const LaunchContext context{"secret", "127.0.0.1:9",         "key", "/data/logs/duel",
+                            0,        "unix:/data/sdk.sock", "",    ""};
 
 TEST(LaunchContract, Placeholders) {
   struct Row {
@@ -109,6 +110,7 @@ TEST(LaunchContract, Environment) {
   EXPECT_THAT(command->environment, Not(Contains("MODE=first")));
   EXPECT_THAT(command->environment, Contains("PORT=7001"));
   EXPECT_THAT(command->environment, Contains("MUSTER_TOKEN=secret"));
+  EXPECT_THAT(command->environment, Contains("MUSTER_SDK_LOCAL=unix:/data/sdk.sock"));
   EXPECT_THAT(command->environment, Not(Contains(StartsWith("MUSTER_MATCH_ID"))));
   EXPECT_THAT(command->environment, Not(Contains(StartsWith("MUSTER_TEST_SECRET"))));
 }

@@ -2,9 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -96,72 +94,22 @@ std::expected<std::uint64_t, std::string> OwnerFinder::inode_of_peer(
   if (!peer || !local || peer->family != local->family)
     return std::unexpected(
         fmt::format("{} are not addresses of one connection", text_of(connection)));
-  const auto refuse = [](int error) {
+  // An exact match is asked for, but where there is none the kernel answers with a listener.
+  const auto found =
+      diagnostics_.find(peer->family, IPPROTO_TCP, {peer->bytes, connection.peer_port},
+                        {local->bytes, connection.local_port});
+  if (found ? found->destination_port != connection.local_port ||
+                  found->source_port != connection.peer_port
+            : found.error() == ENOENT)
     return std::unexpected(
-        fmt::format("the kernel's socket diagnostics failed: {}", ::strerrordesc_np(error)));
-  };
-  if (!netlink_) {
-    netlink_.reset(
-        ::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG));
-    if (!netlink_) return refuse(errno);
-  }
-
-  struct {
-    nlmsghdr header;
-    inet_diag_req_v2 query;
-  } request{};
-  request.header.nlmsg_len = sizeof request;
-  request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  request.header.nlmsg_flags = NLM_F_REQUEST;
-  request.header.nlmsg_seq = ++sequence_;
-  request.query.sdiag_family = static_cast<std::uint8_t>(peer->family);
-  request.query.sdiag_protocol = IPPROTO_TCP;
-  request.query.idiag_states = ~0u;
-  request.query.id.idiag_sport = htons(connection.peer_port);  // The far end is the socket wanted.
-  request.query.id.idiag_dport = htons(connection.local_port);
-  std::memcpy(request.query.id.idiag_src, peer->bytes.data(), sizeof request.query.id.idiag_src);
-  std::memcpy(request.query.id.idiag_dst, local->bytes.data(), sizeof request.query.id.idiag_dst);
-  request.query.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
-  request.query.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  sockaddr_nl kernel{};
-  kernel.nl_family = AF_NETLINK;
-  if (::sendto(netlink_.get(), &request, sizeof request, 0,
-               reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel) < 0)
-    return refuse(errno);
-
-  alignas(nlmsghdr) std::array<char, 4096> buffer;
-  for (;;) {
-    const ssize_t n = ::recv(netlink_.get(), buffer.data(), buffer.size(), 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return refuse(errno);
-    nlmsghdr answer;
-    if (static_cast<std::size_t>(n) < sizeof answer) continue;
-    std::memcpy(&answer, buffer.data(), sizeof answer);
-    if (answer.nlmsg_seq != sequence_) continue;  // Left over from a query that failed half-way.
-    if (answer.nlmsg_type == NLMSG_ERROR &&
-        static_cast<std::size_t>(n) >= NLMSG_HDRLEN + sizeof(nlmsgerr)) {
-      nlmsgerr failure;
-      std::memcpy(&failure, buffer.data() + NLMSG_HDRLEN, sizeof failure);
-      if (failure.error == -ENOENT)
-        return std::unexpected(
-            fmt::format("this machine has no connection from {}", text_of(connection)));
-      return refuse(-failure.error);
-    }
-    if (answer.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-        static_cast<std::size_t>(n) < NLMSG_HDRLEN + sizeof(inet_diag_msg))
-      return refuse(EPROTO);
-    inet_diag_msg socket;
-    std::memcpy(&socket, buffer.data() + NLMSG_HDRLEN, sizeof socket);
-    // An exact match is asked for, but where there is none the kernel answers with a listener.
-    if (socket.id.idiag_dport != htons(connection.local_port) ||
-        socket.id.idiag_sport != htons(connection.peer_port))
-      return std::unexpected(
-          fmt::format("this machine has no connection from {}", text_of(connection)));
-    if (socket.idiag_inode == 0)
-      return std::unexpected(
-          fmt::format("the connection from {} is being closed by its owner", text_of(connection)));
-    return socket.idiag_inode;
-  }
+        fmt::format("this machine has no connection from {}", text_of(connection)));
+  if (!found)
+    return std::unexpected(fmt::format("the kernel's socket diagnostics failed: {}",
+                                       ::strerrordesc_np(found.error())));
+  if (found->inode == 0)
+    return std::unexpected(
+        fmt::format("the connection from {} is being closed by its owner", text_of(connection)));
+  return found->inode;
 }
 
 }  // namespace muster::node

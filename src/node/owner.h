@@ -23,7 +23,7 @@
 #include <string>
 
 #include "node/process_posix.h"
-#include "node/unique_fd.h"
+#include "node/sock_diag.h"
 
 namespace muster::node {
 
@@ -46,8 +46,7 @@ class OwnerFinder {
  private:
   std::expected<std::uint64_t, std::string> inode_of_peer(const ConnectionAddresses& connection);
 
-  UniqueFd netlink_;
-  std::uint32_t sequence_ = 0;
+  SocketDiagnostics diagnostics_;
 };
 
 }  // namespace muster::node

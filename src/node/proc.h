@@ -11,9 +11,11 @@
 
 namespace muster::node {
 
-/// Its children, of all its threads. Needs a kernel with CONFIG_PROC_CHILDREN, which distributions
-/// have. Empty if the process is gone.
+/// Its children, of all its threads. Empty if the process is gone.
 std::vector<pid_t> children_of(pid_t pid);
+
+/// The same for a kernel without CONFIG_PROC_CHILDREN, by looking at every process there is.
+std::vector<pid_t> children_by_scan(pid_t pid);
 
 /// 0 if it is gone.
 pid_t parent_of(pid_t pid);

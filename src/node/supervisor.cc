@@ -1,21 +1,24 @@
 #include "node/supervisor.h"
 
+#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sodium.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <thread>
 
 #include "base/check.h"
 #include "node/launch_contract.h"
-#include "node/port_probe.h"
 #include "node/proc.h"
 
 namespace muster::node {
@@ -47,6 +50,34 @@ std::unexpected<LaunchFailure> refuse(LaunchFailed::Reason reason, std::string d
 }
 
 constexpr auto remains_patience = seconds{5};
+constexpr auto flooded_pause = milliseconds{10};
+constexpr std::size_t flooded_pipe_bytes = 1 << 20;  // What any user may make a pipe.
+
+// A folder of that user's in the fleet's, for what the game server itself writes. The node's own
+// logs beside it stay out of its reach; the folders above may be passed through, not read.
+std::expected<void, std::string> make_user_folder(const std::string& log_root,
+                                                  const std::string& log_folder,
+                                                  const Account& account) {
+  const auto refuse = [](const std::string& what) {
+    return std::unexpected(fmt::format("cannot {}: {}", what, ::strerrordesc_np(errno)));
+  };
+  const std::string data = log_root.substr(0, log_root.rfind('/'));
+  for (const std::string& passage : {data, log_root, log_folder}) {
+    struct stat status{};
+    if (::stat(passage.c_str(), &status) < 0) return refuse("look at " + passage);
+    if ((status.st_mode & S_IXOTH) == 0 &&
+        ::chmod(passage.c_str(), (status.st_mode & 07777) | S_IXGRP | S_IXOTH) < 0)
+      return refuse("let others pass through " + passage);
+  }
+  const std::string folder = log_folder + '/' + account.name;
+  if (::mkdir(folder.c_str(), 0750) < 0 && errno != EEXIST) return refuse("make " + folder);
+  struct stat status{};
+  if (::lstat(folder.c_str(), &status) < 0 || !S_ISDIR(status.st_mode))
+    return std::unexpected(folder + " is not a folder");
+  if (status.st_uid != account.uid && ::chown(folder.c_str(), account.uid, account.gid) < 0)
+    return refuse(fmt::format("give {} to {}", folder, account.name));
+  return {};
+}
 
 }  // namespace
 
@@ -54,6 +85,8 @@ Supervisor::Supervisor(boost::asio::io_context& io, SupervisorOptions options, O
     : io_(io),
       options_(std::move(options)),
       on_exited_(std::move(on_exited)),
+      cgroups_(options_.cgroup_tag),
+      enforceable_(look_at_enforceable(cgroups_)),
       prune_timer_(io.get_executor()) {}
 
 std::expected<Supervisor::Entered, LaunchFailure> Supervisor::enter(
@@ -69,28 +102,33 @@ std::expected<Supervisor::Entered, LaunchFailure> Supervisor::enter(
     return refuse(LaunchFailed::COMMAND_FAILED, fmt::format("{} is no port", launch.port()));
   const auto port = static_cast<std::uint16_t>(launch.port());
 
-  const LaunchContext context = context_of(launch, sdk_address, join_key);
-  auto command = make_command(launch, context);
-  if (!command) return refuse(LaunchFailed::COMMAND_FAILED, command.error());
-  if (const auto probe = probe_port(port); !probe)
+  auto prepared = prepare(launch, launch.server_id(), sdk_address, join_key);
+  if (!prepared) return std::unexpected(prepared.error());
+  if (const auto probe = port_look_.look(port); !probe)
     return refuse(
         probe.error().limit_reached ? LaunchFailed::LIMIT_REACHED : LaunchFailed::PORT_TAKEN,
         probe.error().detail);
 
   const auto server =
-      std::make_shared<GameServer>(io_, context.token, make_log(launch, launch.server_id()));
+      std::make_shared<GameServer>(io_, prepared->token, make_log(launch, launch.server_id()));
   server->id = launch.server_id();
   server->name = "server " + server->id;
   server->fleet = launch.fleet();
   server->port = port;
+  server->version = launch.version();
   server->health_timeout = milliseconds{launch.health_timeout_ms()};
-  server->on_ended = [this, id = server->id](const std::string& last_line) {
-    const auto ended = servers_.extract(id);
-    on_exited_(*ended.mapped(), last_line);
+  server->on_ended = [this, id = server->id](const std::string& detail) {
+    GameServer& ended = *servers_.find(id)->second;
+    if (!ended.ready && !ended.stopping && ended.exit->exit_code != 0)
+      if (const auto probe = probe_port(ended.port); !probe && !probe.error().limit_reached)
+        ended.port_conflict = probe.error().detail;
+    const auto gone = servers_.extract(id);
+    on_exited_(ended, detail);
   };
+  give(*server, *prepared);
   servers_.emplace(server->id, server);
   prune_later(launch.fleet());
-  return Entered{server.get(), std::move(*command)};
+  return Entered{server.get(), std::move(prepared->command)};
 }
 
 std::expected<void, LaunchFailure> Supervisor::start(GameServer& server, const Command& command) {
@@ -98,7 +136,16 @@ std::expected<void, LaunchFailure> Supervisor::start(GameServer& server, const C
 }
 
 std::expected<void, LaunchFailure> Supervisor::take(GameServer& server, Process process) {
-  return run(servers_.find(server.id)->second, std::move(process));
+  const bool confined = server.cgroup.take_in(process.pid);
+  const int error = errno;
+  auto taken = run(servers_.find(server.id)->second, std::move(process));
+  // Rather none than one without its limits.
+  if (taken && !confined) {
+    server.log.write(fmt::format("[muster: cannot enter the cgroup of its limits: {}]\n",
+                                 ::strerrordesc_np(error)));
+    signal_group(server.process, SIGKILL);
+  }
+  return taken;
 }
 
 void Supervisor::drop(GameServer& server) {
@@ -106,25 +153,72 @@ void Supervisor::drop(GameServer& server) {
   servers_.erase(server.id);
 }
 
-std::expected<std::shared_ptr<Child>, LaunchFailure> Supervisor::make_child(
-    const wire::node::Launch& launch, const std::string& name) {
+std::expected<Supervisor::Made, LaunchFailure> Supervisor::make_child(
+    const wire::node::Launch& launch, const std::string& name, const std::string& join_key) {
   if (!is_file_name(launch.fleet()))
     return refuse(LaunchFailed::COMMAND_FAILED,
                   fmt::format("fleet name \"{}\" cannot be a file name", launch.fleet()));
-  auto child = std::make_shared<Child>(io_, random_token(), make_log(launch, name));
+  auto prepared = prepare(launch, fmt::format("{}-{}", name, launch.fleet()), {}, join_key);
+  if (!prepared) return std::unexpected(prepared.error());
+  auto child = std::make_shared<Child>(io_, prepared->token, make_log(launch, name));
   child->name = fmt::format("{} of {}", name, launch.fleet());
-  return child;
+  give(*child, *prepared);
+  return Made{std::move(child), std::move(prepared->command)};
+}
+
+std::expected<Supervisor::Prepared, LaunchFailure> Supervisor::prepare(
+    const wire::node::Launch& launch, const std::string& name, const std::string& sdk_address,
+    const std::string& join_key) {
+  const std::string folder = log_folder(launch.fleet());
+  const auto plan = plan_limits(launch.limits(), enforceable_);
+  if (!plan)
+    return refuse(LaunchFailed::COMMAND_FAILED,
+                  fmt::format("fleet {}: {}", launch.fleet(), plan.error()));
+  LaunchContext context{random_token(),          sdk_address,        join_key, folder,
+                        options_.open_files_max, options_.sdk_local, {},       {}};
+  if (plan->account) {
+    context.user = plan->account->name;
+    context.home = plan->account->home;
+    context.log_dir = folder + '/' + plan->account->name;
+    if (const auto made = make_user_folder(options_.log_root, folder, *plan->account); !made)
+      return refuse(LaunchFailed::COMMAND_FAILED, made.error());
+  }
+  auto command = make_command(launch, context);
+  if (!command) return refuse(LaunchFailed::COMMAND_FAILED, command.error());
+  Prepared prepared{
+      context.token, std::move(*command), {}, plan->cgroup.memory_bytes, plan->unenforced};
+  if (const auto confined = confine(launch.fleet(), name, *plan, prepared); !confined)
+    return std::unexpected(confined.error());
+  return prepared;
+}
+
+void Supervisor::give(Child& child, Prepared& prepared) {
+  child.cgroup = std::move(prepared.cgroup);
+  child.memory_bytes_max = prepared.memory_bytes_max;
+  for (const std::string& what : prepared.unenforced)
+    child.log.write(fmt::format("[muster: not enforced: {}]\n", what));
+}
+
+// Groups are made before the process, so that it begins in them.
+std::expected<void, LaunchFailure> Supervisor::confine(const std::string& fleet,
+                                                       const std::string& name,
+                                                       const LimitPlan& plan, Prepared& prepared) {
+  Confinement& confinement = prepared.command.confinement;
+  confinement = plan.confinement;
+  if (!plan.needs_cgroup()) return {};
+  auto made = cgroups_.make(name, plan.cgroup);
+  if (!made)
+    return refuse(LaunchFailed::LIMIT_REACHED,
+                  fmt::format("fleet {}: its limits cannot be enforced: {}", fleet, made.error()));
+  prepared.cgroup = std::move(*made);
+  confinement.cgroup = prepared.cgroup.folder();
+  confinement.cgroup_procs = prepared.cgroup.procs();
+  return {};
 }
 
 std::expected<void, LaunchFailure> Supervisor::begin(const std::shared_ptr<Child>& child,
                                                      const Command& command) {
   return run(child, start_process(command));
-}
-
-LaunchContext Supervisor::context_of(const wire::node::Launch& launch,
-                                     const std::string& sdk_address, const std::string& join_key) {
-  return {random_token(), sdk_address, join_key, log_folder(launch.fleet()),
-          options_.open_files_max};
 }
 
 std::expected<void, LaunchFailure> Supervisor::run(const Shared& child,
@@ -200,18 +294,33 @@ boost::system::error_code Supervisor::watch(const Shared& child) {
 }
 
 // One read per turn: a server that prints without end waits for the others, and for its own pipe.
+// Once it prints more than is kept it is read by the clock, from a larger pipe: it hardly waits up
+// to a hundred megabytes a second, and the node does little more than throw them away.
 void Supervisor::read_output(const Shared& child) {
-  child->output.async_wait(Descriptor::wait_read, [this, child](auto error) {
+  const auto go_on = [this, child](auto error) {
     if (!error && child->output.is_open() && drain(*child)) read_output(child);
-  });
+  };
+  if (!child->output_rate.flooded()) {
+    child->output.async_wait(Descriptor::wait_read, go_on);
+    return;
+  }
+  ::fcntl(child->output.native_handle(), F_SETPIPE_SZ, flooded_pipe_bytes);
+  child->output_timer.expires_after(flooded_pause);
+  child->output_timer.async_wait(go_on);
 }
 
 // False at the end of the output.
 bool Supervisor::drain(Child& child) {
-  static char buffer[64 * 1024];
-  const ssize_t n = ::read(child.output.native_handle(), buffer, sizeof buffer);
-  if (n > 0) child.log.write({buffer, static_cast<std::size_t>(n)});
-  return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+  static char buffer[flooded_pipe_bytes];
+  const std::size_t room = child.output_rate.flooded() ? sizeof buffer : 64 * 1024;
+  const ssize_t n = ::read(child.output.native_handle(), buffer, room);
+  if (n <= 0) return n < 0 && (errno == EAGAIN || errno == EINTR);
+  const std::string_view bytes(buffer, static_cast<std::size_t>(n));
+  if (child.output_rate.keeps(n, steady_clock::now()))
+    child.log.write(bytes);
+  else
+    child.log.drop(bytes);
+  return true;
 }
 
 void Supervisor::on_exit(const Shared& child) {
@@ -243,11 +352,11 @@ void Supervisor::clear_remains(const Shared& child) {
 // environment; if nothing else is running, they can be nobody else's.
 bool Supervisor::kill_remains(const Child& of) {
   signal_group(of.process, SIGKILL);
+  bool any = of.cgroup.kill();
   reap_orphans();
   const std::set<pid_t> mains = main_pids();
   const std::string mark = "MUSTER_TOKEN=" + of.token;
   const bool alone = running_.size() == 1 && kept_.empty();
-  bool any = false;
   for (const pid_t child : children_of(::getpid())) {
     if (mains.contains(child)) continue;
     if (!alone && ::getsid(child) != of.process.pid && !environment_has(child, mark)) continue;
@@ -264,11 +373,16 @@ void Supervisor::finish(const Shared& child) {
     if (::poll(&ready, 1, 0) <= 0 || !drain(*child)) break;
   }
   boost::system::error_code ignored;
+  child->output_timer.cancel();
   child->output.close(ignored);
   child->exit_watch.release();
   reap(child->process);
+  std::string detail = child->log.last_line();
+  if (child->memory_bytes_max > 0 && child->cgroup.memory_kills() > 0)
+    detail = fmt::format("over its memory limit, {}", format_memory(child->memory_bytes_max));
+  child->cgroup = {};
   running_.erase(child);
-  if (child->on_ended) child->on_ended(child->log.last_line());
+  if (child->on_ended) child->on_ended(detail);
 }
 
 void Supervisor::reap_orphans() {

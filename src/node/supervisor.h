@@ -15,6 +15,8 @@
 
 #include "node/game_server.h"
 #include "node/launch_contract.h"
+#include "node/limits.h"
+#include "node/port_probe.h"
 
 namespace muster::node {
 
@@ -22,6 +24,8 @@ struct SupervisorOptions {
   std::string log_root;            // Absolute; <log_root>/<fleet>/ is made as needed.
   std::size_t logs_kept_max = 50;  // Servers of one fleet whose logs are kept.
   rlim_t open_files_max = 0;       // For the game servers: RLIMIT_NOFILE, soft.
+  std::string sdk_local;           // For their environment: unix:/path.
+  std::string cgroup_tag;          // Tells this node's cgroups from another's.
 };
 
 struct LaunchFailure {
@@ -37,7 +41,7 @@ struct LaunchFailure {
 class Supervisor {
  public:
   /// Called once a server has ended, nothing it forked is left and its port is free again. `detail`
-  /// is the last line of its output.
+  /// is why, if the node knows, else the last line of its output.
   using OnExited = std::function<void(GameServer&, const std::string& detail)>;
 
   struct Entered {
@@ -59,15 +63,17 @@ class Supervisor {
   /// Forgets a server that has no process.
   void drop(GameServer& server);
 
-  /// Makes a child that is no game server; then begin() starts it. Its log is
-  /// <log_root>/<fleet>/<name>-<time>.log.
-  std::expected<std::shared_ptr<Child>, LaunchFailure> make_child(const wire::node::Launch& launch,
-                                                                  const std::string& name);
+  struct Made {
+    std::shared_ptr<Child> child;
+    Command command;
+  };
+  /// Makes a child that is no game server from what the launches of a fleet have in common; begin()
+  /// starts it. Its log is <log_root>/<fleet>/<name>-<time>.log.
+  std::expected<Made, LaunchFailure> make_child(const wire::node::Launch& launch,
+                                                const std::string& name,
+                                                const std::string& join_key);
   std::expected<void, LaunchFailure> begin(const std::shared_ptr<Child>& child,
                                            const Command& command);
-  /// Folder, token, and what else a command of this fleet is made from.
-  LaunchContext context_of(const wire::node::Launch& launch, const std::string& sdk_address,
-                           const std::string& join_key);
 
   /// A process of the node's that is nobody's remains: somebody else watches it.
   void keep(pid_t pid) { kept_.insert(pid); }
@@ -85,6 +91,9 @@ class Supervisor {
   /// Kills every such child, and what comes to the node by that. Waits for them, 5 s at most.
   void kill_orphans();
 
+  /// What limits can be enforced here and how, for people.
+  std::string limits_text() const { return describe(enforceable_); }
+
   GameServer* find(std::string_view id);
   bool empty() const { return servers_.empty(); }
   /// No game server, and no other child either.
@@ -97,6 +106,21 @@ class Supervisor {
  private:
   using Shared = std::shared_ptr<Child>;
 
+  /// What a process of a fleet is made of, but the process.
+  struct Prepared {
+    std::string token;
+    Command command;
+    Cgroup cgroup;
+    std::uint64_t memory_bytes_max = 0;
+    std::vector<std::string> unenforced;  // Limits; sentences.
+  };
+  std::expected<Prepared, LaunchFailure> prepare(const wire::node::Launch& launch,
+                                                 const std::string& name,
+                                                 const std::string& sdk_address,
+                                                 const std::string& join_key);
+  void give(Child& child, Prepared& prepared);
+  std::expected<void, LaunchFailure> confine(const std::string& fleet, const std::string& name,
+                                             const LimitPlan& plan, Prepared& prepared);
   std::expected<void, LaunchFailure> run(const Shared& child, std::expected<Process, StartError>);
   boost::system::error_code watch(const Shared& child);
   void read_output(const Shared& child);
@@ -113,6 +137,9 @@ class Supervisor {
   boost::asio::io_context& io_;
   SupervisorOptions options_;
   OnExited on_exited_;
+  Cgroups cgroups_;
+  Enforceable enforceable_;
+  PortLook port_look_;
   std::map<std::string, std::shared_ptr<GameServer>, std::less<>> servers_;
   std::set<Shared> running_;  // Those with a process, game servers and others.
   std::set<pid_t> kept_;

@@ -18,6 +18,7 @@ using core::AfterMatch;
 using core::FleetConfig;
 using core::milliseconds;
 using core::minutes;
+using core::ProcessLimits;
 using core::QueueConfig;
 using core::SdkKind;
 using core::seconds;
@@ -84,6 +85,7 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
                           std::vector<std::pair<std::string_view, SdkKind>>{
                               {"muster", SdkKind::muster}, {"classic", SdkKind::classic}}),
       count<FleetConfig>("ready_min", AT(ready_min), 0, 10'000),
+      count<FleetConfig>("ready_max", AT(ready_max), 0, 10'000),
       count<FleetConfig>("servers_max", AT(servers_max), 1, 10'000),
       duration<FleetConfig>("launch_timeout", AT(launch_timeout), milliseconds{100}, hours{1}),
       count<FleetConfig>("launch_attempts_max", AT(launch_attempts_max), 1, 100),
@@ -91,12 +93,30 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
                           std::vector<std::pair<std::string_view, AfterMatch>>{
                               {"reuse", AfterMatch::reuse}, {"exit", AfterMatch::exit}}),
       duration<FleetConfig>("idle_timeout", AT(idle_timeout), seconds{0}, hours{24}),
+      duration<FleetConfig>("scale_to_zero_after", AT(scale_to_zero_after), seconds{0}, hours{168}),
+      count<FleetConfig>("crash_loop_after", AT(crash_loop_after), 0, 1000),
       duration<FleetConfig>("match_timeout", AT(match_timeout), seconds{0}, hours{168}),
       duration<FleetConfig>("stop_grace", AT(stop_grace), seconds{0}, minutes{10}),
       duration<FleetConfig>("health_timeout", AT(health_timeout), seconds{0}, hours{1}),
       boolean<FleetConfig>("fork", AT(fork)),
       bytes<FleetConfig>("log_bytes_max", AT(log_bytes_max), 64u << 10, 1u << 30),
       count<FleetConfig>("log_files_max", AT(log_files_max), 1, 100),
+  };
+  return fields;
+}
+
+const std::vector<Field<ProcessLimits>>& fleet_limits_fields() {
+  using L = ProcessLimits;
+  static const std::vector<Field<L>> fields{
+      no_limit(bytes<L>("memory", AT(memory_bytes), 1u << 20, std::uint64_t{1} << 40)),
+      cores<L>("cpu", AT(cpu_thousandths), 50, 1'024'000),
+      no_limit(count<L>("processes", AT(processes), 1, 1'000'000)),
+      no_limit(count<L>("open_files", AT(open_files), 16, 1'000'000'000)),
+      text<L>("user", AT(user), 32, "the lobby's own"),
+      integer<L>("nice", AT(nice), -20, 19),
+      boolean<L>("core_dumps", AT(core_dumps)),
+      boolean<L>("no_new_privileges", AT(no_new_privileges)),
+      boolean<L>("required", AT(required)),
   };
   return fields;
 }
@@ -120,17 +140,38 @@ constexpr std::array<std::string_view, 4> tables{"lobby", "limits", "fleet", "qu
 int line_of(const toml::node& node) { return static_cast<int>(node.source().begin.line); }
 int line_of(const toml::key& key) { return static_cast<int>(key.source().begin.line); }
 
+/// A table within a table, [fleet.limits]. The checks know its keys as "limits.memory".
+template <class T>
+struct Subtable {
+  std::string name;
+  std::function<ConfigLines(const toml::table&, std::string_view name, T&, ConfigProblems&)> read;
+};
+
 /// Reads one table of the file into `out` and tells where its keys were.
 template <class T>
 ConfigLines read_table(const toml::table& table, std::string_view name,
-                       const std::vector<Field<T>>& fields, T& out, ConfigProblems& problems) {
+                       const std::vector<Field<T>>& fields, T& out, ConfigProblems& problems,
+                       const std::vector<Subtable<T>>& subtables = {}) {
   ConfigLines lines;
   lines.table = line_of(table);
   std::vector<std::string_view> known;
   for (const Field<T>& field : fields) known.emplace_back(field.name);
+  for (const Subtable<T>& subtable : subtables) known.emplace_back(subtable.name);
   for (const auto& [key, node] : table) {
     const auto field = std::ranges::find(fields, key.str(), &Field<T>::name);
     const std::string full = fmt::format("{}.{:.60}", name, key.str());
+    const auto subtable = std::ranges::find(subtables, key.str(), &Subtable<T>::name);
+    if (subtable != subtables.end()) {
+      lines.keys.emplace(subtable->name, line_of(key));
+      if (!node.is_table()) {
+        problems.error(line_of(key), full, fmt::format("must be a table: [{}]", full));
+        continue;
+      }
+      const ConfigLines inner = subtable->read(*node.as_table(), full, out, problems);
+      for (const auto& [inner_key, line] : inner.keys)
+        lines.keys.emplace(fmt::format("{}.{}", subtable->name, inner_key), line);
+      continue;
+    }
     if (field == fields.end()) {
       problems.error(line_of(key), full,
                      fmt::format("there is no such key{}", did_you_mean(key.str(), known)));
@@ -176,6 +217,17 @@ void for_each_table(const toml::table& root, std::string_view name, ConfigProble
   for (const toml::node& element : *array) f(*element.as_table());
 }
 
+const std::vector<Subtable<FleetConfig>>& fleet_subtables() {
+  static const std::vector<Subtable<FleetConfig>> subtables{
+      {"limits",
+       [](const toml::table& table, std::string_view name, FleetConfig& fleet,
+          ConfigProblems& problems) {
+         return read_table(table, name, fleet_limits_fields(), fleet.limits, problems);
+       }},
+  };
+  return subtables;
+}
+
 ConfigDraft read_draft(const toml::table& root, ConfigProblems& problems) {
   ConfigDraft draft;
   for (const auto& [key, node] : root)
@@ -191,7 +243,8 @@ ConfigDraft read_draft(const toml::table& root, ConfigProblems& problems) {
     draft.limits = read_table(*limits, "limits", limits_fields(), draft.config, problems);
   for_each_table(root, "fleet", problems, [&](const toml::table& table) {
     FleetConfig& fleet = draft.config.core.fleets.emplace_back();
-    draft.fleets.push_back(read_table(table, "fleet", fleet_fields(), fleet, problems));
+    draft.fleets.push_back(
+        read_table(table, "fleet", fleet_fields(), fleet, problems, fleet_subtables()));
   });
   for_each_table(root, "queue", problems, [&](const toml::table& table) {
     NamedQueue named;
@@ -255,7 +308,12 @@ ConfigResult load_config(const fs::path& file, const Machine& machine) {
     return one_problem(file.string(),
                        fmt::format("is larger than {}", format_bytes(file_bytes_max)));
   const fs::path whole = fs::absolute(file, error);
-  return parse_config(text, file.string(), error ? fs::path(".") : whole.parent_path(), machine);
+  ConfigResult config =
+      parse_config(text, file.string(), error ? fs::path(".") : whole.parent_path(), machine);
+  if (!config) return config;
+  config->file = error ? file : whole;
+  config->sessions_max_asked = config->core.sessions_max;
+  return config;
 }
 
 std::vector<ConfigKey> config_keys() {
@@ -263,6 +321,7 @@ std::vector<ConfigKey> config_keys() {
   add_keys(keys, "lobby", lobby_fields());
   add_keys(keys, "limits", limits_fields());
   add_keys(keys, "fleet", fleet_fields());
+  add_keys(keys, "fleet.limits", fleet_limits_fields());
   add_keys(keys, "queue", queue_fields());
   return keys;
 }

@@ -27,9 +27,10 @@ void Machine::launched(const core::LaunchServer& e) {
         prng_.below(2) == 0 ? core::LaunchError::command_failed : core::LaunchError::limit_reached,
         Mark::command_failed, "exec: no such file");
 
-  const core::FleetConfig& fleet = world_.setting().config.fleets[e.fleet];
+  const core::FleetConfig& fleet = *e.config;
   Process process;
-  process.fleet = e.fleet;
+  process.fleet = fleet.name;
+  process.version = e.version;
   process.port = e.port;
   process.pid = next_pid_++;
   process.classic = fleet.sdk == core::SdkKind::classic;

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "base/prng.h"
@@ -51,7 +52,8 @@ class Machine {
 
  private:
   struct Process {
-    core::FleetIndex fleet = 0;
+    std::string fleet;
+    std::uint32_t version = 0;
     std::uint16_t port = 0;
     std::uint32_t pid = 0;
     bool classic = false;
