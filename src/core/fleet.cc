@@ -170,7 +170,7 @@ void Turn::idle_due(ServerId id) {
 
 void Turn::on(const ForkParentChanged& e) {
   for (FleetIndex index = 0; index < s_.fleets.size(); ++index) {
-    if (s_.config.fleets[index].name != e.fleet) continue;
+    if (s_.fleets[index].removed || s_.config.fleets[index].name != e.fleet) continue;
     std::optional<ForkParent>& parent = s_.fleets[index].fork_parent;
     const bool same = parent && parent->state == e.state;
     parent = ForkParent{e.state, e.pid, e.detail, same ? parent->since : now_};
