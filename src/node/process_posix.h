@@ -50,8 +50,8 @@ struct Command {
   std::vector<std::string> environment;  // All of it, "NAME=value".
   std::string working_directory;         // Empty: the caller's.
   rlim_t open_files_max = 0;             // RLIMIT_NOFILE, soft. 0: as it is.
-  int inherited = -1;                    // Becomes its descriptor 3. -1: none.
   Confinement confinement;
+  int inherited = -1;  // Becomes its descriptor 3. -1: none.
 };
 
 struct Process {
