@@ -19,6 +19,8 @@ struct BenchOptions {
 std::vector<Row> bench_warm(const BenchOptions& options);
 /// Two players, no server: the same, with a launch in it.
 std::vector<Row> bench_cold(const BenchOptions& options);
+/// From a launch to Ready, by each way.
+std::vector<Row> bench_ready(const BenchOptions& options);
 /// 4000 players press at once, 2000 servers simulated Ready.
 std::vector<Row> bench_burst(const BenchOptions& options);
 /// 15,000 players who do nothing: memory and CPU.
