@@ -105,16 +105,32 @@ std::string status_text(const json::object& s) {
   return out;
 }
 
+/// "7000 query:27015"
+std::string ports_text(const json::object& server) {
+  std::string out = text(server, "port");
+  const json::value* named = member(server, "ports");
+  const json::object* const ports = named ? named->if_object() : nullptr;
+  if (!ports) return out;
+  for (const auto& [name, port] : *ports)
+    out += fmt::format(" {}:{}", std::string(name), json::serialize(port));
+  return out;
+}
+
 std::string servers_text(const json::object& answer) {
   Rows rows{{"SERVER", "FLEET", "STATE", "FOR", "NODE", "PORT", "PID", "MATCH"}};
+  bool any_note = false;
   for_each(answer, "servers", [&](const json::object& o) {
     rows.push_back(
         {text(o, "id"), text(o, "fleet"),
          text(o, "state") +
              (flag(o, "stopping") && text(o, "state") == "allocated" ? ", then stopped" : ""),
-         age(o, "stateSeconds"), text(o, "node"), text(o, "port"), text(o, "pid"),
+         age(o, "stateSeconds"), text(o, "node"), ports_text(o), text(o, "pid"),
          text(o, "matchId")});
+    const json::value* note = member(o, "note");
+    rows.back().push_back(note && note->is_string() ? text(o, "note") : "");
+    any_note = any_note || !rows.back().back().empty();
   });
+  if (any_note) rows.front().emplace_back("NOTE");
   return list_text(rows, "no game servers", answer);
 }
 

@@ -47,6 +47,7 @@ std::uint64_t Core::digest() const {
     d.add(match.known_as);
     d.add(static_cast<int>(match.state)), d.add(match.server), d.add(match.attempts);
     d.add(match.launching), d.add(match.since);
+    d.add(match.anybody_came);
     for (const TicketId ticket : match.tickets) d.add(ticket);
     for (const MatchPlayer& player : match.players)
       d.add(player.player), d.add(player.since), d.add(player.joined);
@@ -58,11 +59,17 @@ std::uint64_t Core::digest() const {
     d.add(id), d.add(server.fleet), d.add(server.node), d.add(server.port);
     d.add(static_cast<int>(server.state)), d.add(server.stopping), d.add(server.pid);
     d.add(server.match), d.add(server.launched_for), d.add(server.session), d.add(server.since);
+    for (const NamedPort& port : server.named_ports) d.add(port.name), d.add(port.port);
+    d.add(server.note), d.add(server.players);
   });
   for (const auto& node : s.nodes) d.add(node->link), d.add(node->name), d.add(node->host);
   for (const Fleet& fleet : s.fleets) {
     for (const std::uint16_t port : fleet.ports.free()) d.add(port);
     for (const auto& [until, port] : fleet.ports.aside()) d.add(until), d.add(port);
+    for (const FleetPorts::Named& kind : fleet.ports.named()) {
+      for (const std::uint16_t port : kind.pool.free()) d.add(port);
+      for (const auto& [until, port] : kind.pool.aside()) d.add(until), d.add(port);
+    }
     for (const ServerId id : fleet.ready) d.add(id);
     d.add(fleet.failures), d.add(fleet.last_error);
   }

@@ -56,6 +56,7 @@ struct SendAssignment {
   std::string host;
   std::uint16_t port = 0;
   std::shared_ptr<const Roster> roster;
+  NamedPorts ports;  // Beside the main one.
 };
 struct SendMatchEnded {
   SessionId session;
@@ -86,6 +87,7 @@ struct LaunchServer {
   std::string queue;  // Of that match; empty for a warm one.
   std::string map;
   std::uint32_t players = 0;
+  NamedPorts ports;  // Beside the main one.
 };
 /// SIGTERM, and after `grace` SIGKILL, to the whole process group.
 struct StopServer {

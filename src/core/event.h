@@ -71,7 +71,9 @@ struct ServerReport {
   std::uint16_t port = 0;
   std::uint32_t pid = 0;
   bool ready = false;
-  MatchId match;  // The match it was last told of and has not ended.
+  MatchId match;              // The match it was last told of and has not ended.
+  NamedPorts ports;           // Beside the main one.
+  std::uint32_t players = 0;  // As PlayersCounted has it.
 };
 /// `host` is what players are told to connect to. NodeIds are issued by net.
 struct NodeConnected {
@@ -91,7 +93,8 @@ enum class LaunchError : std::uint8_t { port_taken, command_failed, limit_reache
 struct LaunchFailed {
   ServerId server;
   LaunchError error = LaunchError::command_failed;
-  std::string detail;  // For people: "exec build/duel: No such file or directory".
+  std::string detail;      // For people: "exec build/duel: No such file or directory".
+  std::uint16_t port = 0;  // port_taken: which of its ports; 0 is the main one.
 };
 struct ServerReady {
   ServerId server;
@@ -103,7 +106,14 @@ struct ServerExited {
   std::string detail;          // The last line of its output, at most 200 bytes.
 };
 struct ServerUnhealthy {
-  ServerId server;  // Silent for longer than the fleet's health_timeout.
+  ServerId server;
+  std::string detail;  // For people; empty: silent for longer than the fleet's health_timeout.
+};
+/// What the node sees of a Starting server: "it listens on TCP 7777, not on 7003". Replaces the
+/// last note; if the server does not become Ready, that is why.
+struct ServerNoted {
+  ServerId server;
+  std::string note;
 };
 struct OwnerVerified {
   SessionId session;
@@ -124,6 +134,11 @@ struct MatchOver {
   ServerId server;
   MatchId match;
   std::string result;  // The game's own, passed on as it is; at most 16 KiB.
+};
+/// sdk none: how many players its output, or its answer, says there are. Told when it changes.
+struct PlayersCounted {
+  ServerId server;
+  std::uint32_t players = 0;
 };
 /// The server's own wish to be stopped.
 struct ShutdownRequested {
@@ -147,8 +162,8 @@ using Event =
     std::variant<SessionOpened, SessionClosed, Hello, ResumeSession, StartMatch, CancelMatch,
                  LeaveMatch, ClassicServerLogin, ClassicServerReset, NodeConnected, NodeLost,
                  ServerLaunched, LaunchFailed, ServerReady, ServerExited, ServerUnhealthy,
-                 OwnerVerified, PlayerJoined, PlayerLeft, MatchOver, ShutdownRequested,
-                 StopServerCommand, LobbyStopping, DeadlineReached>;
+                 ServerNoted, OwnerVerified, PlayerJoined, PlayerLeft, MatchOver, PlayersCounted,
+                 ShutdownRequested, StopServerCommand, LobbyStopping, DeadlineReached>;
 
 /// "StartMatch": the event's name, for logs and traces.
 std::string_view name_of(const Event& event);

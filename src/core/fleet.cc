@@ -42,9 +42,9 @@ void Turn::balance(FleetIndex index) {
     const bool warm = fleet.unserved.empty();
     const MatchId match = warm ? MatchId{} : fleet.unserved.begin()->second;
     if (warm && fleet.failures > 0 && fleet.retry) return;  // Backing off.
-    const auto port = fleet.ports.acquire(now_);
-    if (!port) {
-      const auto returns = fleet.ports.next_return();
+    auto ports = fleet.ports.acquire(now_);
+    if (!ports) {
+      const auto returns = fleet.ports.next_return(now_);
       if (returns) arm_retry(index, *returns);
       // Ports come back when servers end. If none runs, waiting would help nobody.
       if (fleet.servers > 0 || warm) return;
@@ -52,26 +52,28 @@ void Turn::balance(FleetIndex index) {
       fail_match(match, Error::no_port_free);
       continue;
     }
-    launch(index, match, *port, *node);
+    launch(index, match, *std::move(ports), *node);
   }
 }
 
-void Turn::launch(FleetIndex index, MatchId match_id, std::uint16_t port, NodeIndex node) {
+void Turn::launch(FleetIndex index, MatchId match_id, ServerPorts ports, NodeIndex node) {
   Fleet& fleet = s_.fleets[index];
   const FleetConfig& config = s_.config.fleets[index];
   const ServerId id = s_.servers.emplace();
   Server& server = s_.servers[id];
   server.fleet = index;
   server.node = node;
-  server.port = port;
+  server.port = ports.main;
+  server.named_ports = ports.named;
   server.since = now_;
   ++fleet.starting;
   ++fleet.servers;
-  fleet.by_port[port] = id;
+  fleet.by_port[ports.main] = id;
   ++s_.totals.launches;
   s_.timers.set(server.timer, now_ + config.launch_timeout, timer(TimerKind::server, id));
 
-  LaunchServer effect{s_.nodes[node]->link, id, index, port, match_id, {}, {}, 0};
+  LaunchServer effect{s_.nodes[node]->link,  id, index, ports.main, match_id, {}, {}, 0,
+                      std::move(ports.named)};
   if (match_id) {
     bind(match_id, id);
     const QueueConfig& queue = s_.config.queues[*s_.matches[match_id].queue];
@@ -103,6 +105,7 @@ void Turn::make_ready(ServerId id) {
     unbind(server.launched_for);
   }
   set_state(server, ServerState::ready);
+  server.note.clear();
   fleet.ready.push_back(id);
   if (const Duration idle = config_of(server).idle_timeout; idle > Duration::zero())
     s_.timers.set(server.timer, now_ + idle, timer(TimerKind::server, id));
@@ -144,8 +147,9 @@ void Turn::on(const LaunchFailed& e) {
   Fleet& fleet = s_.fleets[index];
   if (e.error == LaunchError::port_taken) {
     // Nobody's fault, and no attempt: the port rests, another is tried at once.
-    fleet.last_error = "port " + std::to_string(server->port) + " is taken: " + e.detail;
-    free_server(e.server, true);
+    fleet.last_error =
+        "port " + std::to_string(e.port == 0 ? server->port : e.port) + " is taken: " + e.detail;
+    free_server(e.server, e.port);
   } else {
     launch_failed(e.server, e.detail);
     free_server(e.server);
@@ -181,7 +185,8 @@ void Turn::replace_later(FleetIndex index, const std::string& why) {
 void Turn::launch_due(ServerId id) {
   const Server& server = s_.servers[id];
   const FleetIndex index = server.fleet;
-  launch_failed(id, "not Ready within launch_timeout");
+  launch_failed(id, server.note.empty() ? "not Ready within launch_timeout"
+                                        : "not Ready within launch_timeout: " + server.note);
   stop_server(id, ServerState::error, Duration::zero());
   balance(index);
 }
@@ -230,7 +235,7 @@ void Turn::lose_server(ServerId id, bool clean, const std::string& why) {
   free_server(id);
 }
 
-void Turn::free_server(ServerId id, bool port_taken) {
+void Turn::free_server(ServerId id, std::optional<std::uint16_t> port_taken) {
   Server& server = s_.servers[id];
   Fleet& fleet = s_.fleets[server.fleet];
   if (server.state == ServerState::starting) --fleet.starting;
@@ -243,9 +248,9 @@ void Turn::free_server(ServerId id, bool port_taken) {
   --fleet.servers;
   fleet.by_port.erase(server.port);
   if (port_taken)
-    fleet.ports.set_aside(server.port, now_ + s_.config.port_set_aside);
+    fleet.ports.release(server.ports(), *port_taken, now_ + s_.config.port_set_aside);
   else
-    fleet.ports.release(server.port);
+    fleet.ports.release(server.ports());
   s_.timers.cancel(server.timer);
   s_.servers.erase(id);
 }
@@ -254,14 +259,20 @@ void Turn::on(const ServerUnhealthy& e) {
   const Server* server = s_.servers.find(e.server);
   if (!server || server->stopping) return;
   const FleetIndex index = server->fleet;
-  if (server->state == ServerState::starting) launch_failed(e.server, "silent for health_timeout");
+  const std::string why = e.detail.empty() ? "silent for health_timeout" : e.detail;
+  if (server->state == ServerState::starting) launch_failed(e.server, why);
   if (server->match) {
     ++s_.totals.servers_lost;
     end_match(server->match, MatchEnd::server_lost, {});
   }
-  s_.fleets[index].last_error = "silent for health_timeout";
+  s_.fleets[index].last_error = why;
   stop_server(e.server, ServerState::unhealthy, Duration::zero());
   balance(index);
+}
+
+void Turn::on(const ServerNoted& e) {
+  Server* server = s_.servers.find(e.server);
+  if (server && server->state == ServerState::starting) server->note = e.note;
 }
 
 void Turn::on(const ShutdownRequested& e) {

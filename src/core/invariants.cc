@@ -2,6 +2,7 @@
 #include "core/invariants.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/check.h"
@@ -103,17 +104,28 @@ void check_matches(const State& s) {
       for (const MatchPlayer& played : match.players)
         CHECK(s.players.find(played.player) && s.players.find(played.player)->match == id,
               "a match's players are in it");
+      const EndConfig& end = s.config.fleets[match.fleet].end;
+      const Duration limit = match.anybody_came ? end.idle : end.first_player_timeout;
+      CHECK(static_cast<bool>(match.empty) ==
+                (end.idle > Duration::zero() && limit > Duration::zero() && server->players == 0),
+            "a match that nobody is at ends in time, and no other for that reason");
     }
   });
 }
 
 void check_servers(const State& s) {
   std::set<std::pair<NodeIndex, std::uint16_t>> ports;
+  std::map<const FleetPorts::Named*, std::size_t> named;
   std::vector<std::uint32_t> starting(s.fleets.size()), ready(s.fleets.size()),
       all(s.fleets.size());
   s.servers.for_each([&](ServerId id, const Server& server) {
     CHECK(ports.emplace(server.node, server.port).second, "no port is given to two live servers");
+    for (const NamedPort& port : server.named_ports)
+      CHECK(ports.emplace(server.node, port.port).second, "no port is given to two live servers");
     const Fleet& fleet = s.fleets[server.fleet];
+    for (const FleetPorts::Named& kind : fleet.ports.named())
+      for (const NamedPort& port : server.named_ports)
+        if (kind.config.name == port.name) ++named[&kind];
     ++all[server.fleet];
     const auto by_port = fleet.by_port.find(server.port);
     CHECK(by_port != fleet.by_port.end() && by_port->second == id, "a server is found by its port");
@@ -143,14 +155,19 @@ void check_servers(const State& s) {
   });
   for (FleetIndex i = 0; i < s.fleets.size(); ++i) {
     const Fleet& fleet = s.fleets[i];
-    const FleetConfig& config = s.config.fleets[i];
     CHECK(fleet.starting == starting[i], "Starting servers are counted right");
     CHECK(fleet.ready.size() == ready[i], "only Ready servers are listed as such");
     CHECK(fleet.servers == all[i], "servers are counted right");
     CHECK(fleet.by_port.size() == all[i], "no port leads to a server that is gone");
-    const std::size_t ports_all = config.ports.last - config.ports.first + 1u;
-    CHECK(fleet.ports.free().size() + fleet.ports.aside().size() + all[i] == ports_all,
+    CHECK(fleet.ports.free().size() + fleet.ports.aside().size() + all[i] == fleet.ports.count(),
           "every port is free, set aside or in use");
+    for (const FleetPorts::Named& kind : fleet.ports.named()) {
+      const PortRange range = kind.config.ports;
+      if (range.first == 0) continue;  // It goes with the main port.
+      CHECK(kind.pool.free().size() + kind.pool.aside().size() + named[&kind] ==
+                range.last - range.first + 1u,
+            "every named port is free, set aside or in use");
+    }
     for (const auto& [since, id] : fleet.waiting)
       CHECK(s.matches.find(id) && s.matches.find(id)->since == since, "waiting matches exist");
     if (!fleet.waiting.empty() && !fleet.ready.empty())

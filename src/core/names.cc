@@ -112,13 +112,16 @@ std::string_view to_string(MatchEnd end) {
 }
 
 std::string_view name_of(const Event& event) {
-  static constexpr std::array<std::string_view, 24> names = {
-      "SessionOpened",      "SessionClosed",     "Hello",         "ResumeSession",
-      "StartMatch",         "CancelMatch",       "LeaveMatch",    "ClassicServerLogin",
-      "ClassicServerReset", "NodeConnected",     "NodeLost",      "ServerLaunched",
-      "LaunchFailed",       "ServerReady",       "ServerExited",  "ServerUnhealthy",
-      "OwnerVerified",      "PlayerJoined",      "PlayerLeft",    "MatchOver",
-      "ShutdownRequested",  "StopServerCommand", "LobbyStopping", "DeadlineReached"};
+  static constexpr std::array<std::string_view, 26> names = {
+      "SessionOpened",   "SessionClosed",      "Hello",
+      "ResumeSession",   "StartMatch",         "CancelMatch",
+      "LeaveMatch",      "ClassicServerLogin", "ClassicServerReset",
+      "NodeConnected",   "NodeLost",           "ServerLaunched",
+      "LaunchFailed",    "ServerReady",        "ServerExited",
+      "ServerUnhealthy", "ServerNoted",        "OwnerVerified",
+      "PlayerJoined",    "PlayerLeft",         "MatchOver",
+      "PlayersCounted",  "ShutdownRequested",  "StopServerCommand",
+      "LobbyStopping",   "DeadlineReached"};
   return name_in(names, event);
 }
 

@@ -66,6 +66,7 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   const NodeId link = s_.nodes[index]->link;
   if (Server* server = s_.servers.find(report.server); server && server->port == report.port) {
     server->pid = report.pid;
+    if (server->players != report.players) on(PlayersCounted{report.server, report.players});
     if (server->stopping) {
       server->stopping = false;  // The wish may have been lost with the link.
       const bool hangs =
@@ -90,24 +91,30 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
     return config.ports.first <= report.port && report.port <= config.ports.last;
   };
   auto fleet = std::find_if(fleets.begin(), fleets.end(), named);
-  const bool wanted = fleet != fleets.end() && fleet->sdk == SdkKind::muster;
+  bool wanted = fleet != fleets.end() && fleet->sdk != SdkKind::classic;
   if (fleet == fleets.end()) fleet = std::find_if(fleets.begin(), fleets.end(), has_port);
   const auto index_of_fleet = static_cast<FleetIndex>(fleet - fleets.begin());
-  if (fleet == fleets.end() || !report.server || report.server.slot > slot_max ||
-      !s_.fleets[index_of_fleet].ports.acquire_exactly(report.port)) {
+  std::optional<ServerPorts> ports;
+  if (fleet != fleets.end() && report.server && report.server.slot <= slot_max)
+    ports = s_.fleets[index_of_fleet].ports.acquire_exactly({report.port, report.ports});
+  if (!ports) {
     emit(StopServer{link, report.server, seconds{10}});  // No port of ours, so in nobody's way.
     return false;
   }
   Server* server = s_.servers.emplace_at(report.server);
   if (!server) {
-    s_.fleets[index_of_fleet].ports.set_aside(report.port, now_ + s_.config.port_set_aside);
+    s_.fleets[index_of_fleet].ports.set_aside(*ports, now_ + s_.config.port_set_aside);
     emit(StopServer{link, report.server, fleet->stop_grace});
     return false;
   }
   server->fleet = index_of_fleet;
   server->node = index;
   server->port = report.port;
+  server->named_ports = std::move(ports->named);
+  // Launched by another configuration: players could not be told of all its ports.
+  wanted = wanted && server->named_ports.size() == fleet->named_ports.size();
   server->pid = report.pid;
+  server->players = report.players;
   server->since = now_;
   ++s_.fleets[index_of_fleet].servers;
   s_.fleets[index_of_fleet].by_port[report.port] = report.server;
@@ -131,6 +138,7 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
       s_.timers.set(match.timer, now_ + fleet->match_timeout, timer(TimerKind::match, id));
     server->match = id;
     server->state = ServerState::allocated;
+    watch_for_players(id);
     return false;
   }
   ++s_.fleets[index_of_fleet].starting;

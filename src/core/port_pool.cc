@@ -2,11 +2,20 @@
 
 #include <algorithm>
 
-#include "base/check.h"
-
 namespace muster::core {
 
-PortPool::PortPool(PortRange range) : range_(range) {
+PortPool PortPool::of(const std::vector<std::uint16_t>& ports) {
+  PortPool pool(PortRange{});
+  pool.free_.assign(ports.begin(), ports.end());
+  return pool;
+}
+
+bool PortPool::available(Time now) const {
+  return !free_.empty() || (!aside_.empty() && aside_.begin()->first <= now);
+}
+
+PortPool::PortPool(PortRange range) {
+  if (range.first == 0) return;
   for (std::uint32_t port = range.first; port <= range.last; ++port)
     free_.push_back(static_cast<std::uint16_t>(port));
 }
@@ -23,15 +32,11 @@ std::optional<std::uint16_t> PortPool::acquire(Time now) {
 }
 
 bool PortPool::acquire_exactly(std::uint16_t port) {
-  if (port < range_.first || port > range_.last) return false;
   if (std::erase(free_, port) > 0) return true;
   return std::erase_if(aside_, [&](const auto& entry) { return entry.second == port; }) > 0;
 }
 
-void PortPool::release(std::uint16_t port) {
-  CHECK(port >= range_.first && port <= range_.last, "a port goes back to its own fleet");
-  free_.push_back(port);
-}
+void PortPool::release(std::uint16_t port) { free_.push_back(port); }
 
 void PortPool::set_aside(std::uint16_t port, Time until) { aside_.emplace(until, port); }
 

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "base/time.h"
 #include "core/config.h"
@@ -16,6 +17,10 @@ namespace muster::core {
 class PortPool {
  public:
   explicit PortPool(PortRange range);
+  static PortPool of(const std::vector<std::uint16_t>& ports);
+
+  /// Whether acquire() would give one.
+  bool available(Time now) const;
 
   /// Nothing if every port is in use or set aside.
   std::optional<std::uint16_t> acquire(Time now);
@@ -36,7 +41,6 @@ class PortPool {
   const std::multimap<Time, std::uint16_t>& aside() const { return aside_; }
 
  private:
-  PortRange range_;
   std::deque<std::uint16_t> free_;  // Front: unused for longest.
   std::multimap<Time, std::uint16_t> aside_;
 };

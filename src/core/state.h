@@ -15,8 +15,8 @@
 #include "base/slot_mirror.h"
 #include "base/timer_heap.h"
 #include "core/config.h"
+#include "core/fleet_ports.h"
 #include "core/ids.h"
-#include "core/port_pool.h"
 #include "core/types.h"
 
 namespace muster::core {
@@ -72,20 +72,28 @@ struct Match {
   ServerId launching;                    // The Starting server launched for it.
   Time since{};                          // Of the state.
   TimerId timer;                         // launching: no node; playing: match_timeout.
+  // sdk none, playing, with an end.idle: runs while nobody is there.
+  TimerId empty;
+  bool anybody_came = false;
 };
 
 struct Server {
   FleetIndex fleet = 0;
   NodeIndex node = 0;
   std::uint16_t port = 0;
+  NamedPorts named_ports;
   ServerState state = ServerState::starting;
-  bool stopping = false;  // StopServer has been sent.
-  std::uint32_t pid = 0;  // 0 until the node has said it.
-  MatchId match;          // While allocated.
-  MatchId launched_for;   // While starting; none for a warm one.
-  SessionId session;      // sdk classic, once believed.
-  Time since{};           // Of the state.
-  TimerId timer;          // starting: launch_timeout; ready: idle_timeout.
+  bool stopping = false;      // StopServer has been sent.
+  std::uint32_t pid = 0;      // 0 until the node has said it.
+  MatchId match;              // While allocated.
+  MatchId launched_for;       // While starting; none for a warm one.
+  SessionId session;          // sdk classic, once believed.
+  Time since{};               // Of the state.
+  TimerId timer;              // starting: launch_timeout; ready: idle_timeout.
+  std::string note;           // starting: what the node sees of it.
+  std::uint32_t players = 0;  // sdk none: as the node counts them.
+
+  ServerPorts ports() const { return {port, named_ports}; }
 };
 
 struct Node {
@@ -107,8 +115,8 @@ struct Queue {
 using MatchLine = std::set<std::pair<Time, MatchId>>;
 
 struct Fleet {
-  explicit Fleet(PortRange range) : ports(range) {}
-  PortPool ports;
+  explicit Fleet(const FleetConfig& config) : ports(config) {}
+  FleetPorts ports;
   MatchLine waiting;            // Matches without a server.
   MatchLine unserved;           // Those of them for which none is starting.
   std::vector<ServerId> ready;  // Used from the back, so that the others may go idle.
@@ -124,6 +132,7 @@ enum class TimerKind : std::uint8_t {
   player_grace,
   ticket_expiry,
   match,
+  match_empty,
   server,
   node_lost,
   fleet_retry
@@ -137,7 +146,7 @@ struct Timer {
 struct State {
   explicit State(Config c) : config(std::move(c)) {
     queues.resize(config.queues.size());
-    for (const FleetConfig& fleet : config.fleets) fleets.emplace_back(fleet.ports);
+    for (const FleetConfig& fleet : config.fleets) fleets.emplace_back(fleet);
   }
 
   Config config;

@@ -41,6 +41,7 @@ class Turn {
   void on(const PlayerJoined& e);
   void on(const PlayerLeft& e);
   void on(const MatchOver& e);
+  void on(const PlayersCounted& e);
 
   // classic.cc
   void on(const ClassicServerLogin& e);
@@ -53,6 +54,7 @@ class Turn {
   void on(const ServerReady& e);
   void on(const ServerExited& e);
   void on(const ServerUnhealthy& e);
+  void on(const ServerNoted& e);
   void on(const ShutdownRequested& e);
   void on(const StopServerCommand& e);
 
@@ -105,6 +107,8 @@ class Turn {
   void fail_match(MatchId match, Error error);
   void end_match(MatchId match, MatchEnd end, const std::string& result);
   void match_due(MatchId match);
+  void watch_for_players(MatchId match);
+  void match_empty_due(MatchId match);
   void remove_from_match(PlayerId player, Match& match);
   void watch_for_node(MatchId match);
   void wait_for_server(MatchId match);
@@ -115,14 +119,14 @@ class Turn {
 
   // fleet.cc: game servers.
   void balance(FleetIndex fleet);  // Allocates Ready servers, launches what is missing.
-  void launch(FleetIndex fleet, MatchId match, std::uint16_t port, NodeIndex node);
+  void launch(FleetIndex fleet, MatchId match, ServerPorts ports, NodeIndex node);
   void make_ready(ServerId id);
   void unready(ServerId id);
   void set_state(Server& server, ServerState state);
   void stop_server(ServerId id, ServerState state, Duration grace);
   void launch_failed(ServerId id, const std::string& why);
   void replace_later(FleetIndex fleet, const std::string& why);
-  void free_server(ServerId id, bool port_taken = false);
+  void free_server(ServerId id, std::optional<std::uint16_t> port_taken = std::nullopt);
   void after_match(ServerId id);
   void arm_retry(FleetIndex fleet, Time at);
   void idle_due(ServerId id);

@@ -32,6 +32,19 @@ core::Config config() {
   fleet.name = "old";
   fleet.sdk = core::SdkKind::classic;
   config.fleets.push_back(fleet);
+  fleet.name = "plain";
+  fleet.env.clear();
+  fleet.sdk = core::SdkKind::none;
+  fleet.protocol = core::Protocol::udp;
+  fleet.named_ports = {{"query", {27000, 27009}, 0, core::Protocol::udp},
+                       {"rcon", {}, 1, core::Protocol::tcp}};
+  fleet.ready.kind = core::ReadyKind::udp;
+  fleet.ready.query = {"query", "\xff{port}", true, "^ok"};
+  fleet.ready.repeat = seconds{10};
+  fleet.end.log = "over";
+  fleet.end.players = {"", "info", true, "n=(\\d+)"};
+  fleet.files = {{"server.cfg", "port {port}\n", "", 0640}};
+  config.fleets.push_back(fleet);
   return config;
 }
 
@@ -48,17 +61,31 @@ TEST(NodeLinkConvert, EffectsBecomeMessages) {
     const char* want;  // Text format.
   };
   const Row rows[] = {
-      {core::LaunchServer{node, server, 0, 7001, match, "ranked", "arena", 2},
-       R"(launch { server_id: "12.9" fleet: "duel" command: "build/duel" command: "{port}"
+    {core::LaunchServer{node, server, 0, 7001, match, "ranked", "arena", 2},
+     R"(launch { server_id: "12.9" fleet: "duel" command: "build/duel" command: "{port}"
                    env { name: "MODE" value: "duel" } env { name: "MAP" value: "{map}" }
                    working_directory: "/srv" port: 7001 host: "play.example" match_id: "5.1"
                    queue: "ranked" map: "arena" players: 2 log_bytes_max: 70000 log_files_max: 3
                    health_timeout_ms: 1500 })"},
-      {core::LaunchServer{node, server, 1, 7002, {}, "", "", 0},
-       R"(launch { server_id: "12.9" fleet: "old" command: "build/duel" command: "{port}"
+    {core::LaunchServer{node, server, 1, 7002, {}, "", "", 0},
+     R"(launch { server_id: "12.9" fleet: "old" command: "build/duel" command: "{port}"
                    env { name: "MODE" value: "duel" } env { name: "MAP" value: "{map}" }
                    working_directory: "/srv" port: 7002 sdk: SDK_CLASSIC host: "play.example"
                    log_bytes_max: 70000 log_files_max: 3 })"},
+    {core::LaunchServer{node, server, 2, 7003, {}, "", "", 0, {{"query", 27001}, {"rcon", 7004}}},
+     R"(launch { server_id: "12.9" fleet: "plain" command: "build/duel" command: "{port}"
+                   working_directory: "/srv" port: 7003 sdk: SDK_NONE host: "play.example"
+                   log_bytes_max: 70000 log_files_max: 3 protocol: PROTOCOL_UDP
+                   ports { name: "query" port: 27001 protocol: PROTOCOL_UDP }
+                   ports { name: "rcon" port: 7004 protocol: PROTOCOL_TCP }
+                   ready { kind: UDP query { port: "query" send: "\377{port}" placeholders: true
+                                             expect: "^ok" }
+                           repeat_ms: 10000 failures_max: 3 launch_timeout_ms: 30000 }
+                   end { log: "over"
+                         players { send: "info" placeholders: true expect: "n=(\\d+)"}
+    players_interval_ms : 5000
+  } files{path : "server.cfg" text : "port {port}\n" mode : 416}
+})"},
       {core::StopServer{node, server, std::chrono::microseconds{1500}},
        R"(stop { server_id: "12.9" grace_ms: 2 })"},
       {core::StopServer{node, server, std::chrono::hours{2000}},
@@ -79,19 +106,19 @@ TEST(NodeLinkConvert, EffectsBecomeMessages) {
        R"(end_match { server_id: "12.9" match_id: "5.1" reason: "timed_out" })"},
       {core::EndServerMatch{node, server, match, core::MatchEnd::cancelled},
        R"(end_match { server_id: "12.9" match_id: "5.1" reason: "cancelled" })"},
-  };
-  const core::Config with_fleets = config();
-  for (const Row& row : rows) {
-    SCOPED_TRACE(core::name_of(row.effect));
-    ToNode want, got;
-    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(row.want, &want));
-    ASSERT_TRUE(to_node(row.effect, with_fleets, "play.example", got));
-    EXPECT_EQ(got.DebugString(), want.DebugString());
-    EXPECT_EQ(node_of(row.effect), node);
-  }
-  ToNode unused;
-  EXPECT_FALSE(to_node(core::SendServerLoginOk{}, with_fleets, "", unused));
-  EXPECT_FALSE(node_of(core::SendServerLoginOk{}));
+};
+const core::Config with_fleets = config();
+for (const Row& row : rows) {
+  SCOPED_TRACE(core::name_of(row.effect));
+  ToNode want, got;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(row.want, &want));
+  ASSERT_TRUE(to_node(row.effect, with_fleets, "play.example", got));
+  EXPECT_EQ(got.DebugString(), want.DebugString());
+  EXPECT_EQ(node_of(row.effect), node);
+}
+ToNode unused;
+EXPECT_FALSE(to_node(core::SendServerLoginOk{}, with_fleets, "", unused));
+EXPECT_FALSE(node_of(core::SendServerLoginOk{}));
 }
 
 // An event as text, for comparing.
@@ -110,6 +137,10 @@ std::string text(const std::optional<core::Event>& event) {
                       std::is_same_v<std::decay_t<decltype(e)>, core::LaunchFailed>)
           out += ' ' + std::to_string(static_cast<int>(e.error));
         if constexpr (requires { e.detail; }) out += ' ' + e.detail;
+        if constexpr (std::is_same_v<std::decay_t<decltype(e)>, core::LaunchFailed>)
+          if (e.port != 0) out += ' ' + std::to_string(e.port);
+        if constexpr (requires { e.note; }) out += ' ' + e.note;
+        if constexpr (requires { e.players; }) out += ' ' + std::to_string(e.players);
         if constexpr (requires { e.result; }) out += ' ' + e.result;
         return out;
       },
@@ -125,12 +156,17 @@ TEST(NodeLinkConvert, MessagesBecomeEvents) {
       {R"(launched { server_id: "12.9" pid: 77 })", "ServerLaunched 12.9 77"},
       {R"(launch_failed { server_id: "12.9" reason: PORT_TAKEN detail: "x" })",
        "LaunchFailed 12.9 0 x"},
+      {R"(launch_failed { server_id: "12.9" reason: PORT_TAKEN port: 27015 })",
+       "LaunchFailed 12.9 0  27015"},
       {R"(launch_failed { server_id: "12.9" detail: "x" })", "LaunchFailed 12.9 1 x"},
       {R"(launch_failed { server_id: "12.9" reason: LIMIT_REACHED })", "LaunchFailed 12.9 2 "},
       {R"(ready { server_id: "12.9" })", "ServerReady 12.9"},
       {R"(exited { server_id: "12.9" exit_code: -1 signal: 9 detail: "bye" })",
        "ServerExited 12.9 -1 9 bye"},
-      {R"(unhealthy { server_id: "12.9" })", "ServerUnhealthy 12.9"},
+      {R"(unhealthy { server_id: "12.9" })", "ServerUnhealthy 12.9 "},
+      {R"(unhealthy { server_id: "12.9" detail: "mute" })", "ServerUnhealthy 12.9 mute"},
+      {R"(noted { server_id: "12.9" note: "it waits" })", "ServerNoted 12.9 it waits"},
+      {R"(players_counted { server_id: "12.9" players: 3 })", "PlayersCounted 12.9 3"},
       {R"(player_joined { server_id: "12.9" player_id: "41.3" })", "PlayerJoined 12.9 41.3"},
       {R"(player_left { server_id: "12.9" player_id: "41.3" })", "PlayerLeft 12.9 41.3"},
       {R"(match_over { server_id: "12.9" match_id: "5.1" result: "r" })", "MatchOver 12.9 5.1 r"},
@@ -155,7 +191,8 @@ TEST(NodeLinkConvert, Inventory) {
   wire::node::NodeHello hello;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
       R"(name: "here" servers { server_id: "12.9" fleet: "duel" port: 7001 pid: 5 ready: true
-                                match_id: "5.1" }
+                                match_id: "5.1" players: 2
+                                ports { name: "query" port: 27001 } }
          servers { server_id: "13.1" fleet: "old" port: 7002 }
          servers { server_id: "nonsense" port: 7003 } servers { server_id: "14.1" port: 70000 })",
       &hello));
@@ -170,6 +207,8 @@ TEST(NodeLinkConvert, Inventory) {
   EXPECT_EQ(event.servers[0].pid, 5u);
   EXPECT_TRUE(event.servers[0].ready);
   EXPECT_EQ(event.servers[0].match, match);
+  EXPECT_EQ(event.servers[0].players, 2u);
+  EXPECT_EQ(event.servers[0].ports, (core::NamedPorts{{"query", 27001}}));
   EXPECT_EQ(event.servers[1].server, (core::ServerId{13, 1}));
   EXPECT_FALSE(event.servers[1].match);
 }

@@ -10,8 +10,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "node/connection.h"
+#include "node/launch_contract.h"
 #include "node/log.h"
 #include "node/process_posix.h"
 #include "proto/node.pb.h"
@@ -22,6 +24,8 @@ using Executor = boost::asio::io_context::executor_type;
 using Timer = boost::asio::basic_waitable_timer<
     std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
 using Descriptor = boost::asio::posix::basic_stream_descriptor<Executor>;
+
+class PlainServer;
 
 struct GameServer {
   GameServer(boost::asio::io_context& io, ServerLog output_log)
@@ -38,6 +42,8 @@ struct GameServer {
   std::string fleet;
   std::string token;  // MUSTER_TOKEN
   std::uint16_t port = 0;
+  std::vector<wire::node::Port> ports;  // Beside the main one.
+  LaunchContext context;                // For what is filled in later.
   std::chrono::milliseconds health_timeout{0};
 
   // The process: supervisor's.
@@ -59,6 +65,9 @@ struct GameServer {
   bool shutdown_requested = false;
   std::optional<wire::game_server::MatchStarted> match;
   bool match_ended_by_lobby = false;  // It may still say Ready or MatchOver.
+  // Without an SDK: what is seen of it instead.
+  std::shared_ptr<PlainServer> plain;
+  std::uint32_t players = 0;
 
   // What the lobby has not been told yet, while there is none: lobby_link's.
   wire::node::Server as_lobby_knows;
@@ -72,6 +81,8 @@ struct GameServer {
     entry.set_port(port);
     entry.set_pid(static_cast<std::uint32_t>(process.pid));
     entry.set_ready(ready);
+    for (const wire::node::Port& named : ports) *entry.add_ports() = named;
+    entry.set_players(players);
     if (match && !match_ended_by_lobby) entry.set_match_id(match->match_id());
     return entry;
   }

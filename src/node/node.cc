@@ -23,6 +23,7 @@
 #include "base/check.h"
 #include "node/lobby_link.h"
 #include "node/owner.h"
+#include "node/plain_server.h"
 #include "node/sdk_server.h"
 #include "node/supervisor.h"
 #include "node/text_file.h"
@@ -61,6 +62,8 @@ class Node {
   SdkServer sdk_;
   LobbyLink lobby_;
   OwnerFinder owners_;
+  SockDiag diag_;
+  PatternCache patterns_;
   asio::signal_set stop_signals_{io_, SIGTERM, SIGINT};
   asio::signal_set child_signals_{io_, SIGCHLD};
   Timer idle_timer_{io_.get_executor()};
@@ -71,7 +74,8 @@ class Node {
 Node::Node(const NodeOptions& options, const std::string& data, rlim_t open_files_of_servers)
     : options_(options),
       data_(data),
-      servers_(io_, {data + "/logs", options.logs_kept_max, open_files_of_servers},
+      servers_(io_,
+               {data + "/logs", data + "/servers", options.logs_kept_max, open_files_of_servers},
                [this](GameServer& server, const std::string& line) { on_exited(server, line); }),
       sdk_(io_, servers_,
            [this](GameServer& server, wire::node::FromNode&& message) {
@@ -117,6 +121,7 @@ void Node::on_message(const wire::node::ToNode& message) {
     case ToNode::kStartMatch:
       return with(message.start_match(), [&](GameServer& server) {
         sdk_.start_match(server, message.start_match().match());
+        if (server.plain) server.plain->match_started();
       });
     case ToNode::kRemovePlayer:
       return with(message.remove_player(), [&](GameServer& server) {
@@ -125,7 +130,10 @@ void Node::on_message(const wire::node::ToNode& message) {
       });
     case ToNode::kEndMatch:
       return with(message.end_match(), [&](GameServer& server) {
-        sdk_.end_match(server, message.end_match().match_id(), message.end_match().reason());
+        if (server.plain)
+          server.plain->match_ended(message.end_match().match_id());
+        else
+          sdk_.end_match(server, message.end_match().match_id(), message.end_match().reason());
       });
     case ToNode::kVerifyOwner:
       return on_verify_owner(message.verify_owner());
@@ -143,11 +151,23 @@ void Node::on_launch(const wire::node::Launch& launch) {
     answer.mutable_launch_failed()->set_server_id(launch.server_id());
     answer.mutable_launch_failed()->set_reason(failure.reason);
     answer.mutable_launch_failed()->set_detail(std::move(failure.detail));
+    answer.mutable_launch_failed()->set_port(failure.port);
     lobby_.reply(answer);
   };
   if (stopping_) return refuse({wire::node::LaunchFailed::LIMIT_REACHED, "the node is stopping"});
   const auto server = servers_.launch(launch, sdk_.address(), join_key_);
   if (!server) return refuse(server.error());
+  if (launch.sdk() == wire::node::SDK_NONE) {
+    const auto watched = PlainServer::watch(
+        **server, launch,
+        {io_, diag_, patterns_, [this](GameServer& about, wire::node::FromNode&& message) {
+           lobby_.report(about, std::move(message));
+         }});
+    if (!watched) {
+      servers_.stop(**server, milliseconds{0});
+      return refuse({wire::node::LaunchFailed::COMMAND_FAILED, watched.error()});
+    }
+  }
   answer.mutable_launched()->set_server_id(launch.server_id());
   answer.mutable_launched()->set_pid(static_cast<std::uint32_t>((*server)->process.pid));
   lobby_.reply(answer);
@@ -173,6 +193,7 @@ void Node::on_verify_owner(const wire::node::VerifyOwner& query) {
 
 void Node::on_exited(GameServer& server, const std::string& last_line) {
   sdk_.forget(server);
+  if (server.plain) server.plain->on_exit();
   wire::node::FromNode message;
   wire::node::ServerExited& exited = *message.mutable_exited();
   exited.set_server_id(server.id);

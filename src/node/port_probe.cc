@@ -12,13 +12,14 @@
 #include "node/unique_fd.h"
 
 namespace muster::node {
-namespace {
 
-std::expected<void, PortError> probe(std::uint16_t port, int type, const char* protocol) {
+std::expected<void, PortError> probe_port(std::uint16_t port, Transport transport) {
   const auto refuse = [&](int error) {
     return std::unexpected(PortError{
-        is_limit(error), fmt::format("{} port {}: {}", protocol, port, ::strerrordesc_np(error))});
+        is_limit(error),
+        fmt::format("{} port {}: {}", to_string(transport), port, ::strerrordesc_np(error))});
   };
+  const int type = transport == Transport::tcp ? SOCK_STREAM : SOCK_DGRAM;
   const UniqueFd socket(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
   if (!socket) return refuse(errno);
   const int yes = 1;
@@ -32,13 +33,6 @@ std::expected<void, PortError> probe(std::uint16_t port, int type, const char* p
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0)
     return refuse(errno);
   return {};
-}
-
-}  // namespace
-
-std::expected<void, PortError> probe_port(std::uint16_t port) {
-  if (auto tcp = probe(port, SOCK_STREAM, "TCP"); !tcp) return tcp;
-  return probe(port, SOCK_DGRAM, "UDP");
 }
 
 }  // namespace muster::node

@@ -5,6 +5,8 @@
 #include <expected>
 #include <string>
 
+#include "node/sock_diag.h"
+
 namespace muster::node {
 
 struct PortError {
@@ -13,7 +15,7 @@ struct PortError {
 };
 
 /// Binds the port on every IPv4 address, for TCP as servers do it (SO_REUSEADDR: connections still
-/// closing do not count, a listener does) and for UDP, and lets it go again. About 10 us.
-std::expected<void, PortError> probe_port(std::uint16_t port);
+/// closing do not count, a listener does), and lets it go again. About 5 us.
+std::expected<void, PortError> probe_port(std::uint16_t port, Transport transport);
 
 }  // namespace muster::node

@@ -62,7 +62,7 @@ TEST(Process, LimitsAreKnownAsSuch) {
   none.rlim_cur = 3;
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
   const auto process = start_process(sh("exit 0"));
-  const auto port = probe_port(7001);
+  const auto port = probe_port(7001, Transport::tcp);
   ::setrlimit(RLIMIT_NOFILE, &files);
   ASSERT_FALSE(process);
   EXPECT_TRUE(is_limit(process.error().error));
@@ -113,8 +113,9 @@ TEST(Process, TheGroupIsSignalled) {
 
 TEST(PortProbe, SeesListenersButNotWhatIsClosing) {
   const std::uint16_t port = free_port();
-  EXPECT_TRUE(probe_port(port));
-  EXPECT_TRUE(probe_port(port)) << "it leaves the port free";
+  EXPECT_TRUE(probe_port(port, Transport::tcp));
+  EXPECT_TRUE(probe_port(port, Transport::tcp)) << "it leaves the port free";
+  EXPECT_TRUE(probe_port(port, Transport::udp));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -124,10 +125,11 @@ TEST(PortProbe, SeesListenersButNotWhatIsClosing) {
   ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(::listen(listener.get(), 1), 0);
-  const auto taken = probe_port(port);
+  const auto taken = probe_port(port, Transport::tcp);
   ASSERT_FALSE(taken) << "also on one address only";
   EXPECT_FALSE(taken.error().limit_reached);
   EXPECT_EQ(taken.error().detail, "TCP port " + std::to_string(port) + ": Address already in use");
+  EXPECT_TRUE(probe_port(port, Transport::udp)) << "that is another port";
 
   // The server closes first, so its end waits in TIME_WAIT.
   UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -138,7 +140,7 @@ TEST(PortProbe, SeesListenersButNotWhatIsClosing) {
   EXPECT_EQ(::read(client.get(), &byte, 1), 0);
   client.reset();
   listener.reset();
-  EXPECT_TRUE(probe_port(port));
+  EXPECT_TRUE(probe_port(port, Transport::tcp));
 }
 
 }  // namespace

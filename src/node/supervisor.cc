@@ -15,8 +15,10 @@
 
 #include "base/check.h"
 #include "node/launch_contract.h"
+#include "node/plain_server.h"
 #include "node/port_probe.h"
 #include "node/proc.h"
+#include "node/server_files.h"
 
 namespace muster::node {
 namespace {
@@ -44,13 +46,39 @@ std::string random_token() {
 
 constexpr auto remains_patience = seconds{5};
 
+std::expected<void, LaunchFailure> probe_ports(const wire::node::Launch& launch) {
+  const auto probe = [](std::uint32_t port,
+                        wire::node::Protocol protocol) -> std::expected<void, LaunchFailure> {
+    if (port == 0 || port > 65535)
+      return std::unexpected(
+          LaunchFailure{LaunchFailed::COMMAND_FAILED, fmt::format("{} is no port", port)});
+    for (const Transport transport : {Transport::tcp, Transport::udp}) {
+      if (protocol ==
+          (transport == Transport::tcp ? wire::node::PROTOCOL_UDP : wire::node::PROTOCOL_TCP))
+        continue;
+      if (auto free = probe_port(static_cast<std::uint16_t>(port), transport); !free)
+        return std::unexpected(LaunchFailure{
+            free.error().limit_reached ? LaunchFailed::LIMIT_REACHED : LaunchFailed::PORT_TAKEN,
+            std::move(free.error().detail), port});
+    }
+    return {};
+  };
+  if (auto free = probe(launch.port(), launch.protocol()); !free) return free;
+  for (const wire::node::Port& port : launch.ports())
+    if (auto free = probe(port.port(), port.protocol()); !free) return free;
+  return {};
+}
+
 }  // namespace
 
 Supervisor::Supervisor(boost::asio::io_context& io, SupervisorOptions options, OnExited on_exited)
     : io_(io),
       options_(std::move(options)),
       on_exited_(std::move(on_exited)),
-      prune_timer_(io.get_executor()) {}
+      prune_timer_(io.get_executor()) {
+  // Game servers end with their node, so these folders have been left behind.
+  remove_server_folder(options_.servers_root);
+}
 
 std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::Launch& launch,
                                                              const std::string& sdk_address,
@@ -65,8 +93,6 @@ std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::L
   if (servers_.contains(launch.server_id()))
     return refuse(LaunchFailed::COMMAND_FAILED,
                   fmt::format("this node already runs a server {}", launch.server_id()));
-  if (launch.port() == 0 || launch.port() > 65535)
-    return refuse(LaunchFailed::COMMAND_FAILED, fmt::format("{} is no port", launch.port()));
   const auto port = static_cast<std::uint16_t>(launch.port());
 
   const std::string log_folder = fmt::format("{}/{}", options_.log_root, launch.fleet());
@@ -76,15 +102,18 @@ std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::L
     if (error) fmt::print(stderr, "node: cannot make {}: {}\n", log_folder, error.message());
   }
 
-  const LaunchContext context{random_token(), sdk_address, join_key, log_folder,
-                              options_.open_files_max};
+  LaunchContext context{random_token(),          sdk_address, join_key, log_folder,
+                        options_.open_files_max, {}};
+  if (needs_server_folder(launch))
+    context.server_dir = fmt::format("{}/{}", options_.servers_root, launch.server_id());
   const auto command = make_command(launch, context);
   if (!command) return refuse(LaunchFailed::COMMAND_FAILED, command.error());
-  if (const auto probe = probe_port(port); !probe)
-    return refuse(
-        probe.error().limit_reached ? LaunchFailed::LIMIT_REACHED : LaunchFailed::PORT_TAKEN,
-        probe.error().detail);
+  if (auto free = probe_ports(launch); !free) return std::unexpected(std::move(free.error()));
+  if (!context.server_dir.empty())
+    if (auto written = write_server_files(launch, context); !written)
+      return refuse(LaunchFailed::COMMAND_FAILED, std::move(written.error()));
   auto process = start_process(*command);
+  if (!process && !context.server_dir.empty()) remove_server_folder(context.server_dir);
   if (!process)
     return refuse(is_limit(process.error().error) ? LaunchFailed::LIMIT_REACHED
                                                   : LaunchFailed::COMMAND_FAILED,
@@ -102,11 +131,14 @@ std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::L
   server->fleet = launch.fleet();
   server->token = context.token;
   server->port = port;
+  server->ports.assign(launch.ports().begin(), launch.ports().end());
+  server->context = std::move(context);
   server->health_timeout = milliseconds{launch.health_timeout_ms()};
   server->process = std::move(*process);
   if (const auto error = watch(server); error) {
     signal_group(server->process, SIGKILL);
     reap(server->process);
+    if (!server->context.server_dir.empty()) remove_server_folder(server->context.server_dir);
     return refuse(LaunchFailed::LIMIT_REACHED,
                   fmt::format("cannot watch the process: {}", error.message()));
   }
@@ -158,6 +190,7 @@ bool Supervisor::drain(GameServer& server) {
   static char buffer[64 * 1024];
   const ssize_t n = ::read(server.output.native_handle(), buffer, sizeof buffer);
   if (n > 0) server.log.write({buffer, static_cast<std::size_t>(n)});
+  if (n > 0 && server.plain) server.plain->on_output({buffer, static_cast<std::size_t>(n)});
   return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
@@ -216,6 +249,7 @@ void Supervisor::finish(const Shared& server) {
   server->output.close(ignored);
   server->exit_watch.release();
   reap(server->process);
+  if (!server->context.server_dir.empty()) remove_server_folder(server->context.server_dir);
   servers_.erase(server->id);
   on_exited_(*server, server->log.last_line());
 }

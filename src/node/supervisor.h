@@ -19,13 +19,15 @@ namespace muster::node {
 
 struct SupervisorOptions {
   std::string log_root;            // Absolute; <log_root>/<fleet>/ is made as needed.
+  std::string servers_root;        // Absolute; <servers_root>/<server id>/ as needed.
   std::size_t logs_kept_max = 50;  // Servers of one fleet whose logs are kept.
   rlim_t open_files_max = 0;       // For the game servers: RLIMIT_NOFILE, soft.
 };
 
 struct LaunchFailure {
   wire::node::LaunchFailed::Reason reason = wire::node::LaunchFailed::COMMAND_FAILED;
-  std::string detail;  // For people.
+  std::string detail;      // For people.
+  std::uint32_t port = 0;  // PORT_TAKEN: which one.
 };
 
 /// Single-threaded, like all of the node. Game servers it returns are good until on_exited.

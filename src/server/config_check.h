@@ -43,6 +43,11 @@ class ConfigProblems {
     add({file_, line, std::move(key), std::move(text), false});
     failed_ = true;
   }
+  /// In another file: a template.
+  void error(std::string file, int line, std::string text) {
+    add({std::move(file), line, "", std::move(text), false});
+    failed_ = true;
+  }
   void warn(int line, std::string key, std::string text) {
     add({file_, line, std::move(key), std::move(text), true});
   }

@@ -6,9 +6,11 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <span>
 
 #include "server/config_check.h"
 #include "server/config_fields.h"
+#include "server/config_plain_fields.h"
 
 namespace muster::server {
 namespace {
@@ -80,9 +82,11 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
       variables<FleetConfig>("env", AT(env), 256, 32u << 10),
       text<FleetConfig>("working_directory", AT(working_directory), 4096, "the file's folder"),
       ports<FleetConfig>("ports", AT(ports)),
-      choice<FleetConfig>("sdk", AT(sdk),
-                          std::vector<std::pair<std::string_view, SdkKind>>{
-                              {"muster", SdkKind::muster}, {"classic", SdkKind::classic}}),
+      choice<FleetConfig>(
+          "sdk", AT(sdk),
+          std::vector<std::pair<std::string_view, SdkKind>>{
+              {"muster", SdkKind::muster}, {"classic", SdkKind::classic}, {"none", SdkKind::none}}),
+      protocol_field<FleetConfig>(),
       count<FleetConfig>("ready_min", AT(ready_min), 0, 10'000),
       count<FleetConfig>("servers_max", AT(servers_max), 1, 10'000),
       duration<FleetConfig>("launch_timeout", AT(launch_timeout), milliseconds{100}, hours{1}),
@@ -120,14 +124,21 @@ int line_of(const toml::node& node) { return static_cast<int>(node.source().begi
 int line_of(const toml::key& key) { return static_cast<int>(key.source().begin.line); }
 
 /// Reads one table of the file into `out` and tells where its keys were.
+/// `tables` are the tables in it that are read by others.
 template <class T>
 ConfigLines read_table(const toml::table& table, std::string_view name,
-                       const std::vector<Field<T>>& fields, T& out, ConfigProblems& problems) {
+                       const std::vector<Field<T>>& fields, T& out, ConfigProblems& problems,
+                       std::span<const std::string_view> tables_within = {}) {
   ConfigLines lines;
   lines.table = line_of(table);
   std::vector<std::string_view> known;
   for (const Field<T>& field : fields) known.emplace_back(field.name);
+  known.insert(known.end(), tables_within.begin(), tables_within.end());
   for (const auto& [key, node] : table) {
+    if (std::ranges::find(tables_within, key.str()) != tables_within.end()) {
+      lines.keys.emplace(key.str(), line_of(key));
+      continue;
+    }
     const auto field = std::ranges::find(fields, key.str(), &Field<T>::name);
     const std::string full = fmt::format("{}.{:.60}", name, key.str());
     if (field == fields.end()) {
@@ -175,6 +186,61 @@ void for_each_table(const toml::table& root, std::string_view name, ConfigProble
   for (const toml::node& element : *array) f(*element.as_table());
 }
 
+// ---- The tables inside a [[fleet]]. The lines of their keys are the fleet's: "ready.tcp".
+
+constexpr std::array<std::string_view, 4> fleet_tables{"ready", "end", "port", "files"};
+
+class FleetTables {
+ public:
+  FleetTables(FleetConfig& fleet, ConfigLines& lines, ConfigProblems& problems)
+      : fleet_(fleet), lines_(lines), problems_(problems) {}
+
+  void read(const toml::table& table) {
+    if (const toml::node* node = table.get("ready"))
+      read(*node, "ready", ready_fields(), fleet_.ready);
+    if (const toml::node* node = table.get("end")) read(*node, "end", end_fields(), fleet_.end);
+    each(table, "port", "[fleet.port.NAME]", [&](const toml::key& key, const toml::node& node) {
+      core::PortConfig& port = fleet_.named_ports.emplace_back();
+      port.name = key.str();
+      if (!is_port_name(port.name))
+        problems_.error(line_of(key), fmt::format("fleet.port.{:.60}", port.name),
+                        "cannot be a port's name: 1 to 32 of a-z, 0-9 and _");
+      read(node, "port." + port.name, port_fields(), port);
+    });
+    each(table, "files", "\"file\" = { text = \"…\" }",
+         [&](const toml::key& key, const toml::node& node) {
+           core::FileConfig& file = fleet_.files.emplace_back();
+           file.path = key.str();
+           read(node, "files." + file.path, file_fields(), file);
+         });
+  }
+
+ private:
+  template <class F>
+  void each(const toml::table& table, std::string_view name, std::string_view want, F&& f) {
+    const toml::node* const node = table.get(name);
+    if (!node) return;
+    if (!node->is_table())
+      return problems_.error(line_of(*node), fmt::format("fleet.{}", name),
+                             wrong_type(*node, fmt::format("a table: {}", want)));
+    for (const auto& [key, entry] : *node->as_table()) f(key, entry);
+  }
+
+  template <class T>
+  void read(const toml::node& node, const std::string& name, const std::vector<Field<T>>& fields,
+            T& out) {
+    const std::string full = fmt::format("fleet.{:.80}", name);
+    if (!node.is_table()) return problems_.error(line_of(node), full, wrong_type(node, "a table"));
+    lines_.keys.emplace(name, line_of(node));
+    for (const auto& [key, line] : read_table(*node.as_table(), full, fields, out, problems_).keys)
+      lines_.keys.emplace(name + "." + key, line);
+  }
+
+  FleetConfig& fleet_;
+  ConfigLines& lines_;
+  ConfigProblems& problems_;
+};
+
 ConfigDraft read_draft(const toml::table& root, ConfigProblems& problems) {
   ConfigDraft draft;
   for (const auto& [key, node] : root)
@@ -190,7 +256,9 @@ ConfigDraft read_draft(const toml::table& root, ConfigProblems& problems) {
     draft.limits = read_table(*limits, "limits", limits_fields(), draft.config, problems);
   for_each_table(root, "fleet", problems, [&](const toml::table& table) {
     FleetConfig& fleet = draft.config.core.fleets.emplace_back();
-    draft.fleets.push_back(read_table(table, "fleet", fleet_fields(), fleet, problems));
+    draft.fleets.push_back(
+        read_table(table, "fleet", fleet_fields(), fleet, problems, fleet_tables));
+    FleetTables(fleet, draft.fleets.back(), problems).read(table);
   });
   for_each_table(root, "queue", problems, [&](const toml::table& table) {
     NamedQueue named;
@@ -262,6 +330,10 @@ std::vector<ConfigKey> config_keys() {
   add_keys(keys, "lobby", lobby_fields());
   add_keys(keys, "limits", limits_fields());
   add_keys(keys, "fleet", fleet_fields());
+  add_keys(keys, "fleet.ready", ready_fields());
+  add_keys(keys, "fleet.end", end_fields());
+  add_keys(keys, "fleet.port.NAME", port_fields());
+  add_keys(keys, "fleet.files", file_fields());
   add_keys(keys, "queue", queue_fields());
   return keys;
 }

@@ -124,6 +124,29 @@ log_bytes_max = "1MiB"
 log_files_max = 4
 [fleet.env]
 MODE = "duel"
+[[fleet]]
+name = "plain"
+command = ["/opt/plain", "--config={server_dir}/a.cfg", "{port.query}"]
+ports = "7200-7299"
+protocol = "udp"
+sdk = "none"
+[fleet.port.query]
+ports = "27000-27009"
+protocol = "tcp"
+[fleet.port.rcon_2]
+offset = 2
+[fleet.ready]
+udp = { send = '\xff\n{port}', expect_hex = "ff 4f6b", port = "rcon_2" }
+repeat = "10s"
+failures_max = 5
+[fleet.end]
+log = 'over: (\w+)'
+idle = "45s"
+first_player_timeout = "1m"
+players_udp = { send_hex = "00ff", expect = 'n=(\d+)' }
+players_interval = "2s"
+[fleet.files]
+"a.cfg" = { text = "port {port}", mode = "0644" }
 )");
   ASSERT_TRUE(config) << shown(config.error());
   EXPECT_THAT(config->warnings, IsEmpty()) << shown(config->warnings);
@@ -155,7 +178,7 @@ MODE = "duel"
   EXPECT_EQ(queue.ticket_timeout, minutes{1});
   EXPECT_TRUE(queue.requeue_on_server_lost);
   EXPECT_EQ(queue.map, "bridge");
-  ASSERT_EQ(config->core.fleets.size(), 2u);
+  ASSERT_EQ(config->core.fleets.size(), 3u);
   EXPECT_EQ(config->core.fleets[0].ports.last, 7000);
   EXPECT_EQ(config->core.fleets[0].servers_max, 1u);
   const core::FleetConfig& fleet = config->core.fleets[1];
@@ -174,6 +197,33 @@ MODE = "duel"
   EXPECT_EQ(fleet.log_bytes_max, 1u << 20);
   EXPECT_EQ(fleet.log_files_max, 4u);
   EXPECT_EQ(fleet.env, (std::vector<std::pair<std::string, std::string>>{{"MODE", "duel"}}));
+  const core::FleetConfig& plain = config->core.fleets[2];
+  EXPECT_EQ(plain.sdk, core::SdkKind::none);
+  EXPECT_EQ(plain.protocol, core::Protocol::udp);
+  EXPECT_EQ(plain.servers_max, 10u) << "there are as many query ports";
+  ASSERT_EQ(plain.named_ports.size(), 2u);
+  EXPECT_EQ(plain.named_ports[0].name, "query");
+  EXPECT_EQ(plain.named_ports[0].ports.last, 27009);
+  EXPECT_EQ(plain.named_ports[0].protocol, core::Protocol::tcp);
+  EXPECT_EQ(plain.named_ports[1].name, "rcon_2");
+  EXPECT_EQ(plain.named_ports[1].offset, 2);
+  EXPECT_EQ(plain.ready.kind, core::ReadyKind::udp);
+  EXPECT_EQ(plain.ready.query.send, "\xff\n{port}");
+  EXPECT_TRUE(plain.ready.query.placeholders);
+  EXPECT_EQ(plain.ready.query.expect, "^\\xff\\x4f\\x6b");
+  EXPECT_EQ(plain.ready.query.port, "rcon_2");
+  EXPECT_EQ(plain.ready.repeat, seconds{10});
+  EXPECT_EQ(plain.ready.failures_max, 5u);
+  EXPECT_EQ(plain.end.log, "over: (\\w+)");
+  EXPECT_EQ(plain.end.idle, seconds{45});
+  EXPECT_EQ(plain.end.first_player_timeout, minutes{1});
+  EXPECT_EQ(plain.end.players.send, std::string("\0\xff", 2));
+  EXPECT_FALSE(plain.end.players.placeholders);
+  EXPECT_EQ(plain.end.players_interval, seconds{2});
+  ASSERT_EQ(plain.files.size(), 1u);
+  EXPECT_EQ(plain.files[0].path, "a.cfg");
+  EXPECT_EQ(plain.files[0].text, "port {port}");
+  EXPECT_EQ(plain.files[0].mode, 0644u);
 }
 
 TEST(ConfigFile, WhatIsWrongIsSaidWithItsLine) {
@@ -235,7 +285,7 @@ TEST(ConfigFile, WhatIsWrongIsSaidWithItsLine) {
        "fleet.ready_min", "more than servers_max, 2"},
       {"backward ports", second + "ports = \"7101-7100\"\n", 14, "fleet.ports", "\"7100-7101\""},
       {"an SDK there is not", second + "ports = 7100\nsdk = \"agons\"\n", 15, "fleet.sdk",
-       "one of muster, classic"},
+       "one of muster, classic, none"},
       {"an unknown placeholder",
        "[[fleet]]\nname = \"second\"\ncommand = [\"/bin/true\", \"-p\", \"{prot}\"]\nports = "
        "7100\n",
@@ -283,6 +333,108 @@ TEST(ConfigFile, WhatIsWrongIsSaidWithItsLine) {
         << "one slip, one problem:\n"
         << shown(config.error());
   }
+}
+
+TEST(ConfigFile, WhatIsWrongWithAPlainFleetIsSaidWithItsLine) {
+  // Lines 11 to 15; what a row adds is line 16 on.
+  const std::string plain =
+      "[[fleet]]\nname = \"plain\"\ncommand = [\"/bin/true\", \"{port}\"]\nports = "
+      "\"7100-7109\"\nsdk = \"none\"\n";
+  const std::string ready = "[fleet.ready]\ntcp = true\n";  // Lines 16 and 17.
+  struct Row {
+    const char* name;
+    std::string text;
+    int line;
+    const char* key;
+    const char* says;
+  };
+  const Row rows[] = {
+      {"no [fleet.ready]", "", 15, "fleet.ready", "one of tcp, udp, log, delay"},
+      {"an empty one", "[fleet.ready]\n", 16, "fleet.ready", "one of tcp, udp, log, delay"},
+      {"two ways", ready + "delay = \"1s\"\n", 16, "fleet.ready", "has several"},
+      {"not true", "[fleet.ready]\ntcp = false\n", 17, "fleet.ready.tcp", "leave it out"},
+      {"a number", "[fleet.ready]\ntcp = 7000\n", 17, "fleet.ready.tcp", "is a number"},
+      {"no such port", "[fleet.ready]\nudp = \"query\"\n", 17, "fleet.ready.udp",
+       "no [fleet.port.query]"},
+      {"a slip", "[fleet.ready]\ntpc = true\n", 17, "fleet.ready.tpc", "did you mean \"tcp\"?"},
+      {"no regular expression", "[fleet.ready]\nlog = 'a(b'\n", 17, "fleet.ready.log",
+       "no regular expression: missing )"},
+      {"an empty one", "[fleet.ready]\nlog = ''\n", 17, "fleet.ready.log", "is empty"},
+      {"too long a delay", "[fleet.ready]\ndelay = \"2h\"\n", 17, "fleet.ready.delay", "0s to 1h"},
+      {"nothing to send", "[fleet.ready]\nudp = { expect = 'x' }\n", 17, "fleet.ready.udp",
+       "needs something to send"},
+      {"both ways to send", "[fleet.ready]\nudp = { send = 'x', send_hex = '00' }\n", 17,
+       "fleet.ready.udp", "both send and send_hex"},
+      {"no hexadecimal", "[fleet.ready]\nudp = { send_hex = 'fg' }\n", 17, "fleet.ready.udp",
+       "send_hex must be bytes"},
+      {"half a byte", "[fleet.ready]\nudp = { send_hex = 'fff' }\n", 17, "fleet.ready.udp",
+       "send_hex must be bytes"},
+      {"an unknown escape", "[fleet.ready]\nudp = { send = 'a\\d' }\n", 17, "fleet.ready.udp",
+       "a backslash"},
+      {"a slip in a query", "[fleet.ready]\nudp = { sned = 'a' }\n", 17, "fleet.ready.udp",
+       "did you mean \"send\"?"},
+      {"a placeholder there is not", "[fleet.ready]\nudp = { send = '{prot}' }\n", 17,
+       "fleet.ready.udp", "did you mean \"port\"?"},
+      {"a log looked at again", "[fleet.ready]\nlog = 'x'\nrepeat = \"1s\"\n", 18,
+       "fleet.ready.repeat", "only tcp and udp"},
+      {"again too often", ready + "repeat = \"1ms\"\n", 18, "fleet.ready.repeat", "at least 100ms"},
+      {"ready by the wrong protocol", "protocol = \"udp\"\n" + ready, 18, "fleet.ready.tcp",
+       "the port's protocol is \"udp\""},
+      {"health_timeout", "health_timeout = \"5s\"\n" + ready, 16, "fleet.health_timeout",
+       "repeat in [fleet.ready]"},
+      {"joined without left", ready + "[fleet.end]\nidle = \"1s\"\njoined = 'x'\n", 20,
+       "fleet.end.joined", "one of them is missing"},
+      {"idle without a count", ready + "[fleet.end]\nidle = \"1s\"\n", 19, "fleet.end.idle",
+       "players must be counted"},
+      {"a count without idle", ready + "[fleet.end]\njoined = 'x'\nleft = 'y'\n", 19,
+       "fleet.end.joined", "idle"},
+      {"a number that is not captured",
+       ready + "[fleet.end]\nidle = \"1s\"\nplayers_udp = { send = 'x', expect = 'n' }\n", 20,
+       "fleet.end.players_udp", "needs a group"},
+      {"a name that is none", ready + "[fleet.port.Query]\noffset = 1\n", 18, "fleet.port.Query",
+       "cannot be a port's name"},
+      {"a port of neither kind", ready + "[fleet.port.query]\n", 18, "fleet.port.query",
+       "needs ports"},
+      {"a port of both kinds", ready + "[fleet.port.query]\noffset = 1\nports = 7200\n", 18,
+       "fleet.port.query", "both ports and offset"},
+      {"ports that are another fleet's", ready + "[fleet.port.query]\nports = \"7005-7006\"\n", 19,
+       "fleet.port.query.ports", "are also the ports of fleet \"duel\" (line 4)"},
+      {"ports that are its own", ready + "[fleet.port.query]\nports = \"7105-7110\"\n", 19,
+       "fleet.port.query.ports", "no port may be in two ranges"},
+      {"an offset beyond its ports", ready + "[fleet.port.query]\noffset = 10\n", 14, "fleet.ports",
+       "no room"},
+      {"more servers than query ports",
+       "servers_max = 3\n" + ready + "[fleet.port.query]\nports = \"7200-7201\"\n", 16,
+       "fleet.servers_max", "enough for 2"},
+      {"a placeholder of a port there is not",
+       ready + "[fleet.files]\n\"a.cfg\" = { text = \"{port.query}\" }\n", 19, "fleet.files.a.cfg",
+       "no placeholder {port.query}"},
+      {"a file elsewhere", ready + "[fleet.files]\n\"../a\" = { text = \"\" }\n", 19,
+       "fleet.files.../a", "within the game server's own folder"},
+      {"an absolute file", ready + "[fleet.files]\n\"/etc/a\" = { text = \"\" }\n", 19,
+       "fleet.files./etc/a", "must be relative"},
+      {"a file of nothing", ready + "[fleet.files]\n\"a\" = { mode = \"0600\" }\n", 19,
+       "fleet.files.a", "needs text, or template"},
+      {"a mode that is none", ready + "[fleet.files]\n\"a\" = { text = \"\", mode = \"rw\" }\n", 19,
+       "fleet.files.a.mode", "in octal"},
+      {"a file that is a text", ready + "[fleet.files]\n\"a\" = \"text\"\n", 19, "fleet.files.a",
+       "a table"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    const auto config = parse(good + plain + row.text);
+    ASSERT_FALSE(config);
+    const ConfigProblem* found = nullptr;
+    for (const ConfigProblem& p : config.error())
+      if (!p.warning && p.line == row.line && p.key == row.key) found = &p;
+    ASSERT_TRUE(found) << shown(config.error());
+    EXPECT_THAT(found->text, HasSubstr(row.says));
+    EXPECT_EQ(std::ranges::count(config.error(), false, &ConfigProblem::warning), 1)
+        << "one slip, one problem:\n"
+        << shown(config.error());
+  }
+  const auto elsewhere = parse(good + "[fleet.ready]\ntcp = true\n");
+  ASSERT_FALSE(elsewhere);  // It is the duel fleet's, whose sdk is muster.
 }
 
 TEST(ConfigFile, OneBracketTooFew) {
@@ -413,6 +565,36 @@ TEST_F(ConfigOnDisk, CommandsAreLookedUp) {
 TEST_F(ConfigOnDisk, WorkingDirectoryMustBeThere) {
   EXPECT_TRUE(load("./server", "working_directory = \"sub\"\n"));
   EXPECT_FALSE(load("./server", "working_directory = \"gone\"\n"));
+}
+
+TEST_F(ConfigOnDisk, TemplatesAreReadAndChecked) {
+  const auto with_template = [&](const std::string& name) {
+    return load("./server",
+                "sdk = \"none\"\n[fleet.ready]\ndelay = \"1s\"\n[fleet.files]\n\"a.cfg\" = "
+                "{ template = \"" +
+                    name + "\" }\n");
+  };
+  std::ofstream(folder_ / "sub/a.cfg.in") << "# {{not one}\nport {port}\n";
+  const auto config = with_template("sub/a.cfg.in");
+  ASSERT_TRUE(config) << shown(config.error());
+  EXPECT_EQ(config->core.fleets[0].files[0].text, "# {{not one}\nport {port}\n");
+
+  std::ofstream(folder_ / "bad.in") << "port {port}\n\nname {nmae}\n";
+  const auto unknown = with_template("bad.in");
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(shown(unknown.error()), HasSubstr((folder_ / "bad.in:3: there is no placeholder "
+                                                           "{nmae}")
+                                                    .string()));
+  std::ofstream(folder_ / "large.in") << std::string((64u << 10) + 1, '#');
+  const std::pair<const char*, const char*> rows[] = {{"gone.in", "cannot be read: No such file"},
+                                                      {"sub", "is not a file"},
+                                                      {"large.in", "is larger than 64KiB"}};
+  for (const auto& [name, says] : rows) {
+    const auto refused = with_template(name);
+    ASSERT_FALSE(refused) << name;
+    EXPECT_THAT(shown(refused.error()), HasSubstr(says));
+    EXPECT_THAT(shown(refused.error()), HasSubstr("muster.toml:9: fleet.files.a.cfg: "));
+  }
 }
 
 TEST_F(ConfigOnDisk, FilesThatCannotBeRead) {

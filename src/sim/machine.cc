@@ -29,7 +29,8 @@ std::vector<core::ServerReport> Machine::inventory() const {
   for (const auto& [id, process] : processes_)
     reports.push_back({id, world_.setting().config.fleets[process.fleet].name, process.port,
                        process.pid, process.ready && !process.classic,
-                       process.classic ? core::MatchId{} : process.match});
+                       process.classic ? core::MatchId{} : process.match, process.ports,
+                       process.players});
   return reports;
 }
 

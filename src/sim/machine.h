@@ -53,8 +53,11 @@ class Machine {
   struct Process {
     core::FleetIndex fleet = 0;
     std::uint16_t port = 0;
+    core::NamedPorts ports;
     std::uint32_t pid = 0;
     bool classic = false;
+    bool plain = false;         // No SDK: seen from outside.
+    std::uint32_t players = 0;  // A plain one's, as they are counted.
     bool ready = false;
     bool stopping = false;
     bool hung = false;              // Does nothing until it is killed.
@@ -77,6 +80,8 @@ class Machine {
   void became_ready(core::ServerId id, Process& process);
   void play(core::ServerId id, Process& process, core::MatchId match,
             std::shared_ptr<const core::Roster> roster);
+  void play_plain(core::ServerId id, Process& process, Duration length);
+  void count_players(core::ServerId id, Process& process, std::uint32_t players);
   void finish(core::ServerId id, Process& process, core::MatchId match);
   void exit(core::ServerId id, std::int32_t code, std::int32_t signal);
   void unlink();

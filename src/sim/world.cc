@@ -91,7 +91,7 @@ void World::settle_without_players() {
   const auto left = [&](core::FleetIndex index, bool forever) {
     const core::FleetConfig& config = setting_.config.fleets[index];
     const core::Fleet& fleet = state().fleets[index];
-    const std::uint32_t ports = config.ports.last - config.ports.first + 1u;
+    const std::uint32_t ports = core::servers_by_ports(config);
     const std::uint32_t warm = std::min({config.ready_min, config.servers_max, ports});
     const bool idles_forever = config.idle_timeout == Duration::zero() && !forever;
     return fleet.ready.size() == fleet.servers && fleet.waiting.empty() &&
@@ -127,9 +127,8 @@ void World::stop_lobby() {
   wait_until(minutes{5}, "nobody is remembered for longer than resume_grace",
              [&] { return state().players.size() == 0 && state().sessions.size() == 0; });
   for (core::FleetIndex i = 0; i < setting_.config.fleets.size(); ++i) {
-    const core::PortRange range = setting_.config.fleets[i].ports;
-    const core::PortPool& ports = state().fleets[i].ports;
-    if (ports.free_count() + ports.aside().size() != range.last - range.first + 1u)
+    const core::FleetPorts& ports = state().fleets[i].ports;
+    if (ports.free_count() + ports.aside().size() != ports.count())
       throw LawBroken("without servers, all ports are free");
   }
 }
