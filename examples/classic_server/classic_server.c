@@ -9,30 +9,17 @@
  *
  * Packets: one byte size of the whole, one byte type, then the rest, little-endian. */
 #define _POSIX_C_SOURCE 200809L
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+
+#include "../sockets.h"
 
 enum { gl_login = 100, gl_server_reset = 101, lg_login_ok = 1 };
 enum { lobby_port_default = 4100, players_max = 64 };
 
-static struct sockaddr_in loopback(int port, uint32_t host) {
-  struct sockaddr_in address;
-  memset(&address, 0, sizeof address);
-  address.sin_family = AF_INET;
-  address.sin_port = htons((uint16_t)port);
-  address.sin_addr.s_addr = htonl(host);
-  return address;
-}
-
 static int fail(const char *what) {
-  perror(what);
+  fprintf(stderr, "%s failed\n", what);
   return 1;
 }
 
@@ -45,21 +32,21 @@ int main(int argc, char **argv) {
     return 2;
   }
 
-  const int listener = socket(AF_INET, SOCK_STREAM, 0);
-  const int on = 1;
-  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const struct sockaddr_in here = loopback(port, INADDR_ANY);
-  if (bind(listener, (const struct sockaddr *)&here, sizeof here) != 0) return fail("bind");
-  if (listen(listener, players_max) != 0) return fail("listen");
+  if (!sockets_start()) return fail("sockets");
+  const socket_t listener = socket_listen(port);
+  if (!socket_good(listener)) return fail("binding and listening");
 
-  const int lobby = socket(AF_INET, SOCK_STREAM, 0);
-  const struct sockaddr_in there = loopback(lobby_port, INADDR_LOOPBACK);
-  if (connect(lobby, (const struct sockaddr *)&there, sizeof there) != 0) return fail("lobby");
+  const socket_t lobby = socket(AF_INET, SOCK_STREAM, 0);
+  struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons((uint16_t)lobby_port)};
+  there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (connect(lobby, (const struct sockaddr *)&there, sizeof there) != 0)
+    return fail("connecting to the lobby");
   const uint8_t login[4] = {sizeof login, gl_login, (uint8_t)port, (uint8_t)(port >> 8)};
-  if (send(lobby, login, sizeof login, MSG_NOSIGNAL) != sizeof login) return fail("login");
+  if (send(lobby, (const char *)login, sizeof login, MSG_NOSIGNAL) != sizeof login)
+    return fail("sending the login");
 
   uint8_t answer[2];
-  if (recv(lobby, answer, sizeof answer, MSG_WAITALL) != sizeof answer ||
+  if (recv(lobby, (char *)answer, sizeof answer, MSG_WAITALL) != sizeof answer ||
       answer[0] != sizeof answer || answer[1] != lg_login_ok) {
     fprintf(stderr, "the lobby did not accept this server on port %d\n", port);
     return 1;
@@ -67,31 +54,31 @@ int main(int argc, char **argv) {
   printf("login ok on port %d\n", port);
   fflush(stdout);
 
-  struct pollfd fds[2 + players_max] = {{lobby, POLLIN, 0}, {listener, POLLIN, 0}};
-  nfds_t used = 2; /* The lobby, the listener, then the players. */
+  pollfd_t fds[2 + players_max] = {{lobby, POLLIN, 0}, {listener, POLLIN, 0}};
+  size_t used = 2; /* The lobby, the listener, then the players. */
   for (;;) {
     fds[1].events = used < 2 + players_max ? POLLIN : 0; /* When full, others wait. */
-    if (poll(fds, used, -1) < 0) return fail("poll");
-    uint8_t bytes[512];
+    if (sockets_poll(fds, used, -1) < 0) return fail("waiting");
+    char bytes[512];
     if (fds[0].revents && recv(lobby, bytes, sizeof bytes, 0) <= 0) return 0;
 
-    for (nfds_t i = 2; i < used; ++i) {
+    for (size_t i = 2; i < used; ++i) {
       if (!fds[i].revents) continue;
-      const ssize_t count = recv(fds[i].fd, bytes, sizeof bytes, MSG_DONTWAIT);
-      if (count > 0 && send(fds[i].fd, bytes, (size_t)count, MSG_DONTWAIT | MSG_NOSIGNAL) == count)
-        continue;
-      close(fds[i].fd);
+      const int count = (int)recv(fds[i].fd, bytes, sizeof bytes, 0);
+      if (count > 0 && send(fds[i].fd, bytes, (size_t)count, MSG_NOSIGNAL) == count) continue;
+      socket_close(fds[i].fd);
       fds[i--] = fds[--used];
       if (used > 2) continue;
-      const uint8_t reset[2] = {sizeof reset, gl_server_reset};
-      if (send(lobby, reset, sizeof reset, MSG_NOSIGNAL) != sizeof reset) return fail("reset");
+      const char reset[2] = {sizeof reset, gl_server_reset};
+      if (send(lobby, reset, sizeof reset, MSG_NOSIGNAL) != sizeof reset)
+        return fail("sending the reset");
       printf("the last player has left\n");
       fflush(stdout);
     }
 
     if (fds[1].revents & POLLIN) {
-      const struct pollfd player = {accept(listener, NULL, NULL), POLLIN, 0};
-      if (player.fd >= 0) fds[used++] = player;
+      const pollfd_t player = {accept(listener, NULL, NULL), POLLIN, 0};
+      if (socket_good(player.fd)) fds[used++] = player;
     }
   }
 }

@@ -1,5 +1,6 @@
 #include "muster/client.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +103,7 @@ static bool is_attribute(const muster_client_attribute *a) {
   if (!is_text(a->name, 1, out_bytes_max)) return false;
   switch (a->type) {
     case MUSTER_CLIENT_ATTRIBUTE_NUMBER:
-      return isfinite(a->number);
+      return fabs(a->number) <= DBL_MAX;  // isfinite() of mingw-w64 does not compile cleanly.
     case MUSTER_CLIENT_ATTRIBUTE_TEXT:
       return is_text(a->text, 0, out_bytes_max);
     case MUSTER_CLIENT_ATTRIBUTE_TEXTS:

@@ -1,5 +1,5 @@
-// What the SDKs need of the operating system. One file implements it per system: platform_posix.c.
-// Private to the SDKs.
+// What the SDKs need of the operating system. One file implements it per system, platform_posix.c
+// and platform_windows.c; address.c and resolve.c are for all. Private to the SDKs.
 #ifndef MUSTER_SDK_COMMON_PLATFORM_H
 #define MUSTER_SDK_COMMON_PLATFORM_H
 
@@ -28,6 +28,10 @@ enum { MST_WOULD_BLOCK = 0, MST_CLOSED = -1 };
 uint64_t mst_clock_ms(void);
 /// A number that differs between processes and calls. Not for secrets.
 uint64_t mst_seed(void);
+
+/// What a system wants before the first socket or resolver call; called by those here, and cheap to
+/// repeat. False if it has no network to offer.
+bool mst_network_start(void);
 
 /// "127.0.0.1:4000", "[::1]:4000" and "localhost:4000" (taken as 127.0.0.1). Never asks a resolver.
 bool mst_address_parse(mst_address *address, const char *text);

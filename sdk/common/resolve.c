@@ -1,15 +1,15 @@
-// Apart from platform_posix.c, so that a program that never resolves a name links no resolver: a
+// Apart from address.c, so that a program that never resolves a name links no resolver: a
 // statically linked game server, for one.
 #define _POSIX_C_SOURCE 200809L
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "platform.h"
+#include "sockets.h"
 
 size_t mst_address_resolve(mst_address *addresses, size_t count_max, const char *host,
                            uint16_t port) {
+  if (!mst_network_start()) return 0;
   char service[8];
   snprintf(service, sizeof service, "%u", (unsigned)port);
   const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
