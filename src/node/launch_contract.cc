@@ -180,7 +180,8 @@ std::expected<std::string, std::string> fill_in(std::string_view text,
     std::size_t end = 1;
     if (text.substr(1).starts_with(named_port)) end += named_port.size();
     while (end < text.size() && is_name_char(text[end], end == 1)) ++end;
-    if (end == 1 || end == text.size() || text[end] != '}') {
+    const bool no_name = end == 1 || text.substr(1, end - 1) == named_port;
+    if (no_name || end == text.size() || text[end] != '}') {
       out += '{';
       text.remove_prefix(1);
       continue;
