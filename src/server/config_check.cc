@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <tuple>
 
 #include "core/fleet_ports.h"
 #include "server/config_check_plain.h"
@@ -339,7 +340,9 @@ class Checker {
 
 std::vector<ConfigProblem> ConfigProblems::take() {
   // Not stable_sort: clang refuses libstdc++ 12's, for a deprecated function inside it.
-  std::ranges::sort(all_, {}, [](const Found& f) { return std::pair(f.problem.line, f.order); });
+  std::ranges::sort(all_, {}, [this](const Found& f) {
+    return std::tuple(f.problem.file != file_, f.problem.line, f.order);
+  });
   std::vector<ConfigProblem> problems;
   for (Found& found : all_) problems.push_back(std::move(found.problem));
   return problems;

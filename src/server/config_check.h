@@ -52,7 +52,7 @@ class ConfigProblems {
     add({file_, line, std::move(key), std::move(text), true});
   }
   bool failed() const { return failed_; }
-  /// In the order of the file.
+  /// In the order of the file; then those of its templates.
   std::vector<ConfigProblem> take();
 
  private:
