@@ -2,6 +2,7 @@
  *
  * bench_server PORT: as a lobby launches it. Every match is over as soon as it starts, so that the
  * next can begin.
+ * bench_server PORT --hold: its match goes on until it is stopped.
  * bench_server --bare PORT REGISTER_PORT: the floor. Binds and listens on PORT, connects to
  * 127.0.0.1:REGISTER_PORT, sends one packet of 4 bytes, and ends when that connection does.
  * bench_server --plain PORT: a server without an SDK. Listens on PORT, binds it for UDP too, prints
@@ -60,12 +61,17 @@ static int run_plain(int port) {
   }
 }
 
-static int run_launched(int port) {
+static int run_launched(int port, int hold) {
   muster_gs* gs;
   const muster_gs_match* match;
   if (listen_on(port) < 0) return 1;
   if (muster_gs_create(&gs) != MUSTER_GS_OK) return 2;
   if (muster_gs_ready(gs, 10000) != MUSTER_GS_OK) return 3;
+  if (hold) {
+    muster_gs_event event;
+    while (muster_gs_poll(gs, -1, &event) == MUSTER_GS_OK) continue;
+    return 5;
+  }
   while (muster_gs_wait_match(gs, -1, &match) == MUSTER_GS_OK)
     if (muster_gs_match_over(gs, "", 10000) != MUSTER_GS_OK) return 4;
   return 0;
@@ -74,6 +80,7 @@ static int run_launched(int port) {
 int main(int argc, char** argv) {
   if (argc == 4 && strcmp(argv[1], "--bare") == 0) return run_bare(atoi(argv[2]), atoi(argv[3]));
   if (argc == 3 && strcmp(argv[1], "--plain") == 0) return run_plain(atoi(argv[2]));
-  if (argc == 2) return run_launched(atoi(argv[1]));
+  if (argc == 2) return run_launched(atoi(argv[1]), 0);
+  if (argc == 3 && strcmp(argv[2], "--hold") == 0) return run_launched(atoi(argv[1]), 1);
   return 64;
 }

@@ -29,10 +29,10 @@ struct Exec {
   char* const* arguments;
 };
 
-/// No fork: the child borrows this process's memory until it is another program. No environment,
-/// no closing of descriptors (all are close-on-exec), no log, no watching.
-void launch_static_program(const std::string& program, std::uint16_t port,
-                           std::uint16_t register_port) {
+}  // namespace
+
+pid_t launch_static_program(const std::string& program, std::uint16_t port,
+                            std::uint16_t register_port) {
   std::string texts[] = {program, "--bare", fmt::format("{}", port),
                          fmt::format("{}", register_port)};
   char* arguments[] = {texts[0].data(), texts[1].data(), texts[2].data(), texts[3].data(), nullptr};
@@ -44,9 +44,12 @@ void launch_static_program(const std::string& program, std::uint16_t port,
     ::execve(e.program, e.arguments, no_environment);
     ::_exit(127);
   };
-  if (::clone(child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &exec) < 0)
-    throw std::runtime_error(fmt::format("clone: {}", std::strerror(errno)));
+  const pid_t pid = ::clone(child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &exec);
+  if (pid < 0) throw std::runtime_error(fmt::format("clone: {}", std::strerror(errno)));
+  return pid;
 }
+
+namespace {
 
 class Floor {
  public:

@@ -12,6 +12,12 @@
 
 namespace muster::bench {
 
+/// The least possible clone and exec: no fork, since the child borrows this process's memory until
+/// it is another program; no environment, no closing of descriptors (all are close-on-exec), no
+/// log, no watching. `program` binds and listens on `port`, and registers on `register_port`.
+pid_t launch_static_program(const std::string& program, std::uint16_t port,
+                            std::uint16_t register_port);
+
 struct FloorOptions {
   Transcript transcript;
   // Empty: the players are told at once. Else each match first launches this static program with

@@ -59,7 +59,7 @@ silence_timeout = "{silence}s"
 
 [[fleet]]
 name = "bench"
-command = ["{command}", "{{port}}"]
+command = ["{command}", "{{port}}"{more}]
 ports = "20000-29999"
 ready_min = {ready}
 servers_max = {servers_max}
@@ -68,13 +68,14 @@ after_match = "{after}"
 [[queue]]
 name = "bench"
 fleet = "bench"
-players = 2
+players = {players}
 )",
       fmt::arg("port", port_), fmt::arg("admin", admin), fmt::arg("ping", options.ping_seconds),
       fmt::arg("silence", 3 * options.ping_seconds),
       fmt::arg("command", simulated ? "/bin/true" : options.game_server),
       fmt::arg("ready", simulated ? options.simulated : options.ready_min),
-      fmt::arg("servers_max", simulated ? options.simulated : 64),
+      fmt::arg("servers_max", simulated ? options.simulated : options.servers_max),
+      fmt::arg("players", options.players), fmt::arg("more", options.hold ? ", \"--hold\"" : ""),
       fmt::arg("after", options.reuse ? "reuse" : "exit"));
 }
 

@@ -16,6 +16,9 @@ struct LobbyOptions {
   std::string game_server;          // bench_server, for a fleet of real processes.
   std::uint32_t simulated = 0;      // Not 0: so many servers on a FakeNode, all Ready, instead.
   std::uint32_t ready_min = 0;      // Of real ones.
+  std::uint32_t servers_max = 64;   // The same.
+  bool hold = false;                // Their matches go on until they are stopped.
+  std::uint32_t players = 2;        // Of a match.
   bool reuse = true;                // after_match
   std::uint32_t ping_seconds = 20;  // ping_interval; silence_timeout is three of them.
 };

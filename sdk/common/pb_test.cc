@@ -148,6 +148,14 @@ TEST(Address, Table) {
     EXPECT_EQ(mst_address_parse(&address, row.text), row.valid) << row.text;
 }
 
+TEST(Address, Local) {
+  mst_address address;
+  EXPECT_TRUE(mst_address_local(&address, "unix:/run/muster/sdk.sock"));
+  for (const std::string& text : {std::string("unix:"), std::string("/run/muster/sdk.sock"),
+                                  std::string("127.0.0.1:4000"), "unix:/" + std::string(200, 'x')})
+    EXPECT_FALSE(mst_address_local(&address, text.c_str())) << text;
+}
+
 TEST(Backoff, GrowsToItsLastAndKeepsInItsUpperHalf) {
   mst_backoff backoff;
   mst_backoff_init(&backoff, 100, 5000);

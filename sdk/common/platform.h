@@ -15,7 +15,7 @@ extern "C" {
 typedef intptr_t mst_socket;
 #define MST_SOCKET_NONE ((mst_socket) - 1)
 
-/// An address and port, IPv4 or IPv6.
+/// An address and port, IPv4 or IPv6; or the path of a unix socket.
 typedef struct mst_address {
   uint64_t storage[16];
   uint32_t size;
@@ -35,6 +35,8 @@ bool mst_network_start(void);
 
 /// "127.0.0.1:4000", "[::1]:4000" and "localhost:4000" (taken as 127.0.0.1). Never asks a resolver.
 bool mst_address_parse(mst_address *address, const char *text);
+/// "unix:/path". False also on a system without unix sockets.
+bool mst_address_local(mst_address *address, const char *text);
 /// Asks the system's resolver, which may block for seconds unless `host` is numeric. Returns how
 /// many of at most `count_max` addresses it found, 0 if none.
 size_t mst_address_resolve(mst_address *addresses, size_t count_max, const char *host,

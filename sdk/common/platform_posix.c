@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +33,20 @@ uint64_t mst_seed(void) {
   return clock_ns(CLOCK_REALTIME) ^ (uint64_t)getpid() << 40 ^ (uint64_t)++calls << 20;
 }
 
+bool mst_address_local(mst_address *address, const char *text) {
+  static const char scheme[] = "unix:";
+  struct sockaddr_un un = {.sun_family = AF_UNIX};
+  if (strncmp(text, scheme, sizeof scheme - 1) != 0) return false;
+  const char *const path = text + sizeof scheme - 1;
+  const size_t size = strlen(path);
+  if (size == 0 || size >= sizeof un.sun_path) return false;
+  memcpy(un.sun_path, path, size);
+  memset(address, 0, sizeof *address);
+  memcpy(address->storage, &un, sizeof un);
+  address->size = sizeof un;
+  return true;
+}
+
 mst_socket mst_connect(const mst_address *address, int *error) {
   struct sockaddr_storage to;
   memcpy(&to, address->storage, sizeof to);
@@ -41,7 +56,7 @@ mst_socket mst_connect(const mst_address *address, int *error) {
     return MST_SOCKET_NONE;
   }
   const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (to.ss_family != AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 #ifdef SO_NOSIGPIPE
   setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
 #endif

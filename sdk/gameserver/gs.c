@@ -44,7 +44,10 @@ muster_gs_status muster_gs_create(muster_gs **out) {
   *out = NULL;
   const muster_gs_options options = {getenv("MUSTER_SDK"), getenv("MUSTER_TOKEN")};
   if (!options.address || !options.token) return MUSTER_GS_ERR_NOT_LAUNCHED;
-  return muster_gs_create_with(&options, out);
+  const muster_gs_status status = muster_gs_create_with(&options, out);
+  const char *const local = getenv("MUSTER_SDK_LOCAL");
+  if (status == MUSTER_GS_OK && local) mst_address_local(&(*out)->local, local);
+  return status;
 }
 
 void muster_gs_destroy(muster_gs *gs) {

@@ -41,6 +41,7 @@ typedef enum gs_readiness { GS_NOT_READY, GS_READY_WANTED, GS_READY_SAID, GS_REA
 
 struct muster_gs {
   mst_address address;
+  mst_address local;  // Tried first; size 0: none.
   char *token;
   mst_link link;
   mst_backoff backoff;

@@ -144,6 +144,7 @@ TEST(GameServer, FromTheEnvironment) {
   setenv("MUSTER_SDK", node.listener.address().c_str(), 1);
   setenv("MUSTER_TOKEN", "secret", 1);
   setenv("MUSTER_PORT", "7001", 1);
+  setenv("MUSTER_SDK_LOCAL", "unix:/no/such/socket", 1);  // Tried first; then the address.
   EXPECT_EQ(muster::gs::port(), 7001);
   node.play([](Node& n) { n.greet(); });
   auto server = Server::create();
@@ -155,6 +156,7 @@ TEST(GameServer, FromTheEnvironment) {
     EXPECT_EQ(muster::gs::port(), 0) << port;
   }
   unsetenv("MUSTER_SDK");
+  unsetenv("MUSTER_SDK_LOCAL");
   unsetenv("MUSTER_TOKEN");
   unsetenv("MUSTER_PORT");
 }

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <memory>
 
@@ -17,6 +19,10 @@ namespace json = boost::json;
 struct Arguments {
   CtlOptions options;
   std::string server;
+  std::string fleet;
+  std::string target;
+  std::string target_kind = "name";
+  bool ended = false;
   bool keep_servers = false;
   std::uint32_t limit = 100;
   std::string after;
@@ -27,6 +33,23 @@ std::string only_id(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789.") == std::string::npos
              ? std::string{}
              : "must be an id, such as 41.3";
+}
+
+/// Names of fleets, for the same reason.
+std::string only_name(const std::string& text) {
+  return !text.empty() && text.size() <= 32 &&
+                 text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") ==
+                     std::string::npos
+             ? std::string{}
+             : "must be the name of a fleet";
+}
+
+/// "error.problems" of an answer: lines for people.
+void print_problems(const json::object& details, std::FILE* out) {
+  const json::value* problems = details.if_contains("problems");
+  if (!problems || !problems->is_array()) return;
+  for (const json::value& problem : problems->get_array())
+    if (problem.is_string()) fmt::print(out, "{}\n", problem.get_string().c_str());
 }
 
 }  // namespace
@@ -55,6 +78,7 @@ int run_ctl(const CtlOptions& options, std::string_view method, std::string_view
   } else {
     const json::value* why = object->if_contains("error");
     const json::object* details = why ? why->if_object() : nullptr;
+    if (details) print_problems(*details, err);
     const json::value* message = details ? details->if_contains("message") : nullptr;
     fmt::print(err, "muster ctl: {}\n",
                message && message->is_string()
@@ -65,8 +89,7 @@ int run_ctl(const CtlOptions& options, std::string_view method, std::string_view
 }
 
 void add_ctl_command(CLI::App& app, int& exit_code) {
-  CLI::App* const ctl =
-      app.add_subcommand("ctl", "Ask a running lobby, or tell it to stop something");
+  CLI::App* const ctl = app.add_subcommand("ctl", "Ask a running lobby, or give it orders");
   ctl->require_subcommand(1);
   ctl->fallthrough();  // --admin and --json may come after the word too.
   const auto arguments = std::make_shared<Arguments>();
@@ -81,19 +104,25 @@ void add_ctl_command(CLI::App& app, int& exit_code) {
   });
 
   const auto add_list = [&](const char* name, const char* help,
-                            std::string (*view)(const json::object&)) {
+                            std::string (*view)(const json::object&), std::string_view more = {}) {
     CLI::App* const list = ctl->add_subcommand(name, help);
     list->add_option("--limit", arguments->limit, "At most so many")
         ->check(CLI::Range(1, 10'000))
         ->capture_default_str();
     list->add_option("--after", arguments->after, "Those after this id")->check(only_id);
-    list->callback([arguments, name, view, &exit_code] {
-      std::string path = fmt::format("/v1/{}?limit={}", name, arguments->limit);
+    list->callback([arguments, name, view, more, &exit_code] {
+      std::string path = fmt::format("/v1/{}?limit={}{}", name, arguments->limit, more);
       if (!arguments->after.empty()) path += "&after=" + arguments->after;
-      exit_code = run_ctl(arguments->options, "GET", path, "", view, stdout, stderr);
+      if (arguments->ended) path = "/v1/servers?ended=1";
+      exit_code = run_ctl(arguments->options, "GET", path, "", arguments->ended ? ended_text : view,
+                          stdout, stderr);
     });
+    return list;
   };
-  add_list("servers", "Game servers and what they are doing", servers_text);
+  add_list("servers", "Game servers, what they are doing and what they use", servers_text,
+           "&use=true")
+      ->add_flag("--ended", arguments->ended,
+                 "The last ones that are no more: why, and how they ended");
   add_list("tickets", "Players who wait for a match", tickets_text);
   add_list("matches", "Matches being launched or played", matches_text);
 
@@ -112,6 +141,41 @@ void add_ctl_command(CLI::App& app, int& exit_code) {
         one ? "{}" : fmt::format("{{\"keepServers\":{}}}", arguments->keep_servers);
     exit_code = run_ctl(arguments->options, "POST", path, body, stopped_text, stdout, stderr);
   });
+
+  CLI::App* const reload = ctl->add_subcommand(
+      "reload", "Read the configuration again; with anything wrong in it nothing changes");
+  reload->callback([arguments, &exit_code] {
+    exit_code =
+        run_ctl(arguments->options, "POST", "/v1/reload", "{}", reloaded_text, stdout, stderr);
+  });
+
+  CLI::App* const clear = ctl->add_subcommand(
+      "clear", "Forget a fleet's failures, and launch its game servers again at once");
+  clear->add_option("FLEET", arguments->fleet, "Its name")->required()->check(only_name);
+  clear->callback([arguments, &exit_code] {
+    exit_code =
+        run_ctl(arguments->options, "POST", fmt::format("/v1/fleets/{}/clear", arguments->fleet),
+                "{}", cleared_text, stdout, stderr);
+  });
+
+  const auto add_drain = [&](const char* name, const char* help) {
+    CLI::App* const drain = ctl->add_subcommand(name, help);
+    drain->add_option("TARGET", arguments->target, "A fleet, a node, or a game server's id")
+        ->required();
+    drain->add_flag_callback(
+        "--fleet", [arguments] { arguments->target_kind = "fleet"; }, "It is a fleet");
+    drain->add_flag_callback(
+        "--node", [arguments] { arguments->target_kind = "node"; }, "It is a node");
+    drain->callback([arguments, name, &exit_code] {
+      if (arguments->target_kind == "name" && only_id(arguments->target).empty())
+        arguments->target_kind = "server";
+      const json::object body{{arguments->target_kind, arguments->target}};
+      exit_code = run_ctl(arguments->options, "POST", fmt::format("/v1/{}", name),
+                          json::serialize(body), drained_text, stdout, stderr);
+    });
+  };
+  add_drain("drain", "No new matches there; what plays finishes, what waits is stopped");
+  add_drain("undrain", "New matches there again");
 }
 
 }  // namespace muster::cli

@@ -18,8 +18,9 @@ struct CtlOptions {
   Duration timeout = std::chrono::seconds{10};
 };
 
-/// `muster ctl status|servers|tickets|matches|stop`: asks a running lobby over its admin API. Sets
-/// `exit_code` to 0, or to 1 if the lobby could not be reached or refused.
+/// `muster ctl status|servers|tickets|matches|stop|reload|clear|drain|undrain`: asks a running
+/// lobby over its admin API. Sets `exit_code` to 0, or to 1 if the lobby could not be reached or
+/// refused.
 void add_ctl_command(CLI::App& app, int& exit_code);
 
 /// One request; prints its answer to `out` or what went wrong to `err`. Returns the exit code.
@@ -34,6 +35,10 @@ std::string status_text(const boost::json::object& status);
 std::string servers_text(const boost::json::object& answer);
 std::string tickets_text(const boost::json::object& answer);
 std::string matches_text(const boost::json::object& answer);
+std::string ended_text(const boost::json::object& answer);
 std::string stopped_text(const boost::json::object& answer);
+std::string reloaded_text(const boost::json::object& answer);
+std::string cleared_text(const boost::json::object& answer);
+std::string drained_text(const boost::json::object& answer);
 
 }  // namespace muster::cli

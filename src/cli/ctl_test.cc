@@ -59,17 +59,58 @@ TEST(CtlText, Status) {
     "version": "0.1.0", "uptimeSeconds": 61.5, "stopping": false, "sessions": 7,
     "players": {"connected": 5, "disconnected": 1}, "tickets": {"queued": 2, "matched": 0},
     "matches": {"launching": 0, "playing": 1},
-    "fleets": [{"name": "duel", "starting": 1, "ready": 2, "allocated": 3, "stopping": 4, "serversMax": 100,
+    "fleets": [{"name": "duel", "state": "ok", "version": "3f9a1c02", "outdated": 0,
+                "starting": 1, "ready": 2, "allocated": 3, "stopping": 4, "serversMax": 100,
                 "ports": 1000, "portsFree": 990, "matchesWaiting": 6, "lastLaunchError": null}],
-    "queues": [{"name": "duel", "fleet": "duel", "players": 2, "seatsWaiting": 1, "queued": 1, "matched": 0}],
+    "queues": [{"name": "duel", "fleet": "duel", "open": true, "players": 2, "seatsWaiting": 1, "queued": 1, "matched": 0}],
     "nodes": [{"name": "local", "host": "", "connected": true}]})"));
   EXPECT_THAT(
       text,
       StartsWith("muster 0.1.0, up 1m 1s\nsessions 7, players 5 connected and 1 disconnected"));
   EXPECT_THAT(
       text,
-      HasSubstr("\nduel          1      2          3         4  100    990/1000        6  -\n"));
+      HasSubstr("\nduel   ok     3f9a1c02         1      2          3         4  100    990/1000"
+                "        6  -\n"));
   EXPECT_THAT(text, HasSubstr("\nlocal        connected\n"));
+}
+
+TEST(CtlText, StatusTellsOfTrouble) {
+  const std::string text = status_text(object(R"({"fleets": [
+      {"name": "duel", "state": "crash_loop", "failures": 7, "crashLoopSeconds": 61.2,
+       "retrySeconds": 12.5, "lastLaunchError": "exit code 1: no map", "outdated": 2},
+      {"name": "fine", "state": "ok", "outdated": 0}],
+      "nodes": [{"name": "a", "host": "h", "connected": true, "draining": true}]})"));
+  EXPECT_THAT(text, HasSubstr("\nfleet duel has been in a crash loop for 1m 1s: 7 game servers "
+                              "failed in a row, the last by\n  exit code 1: no map\n"
+                              "  the next try is in 12s; once the cause is mended: muster ctl "
+                              "clear duel\n"));
+  EXPECT_THAT(text, HasSubstr("fleet duel: 2 game servers are of an older version\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("fleet fine")));
+  EXPECT_THAT(text, HasSubstr("a     h     connected, draining\n"));
+}
+
+TEST(CtlText, Ended) {
+  EXPECT_EQ(ended_text(object(R"({"ended": []})")), "no game server has ended\n");
+  EXPECT_EQ(
+      ended_text(object(R"({"ended": [
+      {"id": "4.1", "fleet": "duel", "version": "3f9a1c02", "endedSeconds": 61, "lifeSeconds": 3,
+       "port": 7003, "pid": 55, "state": "shutdown", "reason": "its fleet was drained",
+       "exit": "exit code 0"}]})")),
+      "SERVER  FLEET  VERSION   ENDED      LIVED  PORT  PID  WAS       WHY                    "
+      "EXIT\n"
+      "4.1     duel   3f9a1c02  1m 1s ago  3s     7003   55  shutdown  its fleet was drained  "
+      "exit code 0\n");
+}
+
+TEST(CtlText, Orders) {
+  EXPECT_EQ(cleared_text(object(R"({"cleared": "duel"})")),
+            "the failures of fleet duel are forgotten\n");
+  EXPECT_EQ(drained_text(object(R"({"draining": true, "fleet": "duel"})")),
+            "fleet duel is drained: no new matches there\n");
+  EXPECT_EQ(drained_text(object(R"({"draining": false, "server": "4.1"})")),
+            "game server 4.1 takes matches again\n");
+  EXPECT_EQ(reloaded_text(object(R"({"reloaded": true, "warnings": ["m.toml: warning: x"]})")),
+            "m.toml: warning: x\nthe configuration was read again\n");
 }
 
 TEST(CtlText, StatusBeforeAnyNode) {
@@ -82,14 +123,20 @@ TEST(CtlText, Lists) {
   EXPECT_EQ(tickets_text(object("{}")), "no tickets\n");
   const std::string servers = servers_text(object(R"({"servers": [
       {"id": "4.1", "fleet": "duel", "state": "allocated", "stopping": true, "node": "n", "port": 7003,
-       "pid": 55, "matchId": "9.1", "stateSeconds": 3},
+       "pid": 55, "matchId": "9.1", "stateSeconds": 3, "cpuSeconds": 1.25, "memoryBytes": 9437184,
+       "version": "3f9a1c02", "outdated": true, "reason": "its connection closed"},
       {"id": "5.1", "fleet": "duel", "state": "starting", "stopping": false, "node": "n", "port": 7004,
-       "pid": null, "matchId": null, "stateSeconds": 0}], "total": 3, "more": true})"));
-  EXPECT_EQ(servers,
-            "SERVER  FLEET  STATE                    FOR  NODE  PORT  PID  MATCH\n"
-            "4.1     duel   allocated, then stopped  3s   n     7003  55   9.1\n"
-            "5.1     duel   starting                 0s   n     7004  -    -\n"
-            "… 2 of 3; --limit and --after show more\n");
+       "pid": null, "matchId": null, "stateSeconds": 0, "version": "77aa3301", "outdated": false,
+       "reason": null}], "total": 3, "more": true})"));
+  EXPECT_EQ(
+      servers,
+      "SERVER  FLEET  VERSION         STATE                    FOR  NODE  PORT  PID  CPU   MEMORY  "
+      "MATCH  WHY\n"
+      "4.1     duel   3f9a1c02 (old)  allocated, then stopped  3s   n     7003  55   1.2s  9 MiB   "
+      "9.1    its connection closed\n"
+      "5.1     duel   77aa3301        starting                 0s   n     7004  -    -     -       "
+      "-      -\n"
+      "… 2 of 3; --limit and --after show more\n");
   EXPECT_THAT(tickets_text(object(R"({"tickets": [{"id": "1.1", "queue": "q", "state": "queued",
       "waitingSeconds": 61, "seats": 1, "playerId": "2.1", "player": "ann", "connected": false,
       "matchId": null}], "more": false})")),
@@ -125,7 +172,7 @@ TEST(Ctl, AsksForWhatItIsTold) {
   const Row rows[] = {
       {{"status"}, "GET /v1/status HTTP", ""},
       {{"status", "--json"}, "GET /v1/status HTTP", ""},
-      {{"servers"}, "GET /v1/servers?limit=100 HTTP", ""},
+      {{"servers"}, "GET /v1/servers?limit=100&use=true HTTP", ""},
       {{"tickets", "--limit", "5", "--after", "41.3"},
        "GET /v1/tickets?limit=5&after=41.3 HTTP",
        ""},
@@ -133,6 +180,13 @@ TEST(Ctl, AsksForWhatItIsTold) {
       {{"stop", "4.1"}, "POST /v1/servers/4.1/stop HTTP", "\r\n\r\n{}"},
       {{"stop"}, "POST /v1/stop HTTP", "\r\n\r\n{\"keepServers\":false}"},
       {{"stop", "--keep-servers"}, "POST /v1/stop HTTP", "\r\n\r\n{\"keepServers\":true}"},
+      {{"servers", "--ended"}, "GET /v1/servers?ended=1 HTTP", ""},
+      {{"reload"}, "POST /v1/reload HTTP", "\r\n\r\n{}"},
+      {{"clear", "duel"}, "POST /v1/fleets/duel/clear HTTP", "\r\n\r\n{}"},
+      {{"drain", "duel"}, "POST /v1/drain HTTP", "\r\n\r\n{\"name\":\"duel\"}"},
+      {{"drain", "4.1"}, "POST /v1/drain HTTP", "\r\n\r\n{\"server\":\"4.1\"}"},
+      {{"drain", "--node", "4.1"}, "POST /v1/drain HTTP", "\r\n\r\n{\"node\":\"4.1\"}"},
+      {{"undrain", "duel", "--fleet"}, "POST /v1/undrain HTTP", "\r\n\r\n{\"fleet\":\"duel\"}"},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.request);
@@ -154,7 +208,11 @@ TEST(Ctl, RefusalsAndNonsense) {
   };
   const std::string refusal =
       R"({"error":{"code":"not_found","message":"There is no game server 4.1."}})";
+  const std::string problems = R"({"error":{"code":"config_invalid","message":"Not accepted.",)"
+                               R"("problems":["m.toml:3: fleet.prots: there is no such key"]}})";
   const Row rows[] = {
+      {"refused, with all that is wrong", answer(422, problems), false, 1, "",
+       "m.toml:3: fleet.prots: there is no such key\nmuster ctl: Not accepted.\n"},
       {"as asked", answer(202, R"({"stopping":"4.1"})"), false, 0, "game server 4.1 is stopping\n",
        ""},
       {"as JSON", answer(202, R"({"stopping":"4.1"})"), true, 0, R"({"stopping":"4.1"})", ""},
@@ -176,6 +234,16 @@ TEST(Ctl, RefusalsAndNonsense) {
     EXPECT_THAT(content(err), HasSubstr(row.err));
     std::fclose(out);
     std::fclose(err);
+  }
+}
+
+TEST(Ctl, NamesAreNames) {
+  for (const char* name : {"", "../stop", "Duel", "a b", "a?b=c"}) {
+    CLI::App app;
+    int exit_code = 0;
+    add_ctl_command(app, exit_code);
+    std::vector<std::string> words{name, "clear", "ctl"};
+    EXPECT_THROW(app.parse(words), CLI::ParseError) << name;
   }
 }
 

@@ -42,6 +42,22 @@ std::string age(const json::object& object, std::string_view path) {
   return value ? format_age(seconds) : std::string{};
 }
 
+/// "12 MiB"; "-" if it is not known.
+std::string mebibytes(const json::object& object, std::string_view path) {
+  const json::value* value = member(object, path);
+  boost::system::error_code error;
+  if (!value || !value->is_number()) return "-";
+  return fmt::format("{:.0f} MiB", value->to_number<double>(error) / (1 << 20));
+}
+
+/// "12.3s"; "-" if it is not known.
+std::string cpu_time(const json::object& object, std::string_view path) {
+  const json::value* value = member(object, path);
+  boost::system::error_code error;
+  if (!value || !value->is_number()) return "-";
+  return fmt::format("{:.1f}s", value->to_number<double>(error));
+}
+
 bool flag(const json::object& object, std::string_view path) {
   const json::value* value = member(object, path);
   const bool* set = value ? value->if_bool() : nullptr;
@@ -69,6 +85,27 @@ std::string list_text(const Rows& rows, std::string_view nothing, const json::ob
   return out;
 }
 
+/// What an operator should look at, and what to do about it.
+std::string trouble_of(const json::object& fleet) {
+  const std::string name = text(fleet, "name");
+  std::string out;
+  if (text(fleet, "state") == "crash_loop") {
+    const json::value* const retry = member(fleet, "retrySeconds");
+    out += fmt::format(
+        "\nfleet {} has been in a crash loop for {}: {} game servers failed in a row, the last by\n"
+        "  {}\n"
+        "  {}; once the cause is mended: muster ctl clear {}\n",
+        name, age(fleet, "crashLoopSeconds"), text(fleet, "failures"),
+        text(fleet, "lastLaunchError"),
+        retry && retry->is_number() ? "the next try is in " + age(fleet, "retrySeconds")
+                                    : "one is being tried now",
+        name);
+  }
+  if (const std::string outdated = text(fleet, "outdated"); !outdated.empty() && outdated != "0")
+    out += fmt::format("\nfleet {}: {} game servers are of an older version\n", name, outdated);
+  return out;
+}
+
 }  // namespace
 
 std::string status_text(const json::object& s) {
@@ -81,26 +118,33 @@ std::string status_text(const json::object& s) {
       text(s, "tickets.queued"), text(s, "tickets.matched"), text(s, "matches.launching"),
       text(s, "matches.playing"));
 
-  Rows fleets{{"FLEET", "STARTING", "READY", "ALLOCATED", "STOPPING", "MAX", "PORTS FREE",
-               "WAITING", "LAST LAUNCH ERROR"}};
+  Rows fleets{{"FLEET", "STATE", "VERSION", "STARTING", "READY", "ALLOCATED", "STOPPING", "MAX",
+               "PORTS FREE", "WAITING", "LAST LAUNCH ERROR"}};
   for_each(s, "fleets", [&](const json::object& f) {
-    fleets.push_back({text(f, "name"), text(f, "starting"), text(f, "ready"), text(f, "allocated"),
-                      text(f, "stopping"), text(f, "serversMax"),
-                      text(f, "portsFree") + "/" + text(f, "ports"), text(f, "matchesWaiting"),
-                      text(f, "lastLaunchError")});
+    fleets.push_back({text(f, "name"), text(f, "state"), text(f, "version"), text(f, "starting"),
+                      text(f, "ready"), text(f, "allocated"), text(f, "stopping"),
+                      text(f, "serversMax"), text(f, "portsFree") + "/" + text(f, "ports"),
+                      text(f, "matchesWaiting"), text(f, "lastLaunchError")});
   });
-  Rows queues{{"QUEUE", "FLEET", "PLAYERS", "SEATS WAITING", "QUEUED", "MATCHED"}};
+  Rows queues{{"QUEUE", "FLEET", "OPEN", "PLAYERS", "SEATS WAITING", "QUEUED", "MATCHED"}};
   for_each(s, "queues", [&](const json::object& q) {
-    queues.push_back({text(q, "name"), text(q, "fleet"), text(q, "players"),
-                      text(q, "seatsWaiting"), text(q, "queued"), text(q, "matched")});
+    queues.push_back({text(q, "name"), text(q, "fleet"), flag(q, "open") ? "yes" : "no",
+                      text(q, "players"), text(q, "seatsWaiting"), text(q, "queued"),
+                      text(q, "matched")});
   });
   Rows nodes{{"NODE", "HOST", "STATE"}};
   for_each(s, "nodes", [&](const json::object& n) {
-    nodes.push_back(
-        {text(n, "name"), text(n, "host"), flag(n, "connected") ? "connected" : "away"});
+    nodes.push_back({text(n, "name"), text(n, "host"),
+                     std::string(flag(n, "connected") ? "connected" : "away") +
+                         (flag(n, "draining") ? ", draining" : "")});
   });
   for (const Rows* rows : {&fleets, &queues, &nodes})
     if (rows->size() > 1) out += "\n" + format_table(*rows);
+  for_each(s, "fleets", [&](const json::object& f) { out += trouble_of(f); });
+  for_each(s, "nodes", [&](const json::object& n) {
+    if (const std::string limits = text(n, "limits"); !limits.empty())
+      out += fmt::format("limits of game servers on {}: {}\n", text(n, "name"), limits);
+  });
   if (nodes.size() == 1) out += "\nno node has connected yet: nothing can be launched\n";
   return out;
 }
@@ -116,22 +160,37 @@ std::string ports_text(const json::object& server) {
   return out;
 }
 
+/// Why it is stopped, or what it lacks to be Ready.
+std::string why(const json::object& server) {
+  const json::value* note = member(server, "note");
+  return note && note->is_string() ? text(server, "note") : text(server, "reason");
+}
+
 std::string servers_text(const json::object& answer) {
-  Rows rows{{"SERVER", "FLEET", "STATE", "FOR", "NODE", "PORT", "PID", "MATCH"}};
-  bool any_note = false;
+  Rows rows{{"SERVER", "FLEET", "VERSION", "STATE", "FOR", "NODE", "PORT", "PID", "CPU", "MEMORY",
+             "MATCH", "WHY"}};
   for_each(answer, "servers", [&](const json::object& o) {
-    rows.push_back(
-        {text(o, "id"), text(o, "fleet"),
-         text(o, "state") +
-             (flag(o, "stopping") && text(o, "state") == "allocated" ? ", then stopped" : ""),
-         age(o, "stateSeconds"), text(o, "node"), ports_text(o), text(o, "pid"),
-         text(o, "matchId")});
-    const json::value* note = member(o, "note");
-    rows.back().push_back(note && note->is_string() ? text(o, "note") : "");
-    any_note = any_note || !rows.back().back().empty();
+    rows.push_back({text(o, "id"), text(o, "fleet"),
+                    text(o, "version") + (flag(o, "outdated") ? " (old)" : ""),
+                    text(o, "state") + ((flag(o, "stopping") && text(o, "state") == "allocated") ||
+                                                flag(o, "draining")
+                                            ? ", then stopped"
+                                            : ""),
+                    age(o, "stateSeconds"), text(o, "node"), ports_text(o), text(o, "pid"),
+                    cpu_time(o, "cpuSeconds"), mebibytes(o, "memoryBytes"), text(o, "matchId"),
+                    why(o)});
   });
-  if (any_note) rows.front().emplace_back("NOTE");
   return list_text(rows, "no game servers", answer);
+}
+
+std::string ended_text(const json::object& answer) {
+  Rows rows{{"SERVER", "FLEET", "VERSION", "ENDED", "LIVED", "PORT", "PID", "WAS", "WHY", "EXIT"}};
+  for_each(answer, "ended", [&](const json::object& o) {
+    rows.push_back({text(o, "id"), text(o, "fleet"), text(o, "version"),
+                    age(o, "endedSeconds") + " ago", age(o, "lifeSeconds"), text(o, "port"),
+                    text(o, "pid"), text(o, "state"), text(o, "reason"), text(o, "exit")});
+  });
+  return list_text(rows, "no game server has ended", answer);
 }
 
 std::string tickets_text(const json::object& answer) {
@@ -152,6 +211,29 @@ std::string matches_text(const json::object& answer) {
                     text(o, "serverId"), text(o, "players"), text(o, "failedLaunches")});
   });
   return list_text(rows, "no matches", answer);
+}
+
+std::string reloaded_text(const json::object& answer) {
+  std::string out;
+  const json::value* warnings = member(answer, "warnings");
+  if (const json::array* list = warnings ? warnings->if_array() : nullptr)
+    for (const json::value& warning : *list)
+      if (warning.is_string()) out += std::string(warning.get_string().c_str()) + "\n";
+  return out + "the configuration was read again\n";
+}
+
+std::string cleared_text(const json::object& answer) {
+  return fmt::format("the failures of fleet {} are forgotten\n", text(answer, "cleared"));
+}
+
+std::string drained_text(const json::object& answer) {
+  for (const char* what : {"fleet", "node", "server"})
+    if (member(answer, what))
+      return fmt::format(
+          "{}{} {} {}\n", what == std::string_view("server") ? "game " : "", what,
+          text(answer, what),
+          flag(answer, "draining") ? "is drained: no new matches there" : "takes matches again");
+  return {};
 }
 
 std::string stopped_text(const json::object& answer) {

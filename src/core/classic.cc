@@ -13,7 +13,7 @@ void Turn::on(const ClassicServerLogin& e) {
     const auto found = fleet.by_port.find(e.port);
     if (found == fleet.by_port.end()) continue;  // No port is in two fleets.
     const Server& server = s_.servers[found->second];
-    if (server.state != ServerState::starting || config_of(server).sdk != SdkKind::classic) break;
+    if (server.state != ServerState::starting || server.sdk != SdkKind::classic) break;
     const NodeId link = s_.nodes[server.node]->link;
     if (!link) return emit(CloseSession{e.session, Error::node_unavailable});  // Nobody to ask.
     return emit(VerifyOwner{link, e.session, found->second});

@@ -64,15 +64,27 @@ void Turn::deadlines() {
       case TimerKind::fleet_retry:
         balance(due->slot);
         break;
+      case TimerKind::fleet_proof:
+        proof_due(due->slot);
+        break;
+      case TimerKind::fleet_sleep:
+        sleep_due(due->slot);
+        break;
     }
   }
 }
 
 void Turn::settle() {
-  while (!requeues_.empty()) {
-    const QueueIndex queue = requeues_.back();
-    requeues_.pop_back();
-    try_match(queue);
+  while (!requeues_.empty() || !rebalance_.empty()) {
+    if (!requeues_.empty()) {
+      const QueueIndex queue = requeues_.back();
+      requeues_.pop_back();
+      try_match(queue);
+    } else {
+      const FleetIndex fleet = rebalance_.back();
+      rebalance_.pop_back();
+      balance(fleet);
+    }
   }
 }
 
@@ -94,7 +106,7 @@ void Turn::on(const LobbyStopping& e) {
   for (const TicketId id : tickets) withdraw_ticket(id, TicketState::failed, Error::lobby_stopping);
   std::vector<ServerId> servers;
   s_.servers.for_each([&](ServerId id, const Server&) { servers.push_back(id); });
-  for (const ServerId id : servers) on(StopServerCommand{id});
+  for (const ServerId id : servers) stop_by_order(id, "the lobby is stopping");
 }
 
 }  // namespace muster::core

@@ -18,7 +18,7 @@ namespace {
 class Lobby {
  public:
   Lobby(Config config, std::uint32_t players) : core_(std::move(config)) {
-    step(NodeConnected{{0, 1}, "box", "127.0.0.1", {}});
+    step(NodeConnected{{0, 1}, "box", "127.0.0.1", {}, {}});
     make_ready();
     for (std::uint32_t i = 0; i < players; ++i) {
       step(SessionOpened{session(i)});

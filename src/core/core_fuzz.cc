@@ -102,7 +102,7 @@ class World {
   /// Where most histories begin: players are there, one of them classic, and a node without
   /// servers.
   void begin() {
-    step(NodeConnected{link_, "box", "127.0.0.1", {}});
+    step(NodeConnected{link_, "box", "127.0.0.1", {}, {}});
     for (std::uint32_t slot = 0; slot < 6; ++slot) {
       open_[slot] = true;
       generations_[slot] = 1;
@@ -140,8 +140,7 @@ class World {
     wait(std::chrono::hours{1});
     CHECK(core_.state().tickets.empty(), "no ticket waits for ever");
     core_.state().servers.for_each([&](ServerId, const Server& server) {
-      CHECK(server.state != ServerState::starting ||
-                now_ - server.since <= config_.fleets[server.fleet].launch_timeout,
+      CHECK(server.state != ServerState::starting || now_ - server.since <= seconds{5},
             "no server stays Starting past its deadline");
     });
   }
@@ -245,6 +244,8 @@ class World {
       case 26:
         if (bytes_.below(8) == 0) return LobbyStopping{bytes_.flip()};
         return DeadlineReached{};
+      case 27:
+        return order();
       default:
         return start_match();
     }
@@ -255,6 +256,49 @@ class World {
     const Server* starting = core_.state().servers.find(e.server);
     if (starting && bytes_.flip()) e.port = starting->named_ports.front().port;
     return e;
+  }
+
+  /// Of an operator.
+  Event order() {
+    static const char* const fleets[] = {"duel", "arena", "extra", "chess"};
+    switch (bytes_.below(8)) {
+      case 0:
+        return ClearFleet{fleets[bytes_.below(4)]};
+      case 1:
+        return DrainNode{"box", bytes_.flip()};
+      case 2:
+        return DrainServer{server(), bytes_.flip()};
+      case 3:
+      case 4:
+        return DrainFleet{fleets[bytes_.below(4)], bytes_.flip()};
+      default:
+        return reload();
+    }
+  }
+
+  /// Other commands, limits and sizes; fleets and queues that come and go; a port that changes
+  /// hands.
+  Event reload() {
+    auto config = std::make_shared<Config>(config_of(bytes_));
+    FleetConfig& duel = config->fleets[0];
+    const std::uint8_t shape = bytes_.next();
+    if (shape & 1) duel.command = {"duel2"};
+    if (shape & 2) duel.ports.last = 7001, duel.servers_max = 2;
+    if (shape & 4) duel.ready_max = 1;
+    if (shape & 8) duel.scale_to_zero_after = seconds{15};
+    if (shape & 16) config->queues[0].players = 1, config->queues[0].teams = 1;
+    if (shape & 32) config->queues.erase(config->queues.begin() + 1);
+    if (shape & 64) {  // Without "arena"; or with "extra" in its place, and one port of duel's.
+      config->fleets.pop_back();
+      config->queues.pop_back();
+      FleetConfig extra = config->fleets[0];
+      extra.name = "extra";
+      extra.ports = {7002, 7003};
+      if (shape & 2) config->fleets.insert(config->fleets.begin(), extra);
+      if (shape & 2)
+        for (QueueConfig& queue : config->queues) queue.fleet = shape & 128 ? 1 : 0;
+    }
+    return ConfigReloaded{std::move(config)};
   }
 
   Event exited(ServerId id) {
@@ -287,17 +331,18 @@ class World {
   Event node_connected() {
     link_ = {0, static_cast<std::uint32_t>(links_.size() + 1)};
     links_.push_back(link_);
-    NodeConnected e{link_, "box", "127.0.0.1", {}};
+    NodeConnected e{link_, "box", "127.0.0.1", {}, {}};
     // Mostly what it was running, as it was; some gone, some changed, some never heard of.
     core_.state().servers.for_each([&](ServerId id, const Server& server) {
       const std::uint8_t shape = bytes_.next();
       if (shape >= 128) return;
       ServerReport report{id,
-                          config_.fleets[server.fleet].name,
+                          core_.state().config.fleets[server.fleet].name,
                           server.port,
                           server.pid,
                           server.state != ServerState::starting,
                           {},
+                          server.version,
                           server.named_ports,
                           server.players};
       if (shape & 1) report.match = server.match;

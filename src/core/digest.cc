@@ -46,6 +46,7 @@ std::uint64_t Core::digest() const {
     d.add(id), d.add(match.queue.has_value()), d.add(match.queue.value_or(0)), d.add(match.fleet);
     d.add(match.known_as);
     d.add(static_cast<int>(match.state)), d.add(match.server), d.add(match.attempts);
+    d.add(match.seats);
     d.add(match.launching), d.add(match.since);
     d.add(match.anybody_came);
     for (const TicketId ticket : match.tickets) d.add(ticket);
@@ -61,18 +62,29 @@ std::uint64_t Core::digest() const {
     d.add(server.match), d.add(server.launched_for), d.add(server.session), d.add(server.since);
     for (const NamedPort& port : server.named_ports) d.add(port.name), d.add(port.port);
     d.add(server.note), d.add(server.players);
+    d.add(server.version), d.add(static_cast<int>(server.sdk)), d.add(server.draining);
+    d.add(server.proven), d.add(server.killed_at), d.add(server.reason);
+    d.add(server.launched), d.add(server.ready_at);
   });
-  for (const auto& node : s.nodes) d.add(node->link), d.add(node->name), d.add(node->host);
+  for (const auto& node : s.nodes)
+    d.add(node->link), d.add(node->name), d.add(node->host), d.add(node->draining),
+        d.add(node->limits);
+  for (const Queue& queue : s.queues) d.add(queue.removed);
   for (const Fleet& fleet : s.fleets) {
     for (const std::uint16_t port : fleet.ports.free()) d.add(port);
     for (const auto& [until, port] : fleet.ports.aside()) d.add(until), d.add(port);
-    for (const FleetPorts::Named& kind : fleet.ports.named()) {
+    for (const NamedPool& kind : fleet.named_ports) {
       for (const std::uint16_t port : kind.pool.free()) d.add(port);
       for (const auto& [until, port] : kind.pool.aside()) d.add(until), d.add(port);
     }
     for (const ServerId id : fleet.ready) d.add(id);
-    d.add(fleet.failures), d.add(fleet.last_error);
+    for (const ServerId id : fleet.outdated_ready) d.add(id);
+    d.add(fleet.failures), d.add(fleet.last_error), d.add(fleet.crash_loop);
+    d.add(fleet.version), d.add(fleet.removed), d.add(fleet.draining), d.add(fleet.asleep);
+    d.add(fleet.used_at), d.add(fleet.crash_loop_since), d.add(fleet.retry_at);
   }
+  for (const EndedServer& ended : s.ended)
+    d.add(ended.server), d.add(ended.ended), d.add(ended.reason), d.add(ended.exit);
   return d.value();
 }
 

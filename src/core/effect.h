@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "core/config.h"
 #include "core/error.h"
 #include "core/ids.h"
 #include "core/types.h"
@@ -87,7 +88,11 @@ struct LaunchServer {
   std::string queue;  // Of that match; empty for a warm one.
   std::string map;
   std::uint32_t players = 0;
-  NamedPorts ports;  // Beside the main one.
+  // How it is launched, as configured at this moment. The fleet's configuration may have changed
+  // by the time this is carried out.
+  std::shared_ptr<const FleetConfig> config;
+  std::uint32_t version = 0;  // launch_version(*config).
+  NamedPorts ports;           // Beside the main one.
 };
 /// SIGTERM, and after `grace` SIGKILL, to the whole process group.
 struct StopServer {

@@ -31,9 +31,12 @@ enum class Error : std::uint8_t {
   not_in_match,        ///< Leave without a match.
   seats_invalid,       ///< Fewer than one seat, or more than the queue's match has.
   attributes_invalid,  ///< Too many, too long, or not finite.
+  queue_draining,      ///< Its fleet is drained: no new tickets for now.
   // Why a ticket failed or a match ended early.
   ticket_expired,
   launch_failed,     ///< launch_attempts_max servers did not become Ready.
+  fleet_crash_loop,  ///< The same, while all of the fleet's servers fail.
+  queue_removed,     ///< The configuration was reloaded without the queue.
   no_port_free,      ///< Every port of the fleet is in use or set aside.
   node_unavailable,  ///< No node is connected that could launch.
   server_lost,       ///< The game server died or hung during the match.

@@ -3,6 +3,7 @@
 // server/loop gives each a number and a time and steps the core with it.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -11,6 +12,8 @@
 #include "core/types.h"
 
 namespace muster::core {
+
+struct Config;
 
 // ---- From sessions (net). `request` is the client's own number, echoed in the reply; 0 is none.
 
@@ -72,6 +75,7 @@ struct ServerReport {
   std::uint32_t pid = 0;
   bool ready = false;
   MatchId match;              // The match it was last told of and has not ended.
+  std::uint32_t version = 0;  // launch_version() of what it was launched with; 0: unknown.
   NamedPorts ports;           // Beside the main one.
   std::uint32_t players = 0;  // As PlayersCounted has it.
 };
@@ -81,6 +85,7 @@ struct NodeConnected {
   std::string name;
   std::string host;
   std::vector<ServerReport> servers;
+  std::string limits;  // Which limits of game servers it can enforce, for people.
 };
 struct NodeLost {
   NodeId node;
@@ -155,6 +160,30 @@ struct StopServerCommand {
 struct LobbyStopping {
   bool stop_servers = false;
 };
+/// The configuration as it is from now on, checked like the one at the start. Fleets and queues are
+/// known again by their names. Ends no match that is played: game servers whose launch template
+/// changed, or whose fleet is gone, finish theirs. See versions.cc.
+struct ConfigReloaded {
+  std::shared_ptr<const Config> config;
+};
+/// Forget a fleet's failures and try again at once: `muster ctl clear FLEET`.
+struct ClearFleet {
+  std::string fleet;
+};
+/// No new matches and launches there (or, with `draining` false, again); what is Ready is stopped,
+/// what plays finishes first. `muster ctl drain` and `undrain`.
+struct DrainFleet {
+  std::string fleet;
+  bool draining = true;
+};
+struct DrainNode {
+  std::string node;  // Its name.
+  bool draining = true;
+};
+struct DrainServer {
+  ServerId server;
+  bool draining = true;
+};
 /// Nothing but time: next_deadline() has come. (Every step first does what is due by its time.)
 struct DeadlineReached {};
 
@@ -163,7 +192,8 @@ using Event =
                  LeaveMatch, ClassicServerLogin, ClassicServerReset, NodeConnected, NodeLost,
                  ServerLaunched, LaunchFailed, ServerReady, ServerExited, ServerUnhealthy,
                  ServerNoted, OwnerVerified, PlayerJoined, PlayerLeft, MatchOver, PlayersCounted,
-                 ShutdownRequested, StopServerCommand, LobbyStopping, DeadlineReached>;
+                 ShutdownRequested, StopServerCommand, LobbyStopping, DeadlineReached,
+                 ConfigReloaded, ClearFleet, DrainFleet, DrainNode, DrainServer>;
 
 /// "StartMatch": the event's name, for logs and traces.
 std::string_view name_of(const Event& event);

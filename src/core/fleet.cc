@@ -1,29 +1,33 @@
-// Game servers: launched, Ready, Allocated, stopped, and their ports.
+// Game servers: Ready, Allocated, stopped, and their ports. How they come about is in launch.cc.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "core/turn.h"
 
 namespace muster::core {
-namespace {
 
-/// How long a fleet waits before it replaces a warm server after so many failures in a row.
-Duration backoff(std::uint32_t failures) {
-  return seconds{std::min(30u, 1u << std::min(failures, 5u))};
+/// Gives Ready servers to waiting matches, launches what is still missing (one server for each
+/// waiting match and each warm one), and stops what is too much.
+void Turn::balance(FleetIndex index) {
+  allocate_ready(index);
+  if (s_.stopping) return;
+  if (s_.fleets[index].removed) leave_removed_fleet(index);
+  arm_sleep(index);
+  launch_missing(index);
+  stop_surplus(index);
 }
 
-}  // namespace
-
-/// Gives Ready servers to waiting matches, then launches what is still missing: one server for
-/// each waiting match and each warm one.
-void Turn::balance(FleetIndex index) {
+void Turn::allocate_ready(FleetIndex index) {
   Fleet& fleet = s_.fleets[index];
-  const FleetConfig& config = s_.config.fleets[index];
-
-  while (!fleet.waiting.empty() && !fleet.ready.empty()) {
+  while (!fleet.waiting.empty()) {
+    // Nobody waits because the configuration was changed: an old one will do.
+    std::vector<ServerId>& ready = fleet.ready.empty() ? fleet.outdated_ready : fleet.ready;
+    if (ready.empty()) return;
     const MatchId match_id = fleet.waiting.begin()->second;
-    const ServerId server_id = fleet.ready.back();
-    if (!s_.nodes[s_.servers[server_id].node]->link) break;  // Nobody could tell it who comes.
-    fleet.ready.pop_back();
+    const ServerId server_id = ready.back();
+    if (!s_.nodes[s_.servers[server_id].node]->link) return;  // Nobody could tell it who comes.
+    ready.pop_back();
     s_.timers.cancel(s_.servers[server_id].timer);
     const ServerId starting = s_.matches[match_id].launching;
     stop_waiting(match_id);
@@ -31,91 +35,105 @@ void Turn::balance(FleetIndex index) {
     if (starting && !fleet.unserved.empty()) bind(fleet.unserved.begin()->second, starting);
     assign(match_id, server_id);
   }
-  if (s_.stopping) return;
-
-  for (;;) {
-    const std::size_t wanted = fleet.waiting.size() + config.ready_min;
-    if (fleet.starting + fleet.ready.size() >= wanted) return;
-    if (fleet.servers >= config.servers_max) return;  // A server that ends makes room.
-    const auto node = node_for_launch();
-    if (!node) return;  // NodeConnected comes back here.
-    const bool warm = fleet.unserved.empty();
-    const MatchId match = warm ? MatchId{} : fleet.unserved.begin()->second;
-    if (warm && fleet.failures > 0 && fleet.retry) return;  // Backing off.
-    auto ports = fleet.ports.acquire(now_);
-    if (!ports) {
-      const auto returns = fleet.ports.next_return(now_);
-      if (returns) arm_retry(index, *returns);
-      // Ports come back when servers end. If none runs, waiting would help nobody.
-      if (fleet.servers > 0 || warm) return;
-      fleet.last_error = message(Error::no_port_free);
-      fail_match(match, Error::no_port_free);
-      continue;
-    }
-    launch(index, match, *std::move(ports), *node);
-  }
 }
 
-void Turn::launch(FleetIndex index, MatchId match_id, ServerPorts ports, NodeIndex node) {
+/// Outdated servers go as soon as new ones are Ready in their place; and nobody keeps more than
+/// ready_max.
+void Turn::stop_surplus(FleetIndex index) {
   Fleet& fleet = s_.fleets[index];
+  if (!fleet.waiting.empty()) return;
   const FleetConfig& config = s_.config.fleets[index];
-  const ServerId id = s_.servers.emplace();
-  Server& server = s_.servers[id];
-  server.fleet = index;
-  server.node = node;
-  server.port = ports.main;
-  server.named_ports = ports.named;
-  server.since = now_;
-  ++fleet.starting;
-  ++fleet.servers;
-  fleet.by_port[ports.main] = id;
-  ++s_.totals.launches;
-  s_.timers.set(server.timer, now_ + config.launch_timeout, timer(TimerKind::server, id));
-
-  LaunchServer effect{s_.nodes[node]->link,  id, index, ports.main, match_id, {}, {}, 0,
-                      std::move(ports.named)};
-  if (match_id) {
-    bind(match_id, id);
-    const QueueConfig& queue = s_.config.queues[*s_.matches[match_id].queue];
-    effect.queue = queue.name;
-    effect.map = queue.map;
-    effect.players = queue.players;
-  }
-  emit(std::move(effect));
-}
-
-void Turn::on(const ServerLaunched& e) {
-  if (Server* server = s_.servers.find(e.server)) server->pid = e.pid;
+  const std::size_t warm = warm_wanted(index);
+  const bool none = fleet.removed || fleet.draining || fleet.asleep;
+  const auto stop_first = [&](const std::vector<ServerId>& ready) {
+    const ServerId id = ready.front();  // Ready for longest.
+    stop_server(id, ServerState::shutdown, config.stop_grace, why_unwanted(s_.servers[id]));
+  };
+  const std::size_t outdated_wanted = warm > fleet.ready.size() ? warm - fleet.ready.size() : 0;
+  while (fleet.outdated_ready.size() > outdated_wanted) stop_first(fleet.outdated_ready);
+  while (none && !fleet.ready.empty()) stop_first(fleet.ready);
+  while (fleet.ready.size() + fleet.outdated_ready.size() > config.ready_max)
+    stop_first(fleet.outdated_ready.empty() ? fleet.ready : fleet.outdated_ready);
 }
 
 void Turn::on(const ServerReady& e) {
   const Server* server = s_.servers.find(e.server);
   if (!server || server->state != ServerState::starting || server->stopping) return;
-  if (config_of(*server).sdk == SdkKind::classic) return;  // Its login alone makes it Ready.
+  if (server->sdk == SdkKind::classic) return;  // Its login alone makes it Ready.
   make_ready(e.server);
 }
 
 /// From Starting, or again after a match.
 void Turn::make_ready(ServerId id) {
   Server& server = s_.servers[id];
-  Fleet& fleet = s_.fleets[server.fleet];
+  const FleetIndex index = server.fleet;
+  Fleet& fleet = s_.fleets[index];
   if (server.state == ServerState::starting) {
-    --fleet.starting;
-    fleet.failures = 0;
+    const bool for_a_match = static_cast<bool>(server.launched_for);
+    starting_ends(server);
     unbind(server.launched_for);
+    server.ready_at = now_;
+    watch_for_proof(index);
+    // Where no more matches are to go, those that were formed before still may.
+    if (std::string leaves = must_leave(server); !leaves.empty() && !for_a_match) {
+      set_state(server, ServerState::shutdown);
+      stop_server(id, ServerState::shutdown, config_of(server).stop_grace, std::move(leaves));
+      return balance(index);
+    }
   }
   set_state(server, ServerState::ready);
   server.note.clear();
-  fleet.ready.push_back(id);
-  if (const Duration idle = config_of(server).idle_timeout; idle > Duration::zero())
-    s_.timers.set(server.timer, now_ + idle, timer(TimerKind::server, id));
-  else
-    s_.timers.cancel(server.timer);
-  const FleetIndex index = server.fleet;
+  (outdated(server) ? fleet.outdated_ready : fleet.ready).push_back(id);
+  arm_idle(id);
   balance(index);
+  if (server.state != ServerState::ready) return;
+  if (std::string leaves = must_leave(server); !leaves.empty())
+    stop_server(id, ServerState::shutdown, config_of(server).stop_grace, std::move(leaves));
 }
 
-void Turn::unready(ServerId id) { std::erase(s_.fleets[s_.servers[id].fleet].ready, id); }
+void Turn::arm_idle(ServerId id) {
+  Server& server = s_.servers[id];
+  if (const Duration idle = config_of(server).idle_timeout; idle > Duration::zero())
+    s_.timers.set(server.timer, std::max(now_, server.since + idle), timer(TimerKind::server, id));
+  else
+    s_.timers.cancel(server.timer);
+}
+
+void Turn::unready(ServerId id) {
+  Fleet& fleet = s_.fleets[s_.servers[id].fleet];
+  std::erase(fleet.ready, id);
+  std::erase(fleet.outdated_ready, id);
+}
+
+/// It was Starting, and is not any more.
+void Turn::starting_ends(const Server& server) {
+  Fleet& fleet = s_.fleets[server.fleet];
+  --(outdated(server) ? fleet.outdated_starting : fleet.starting);
+}
+
+bool Turn::outdated(const Server& server) const {
+  return server.version != s_.fleets[server.fleet].version;
+}
+
+/// Why a server gets no further match, whatever becomes of its fleet; empty if it may.
+std::string Turn::must_leave(const Server& server) const {
+  const Fleet& fleet = s_.fleets[server.fleet];
+  if (fleet.removed) return "its fleet is no longer configured";
+  if (server.draining) return "it was drained";
+  if (fleet.draining) return "its fleet was drained";
+  if (s_.nodes[server.node]->draining) return "its node was drained";
+  return {};
+}
+
+/// Why it is stopped while it waits for players: the first that holds of these.
+std::string Turn::why_unwanted(const Server& server) const {
+  const Fleet& fleet = s_.fleets[server.fleet];
+  if (std::string leaves = must_leave(server); !leaves.empty()) return leaves;
+  if (outdated(server)) return "replaced by version " + version_text(fleet.version);
+  if (fleet.asleep) return "nobody has played for scale_to_zero_after";
+  return fmt::format("more than ready_max ({}) were Ready",
+                     s_.config.fleets[server.fleet].ready_max);
+}
 
 void Turn::set_state(Server& server, ServerState state) {
   server.state = state;
@@ -124,10 +142,10 @@ void Turn::set_state(Server& server, ServerState state) {
 
 /// Asks a server to end. It keeps its port and counts for servers_max until it has exited.
 /// `state` is what it is meanwhile: shutdown, unhealthy, or allocated if its match may still end.
-void Turn::stop_server(ServerId id, ServerState state, Duration grace) {
+void Turn::stop_server(ServerId id, ServerState state, Duration grace, std::string reason) {
   Server& server = s_.servers[id];
   if (server.state == ServerState::starting) {
-    --s_.fleets[server.fleet].starting;
+    starting_ends(server);
     unbind(server.launched_for);
   }
   if (server.state == ServerState::ready) unready(id);
@@ -135,77 +153,32 @@ void Turn::stop_server(ServerId id, ServerState state, Duration grace) {
   if (server.state != state) set_state(server, state);
   if (server.stopping) return;
   server.stopping = true;
+  server.killed_at = grace > Duration::zero() ? now_ + grace : Time::max();
+  server.reason = std::move(reason);
   emit(StopServer{s_.nodes[server.node]->link, id, grace});
-}
-
-void Turn::on(const LaunchFailed& e) {
-  Server* server = s_.servers.find(e.server);
-  if (!server) return;
-  if (server->match || server->state == ServerState::ready)  // It did run, so it does no more.
-    return server_gone(e.server, false, e.detail);
-  const FleetIndex index = server->fleet;
-  Fleet& fleet = s_.fleets[index];
-  if (e.error == LaunchError::port_taken) {
-    // Nobody's fault, and no attempt: the port rests, another is tried at once.
-    fleet.last_error =
-        "port " + std::to_string(e.port == 0 ? server->port : e.port) + " is taken: " + e.detail;
-    free_server(e.server, e.port);
-  } else {
-    launch_failed(e.server, e.detail);
-    free_server(e.server);
-  }
-  balance(index);
-}
-
-/// A server that was Starting is not going to be Ready. The match it was launched for has one
-/// attempt less; warm launches back off.
-void Turn::launch_failed(ServerId id, const std::string& why) {
-  Server& server = s_.servers[id];
-  if (server.state != ServerState::starting) return;
-  ++s_.totals.launch_failures;
-  replace_later(server.fleet, why);
-  const MatchId match_id = server.launched_for;
-  Match* match = s_.matches.find(match_id);
-  if (!match) return;
-  unbind(match_id);
-  if (++match->attempts >= s_.config.fleets[server.fleet].launch_attempts_max)
-    fail_match(match_id, Error::launch_failed);
-}
-
-/// A Ready server ends that nobody asked to, even if in good order. Replaced at once, it and those
-/// after it might do nothing else.
-void Turn::replace_later(FleetIndex index, const std::string& why) {
-  Fleet& fleet = s_.fleets[index];
-  fleet.last_error = why;
-  ++fleet.failures;
-  arm_retry(index, now_ + backoff(fleet.failures));
-}
-
-/// launch_timeout has passed.
-void Turn::launch_due(ServerId id) {
-  const Server& server = s_.servers[id];
-  const FleetIndex index = server.fleet;
-  launch_failed(id, server.note.empty() ? "not Ready within launch_timeout"
-                                        : "not Ready within launch_timeout: " + server.note);
-  stop_server(id, ServerState::error, Duration::zero());
-  balance(index);
 }
 
 /// idle_timeout has passed for a Ready server.
 void Turn::idle_due(ServerId id) {
   const Server& server = s_.servers[id];
   const FleetConfig& config = config_of(server);
-  if (s_.fleets[server.fleet].ready.size() > config.ready_min)
-    stop_server(id, ServerState::shutdown, config.stop_grace);
+  const Fleet& fleet = s_.fleets[server.fleet];
+  if (fleet.ready.size() + fleet.outdated_ready.size() > config.ready_min)
+    stop_server(id, ServerState::shutdown, config.stop_grace, "idle for idle_timeout");
   else
     s_.timers.set(s_.servers[id].timer, now_ + config.idle_timeout, timer(TimerKind::server, id));
 }
 
 void Turn::on(const ServerExited& e) {
-  if (!s_.servers.find(e.server)) return;
+  const Server* server = s_.servers.find(e.server);
+  if (!server) return;
   const bool clean = e.signal == 0 && e.exit_code == 0;
-  std::string why = e.signal != 0 ? "killed by signal " + std::to_string(e.signal)
-                                  : "exit code " + std::to_string(e.exit_code);
+  constexpr std::int32_t sigkill = 9;
+  std::string why = e.signal != 0 ? fmt::format("killed by signal {}", e.signal)
+                                  : fmt::format("exit code {}", e.exit_code);
+  // After its grace nobody but the node sends it.
+  if (server->stopping && e.signal == sigkill && now_ >= server->killed_at)
+    why = "did not end within stop_grace: " + why;
   if (!e.detail.empty()) why += ": " + e.detail;
   server_gone(e.server, clean, why);
 }
@@ -218,27 +191,39 @@ void Turn::server_gone(ServerId id, bool clean, const std::string& why) {
 
 /// Its process is no more: whatever it was doing ends, its port is free. The fleet is left for the
 /// caller to balance.
-void Turn::lose_server(ServerId id, bool clean, const std::string& why) {
+void Turn::lose_server(ServerId id, bool clean, const std::string& why, Blame blame) {
   Server& server = s_.servers[id];
-  const FleetIndex index = server.fleet;
+  const auto because = [&](const char* reason) {
+    if (server.reason.empty()) server.reason = reason;
+  };
   if (server.state == ServerState::starting) {
-    launch_failed(id, why + " before it was Ready");
+    because("died before it was Ready");
+    launch_failed(id, why + " before it was Ready", blame);
   } else if (server.match) {
-    if (!clean) {
-      s_.fleets[index].last_error = why + " during a match";
+    if (clean) {
+      because("left after its match");
+      server_works(server);
+    } else {
+      because("died during a match");
       ++s_.totals.servers_lost;
+      server_failed(server, why + " during a match", server.proven ? Blame::nobody : blame);
     }
     end_match(server.match, clean ? MatchEnd::over : MatchEnd::server_lost, {});
   } else if (server.state == ServerState::ready) {
-    replace_later(index, why + " while Ready");
+    because("died while Ready");
+    server_failed(server, why + " while Ready", blame);
   }
-  free_server(id);
+  free_server(id, why);
 }
 
-void Turn::free_server(ServerId id, std::optional<std::uint16_t> port_taken) {
+void Turn::free_server(ServerId id, const std::string& exit, std::uint16_t port_taken) {
   Server& server = s_.servers[id];
   Fleet& fleet = s_.fleets[server.fleet];
-  if (server.state == ServerState::starting) --fleet.starting;
+  if (s_.ended.size() == ended_max) s_.ended.pop_front();
+  s_.ended.push_back({id, s_.config.fleets[server.fleet].name, s_.nodes[server.node]->name,
+                      server.port, server.pid, server.version, server.state, server.launched, now_,
+                      server.reason, exit});
+  if (server.state == ServerState::starting) starting_ends(server);
   if (server.state == ServerState::ready) unready(id);
   unbind(server.launched_for);
   if (Session* session = s_.sessions.find(server.session)) {
@@ -247,10 +232,9 @@ void Turn::free_server(ServerId id, std::optional<std::uint16_t> port_taken) {
   }
   --fleet.servers;
   fleet.by_port.erase(server.port);
-  if (port_taken)
-    fleet.ports.release(server.ports(), *port_taken, now_ + s_.config.port_set_aside);
-  else
-    fleet.ports.release(server.ports());
+  give_back_port(server, server.port, server.port == port_taken);
+  for (const NamedPort& port : server.named_ports)
+    give_back_port(server, port.port, port.port == port_taken);
   s_.timers.cancel(server.timer);
   s_.servers.erase(id);
 }
@@ -260,13 +244,17 @@ void Turn::on(const ServerUnhealthy& e) {
   if (!server || server->stopping) return;
   const FleetIndex index = server->fleet;
   const std::string why = e.detail.empty() ? "silent for health_timeout" : e.detail;
-  if (server->state == ServerState::starting) launch_failed(e.server, why);
+  if (server->state == ServerState::starting) {
+    launch_failed(e.server, why);
+  } else {
+    const bool in_doubt = server->state == ServerState::ready || !server->proven;
+    server_failed(*server, why, in_doubt ? Blame::fleet : Blame::nobody);
+  }
   if (server->match) {
     ++s_.totals.servers_lost;
     end_match(server->match, MatchEnd::server_lost, {});
   }
-  s_.fleets[index].last_error = why;
-  stop_server(e.server, ServerState::unhealthy, Duration::zero());
+  stop_server(e.server, ServerState::unhealthy, Duration::zero(), why);
   balance(index);
 }
 
@@ -279,40 +267,46 @@ void Turn::on(const ShutdownRequested& e) {
   const Server* server = s_.servers.find(e.server);
   if (!server || server->stopping) return;
   const FleetIndex index = server->fleet;
-  if (server->state == ServerState::starting) launch_failed(e.server, "it asked to be shut down");
+  const bool was_starting = server->state == ServerState::starting;
+  const std::string why = "it asked to be shut down";
+  if (was_starting) launch_failed(e.server, why + " before it was Ready");
   if (server->match) end_match(server->match, MatchEnd::over, {});
-  if (server->state == ServerState::ready) replace_later(index, "it asked to be shut down");
-  stop_server(e.server, ServerState::shutdown, config_of(*server).stop_grace);
+  if (server->state == ServerState::ready) server_failed(*server, why);
+  stop_server(e.server, ServerState::shutdown, config_of(*server).stop_grace,
+              was_starting ? why + " before it was Ready" : why);
   balance(index);
 }
 
-void Turn::on(const StopServerCommand& e) {
-  const Server* server = s_.servers.find(e.server);
+void Turn::on(const StopServerCommand& e) { stop_by_order(e.server, "stopped by an operator"); }
+
+void Turn::stop_by_order(ServerId id, const std::string& reason) {
+  const Server* server = s_.servers.find(id);
   if (!server || server->stopping) return;
   const FleetIndex index = server->fleet;
   if (server->match) {
-    emit(EndServerMatch{s_.nodes[server->node]->link, e.server, match_at(*server),
-                        MatchEnd::cancelled});
+    emit(EndServerMatch{s_.nodes[server->node]->link, id, match_at(*server), MatchEnd::cancelled});
     end_match(server->match, MatchEnd::cancelled, {});
   }
-  stop_server(e.server, ServerState::shutdown, config_of(*server).stop_grace);
+  stop_server(id, ServerState::shutdown, config_of(*server).stop_grace, reason);
   balance(index);
 }
 
-/// The match is over: Ready again, or made to exit.
+/// The match is over, in order: Ready again, or made to exit.
 void Turn::after_match(ServerId id) {
-  const Server& server = s_.servers[id];
+  Server& server = s_.servers[id];
   const FleetIndex index = server.fleet;
-  if (config_of(server).after_match == AfterMatch::reuse && !server.stopping) {
-    make_ready(id);
-  } else {
-    stop_server(id, ServerState::shutdown, config_of(server).stop_grace);
-    balance(index);
-  }
-}
-
-void Turn::arm_retry(FleetIndex index, Time at) {
-  s_.timers.set(s_.fleets[index].retry, at, Timer{TimerKind::fleet_retry, index, 0});
+  server_works(server);
+  const Fleet& fleet = s_.fleets[index];
+  const bool reuse = config_of(server).after_match == AfterMatch::reuse;
+  // While the new version fails, the old one keeps the fleet warm.
+  const bool stands_in = outdated(server) && fleet.failures > 0 &&
+                         fleet.ready.size() + fleet.outdated_ready.size() < warm_wanted(index);
+  if (reuse && !server.stopping && must_leave(server).empty() && (!outdated(server) || stands_in))
+    return make_ready(id);
+  const bool wanted = must_leave(server).empty() && !outdated(server);
+  stop_server(id, ServerState::shutdown, config_of(server).stop_grace,
+              wanted ? "its match is over (after_match)" : why_unwanted(server));
+  balance(index);
 }
 
 }  // namespace muster::core

@@ -59,6 +59,8 @@ void check_tickets(const State& s) {
     if (ticket.state == TicketState::queued) {
       CHECK(waiting == !ticket.held, "a queued ticket stands in its line unless held");
       CHECK(!ticket.match, "a queued ticket has no match");
+      CHECK(!queue.removed && ticket.seats <= s.config.queues[ticket.queue].players,
+            "a ticket waits where it may be matched");
       if (waiting) seats[ticket.queue] += ticket.seats;
     } else {
       CHECK(ticket.state == TicketState::matched, "ended tickets are gone");
@@ -78,7 +80,7 @@ void check_tickets(const State& s) {
 
 void check_matches(const State& s) {
   const bool any_node = std::any_of(s.nodes.begin(), s.nodes.end(),
-                                    [](const auto& node) { return static_cast<bool>(node->link); });
+                                    [](const auto& node) { return node->link && !node->draining; });
   s.matches.for_each([&](MatchId id, const Match& match) {
     const Fleet& fleet = s.fleets[match.fleet];
     const bool waits = fleet.waiting.contains({match.since, id});
@@ -88,9 +90,10 @@ void check_matches(const State& s) {
       CHECK(unserved == !match.launching, "unserved is: none is starting for it");
       CHECK(match.players.empty() && !match.server, "nobody plays before there is a server");
       CHECK(!unserved || any_node || match.timer, "no match waits for ever for a node");
+      CHECK(!unserved || !fleet.removed || s.stopping, "no match waits for a fleet that is gone");
       std::uint32_t seats = 0;
       for (const TicketId ticket : match.tickets) seats += s.tickets[ticket].seats;
-      CHECK(seats == s.config.queues[*match.queue].players, "a match is full");
+      CHECK(seats == match.seats, "a match is full");
       if (match.launching) {
         const Server* server = s.servers.find(match.launching);
         CHECK(server && server->launched_for == id && server->state == ServerState::starting,
@@ -113,67 +116,105 @@ void check_matches(const State& s) {
   });
 }
 
-void check_servers(const State& s) {
-  std::set<std::pair<NodeIndex, std::uint16_t>> ports;
-  std::map<const FleetPorts::Named*, std::size_t> named;
-  std::vector<std::uint32_t> starting(s.fleets.size()), ready(s.fleets.size()),
-      all(s.fleets.size());
-  s.servers.for_each([&](ServerId id, const Server& server) {
-    CHECK(ports.emplace(server.node, server.port).second, "no port is given to two live servers");
+void check_ports(const State& s) {
+  std::set<std::uint16_t> used;
+  s.servers.for_each([&](ServerId, const Server& server) {
+    CHECK(used.insert(server.port).second, "no port is given to two live servers");
     for (const NamedPort& port : server.named_ports)
-      CHECK(ports.emplace(server.node, port.port).second, "no port is given to two live servers");
-    const Fleet& fleet = s.fleets[server.fleet];
-    for (const FleetPorts::Named& kind : fleet.ports.named())
-      for (const NamedPort& port : server.named_ports)
-        if (kind.config.name == port.name) ++named[&kind];
-    ++all[server.fleet];
+      CHECK(used.insert(port.port).second, "no port is given to two live servers");
+  });
+  const auto check_pool = [&](const PortPool& pool) {
+    for (const std::uint16_t port : pool.free())
+      CHECK(!used.contains(port), "a port in use is not free");
+    const bool any_used =
+        std::any_of(used.begin(), used.end(), [&](std::uint16_t port) { return pool.holds(port); });
+    CHECK(any_used == (pool.used_count() > 0), "every port is free, set aside or in use");
+  };
+  for (const Fleet& fleet : s.fleets) {
+    check_pool(fleet.ports);
+    for (const NamedPool& kind : fleet.named_ports) check_pool(kind.pool);
+  }
+}
+
+/// Counted anew, by fleet.
+struct FleetCount {
+  std::uint32_t starting = 0, outdated_starting = 0, all = 0;
+  std::size_t ready = 0;
+};
+
+FleetCount count_fleet(const State& s, FleetIndex index) {
+  FleetCount count;
+  const Fleet& fleet = s.fleets[index];
+  s.servers.for_each([&](ServerId id, const Server& server) {
+    if (server.fleet != index) return;
+    ++count.all;
     const auto by_port = fleet.by_port.find(server.port);
     CHECK(by_port != fleet.by_port.end() && by_port->second == id, "a server is found by its port");
+    const bool outdated = server.version != fleet.version;
+    if (server.state == ServerState::starting)
+      ++(outdated ? count.outdated_starting : count.starting);
+    if (server.state != ServerState::ready) return;
+    ++count.ready;
+    const auto& listed = outdated ? fleet.outdated_ready : fleet.ready;
+    CHECK(std::count(listed.begin(), listed.end(), id) == 1,
+          "Ready servers are listed, by their version");
+  });
+  return count;
+}
+
+void check_fleet(const State& s, FleetIndex index) {
+  const Fleet& fleet = s.fleets[index];
+  const FleetConfig& config = s.config.fleets[index];
+  const FleetCount count = count_fleet(s, index);
+  CHECK(fleet.starting == count.starting && fleet.outdated_starting == count.outdated_starting,
+        "Starting servers are counted right");
+  const std::size_t ready = fleet.ready.size() + fleet.outdated_ready.size();
+  CHECK(ready == count.ready, "only Ready servers are listed as such");
+  CHECK(fleet.servers == count.all, "servers are counted right");
+  CHECK(fleet.by_port.size() == count.all, "no port leads to a server that is gone");
+  for (const auto& [since, id] : fleet.waiting)
+    CHECK(s.matches.find(id) && s.matches.find(id)->since == since, "waiting matches exist");
+  if (!fleet.waiting.empty() && ready > 0) {
+    const ServerId next = fleet.ready.empty() ? fleet.outdated_ready.back() : fleet.ready.back();
+    CHECK(!s.nodes[s.servers.find(next)->node]->link, "no match waits while a server is Ready");
+  }
+  CHECK(!fleet.removed || (config.ports.first == 0 && !fleet.draining && !fleet.asleep),
+        "a fleet that is no longer configured has nothing but its game servers");
+  CHECK(fleet.removed || fleet.version == launch_version(config), "a fleet knows its version");
+  CHECK(!fleet.crash_loop || fleet.failures > 0, "a crash loop has failures");
+  if (s.stopping || !fleet.waiting.empty()) return;
+  CHECK(ready <= config.ready_max, "no more are Ready than ready_max");
+  CHECK(!(fleet.removed || fleet.draining || fleet.asleep) || ready == 0,
+        "where nobody is to play, no server waits for players");
+  CHECK(fleet.outdated_ready.empty() || fleet.ready.size() < config.ready_min,
+        "outdated servers wait only in the place of new ones");
+}
+
+void check_servers(const State& s) {
+  s.servers.for_each([&](ServerId id, const Server& server) {
     CHECK((server.state == ServerState::allocated) == static_cast<bool>(server.match),
           "Allocated servers are those with a match");
     if (server.match) {
       const Match* match = s.matches.find(server.match);
       CHECK(match && match->server == id, "a server's match is at it");
     }
-    if (server.state == ServerState::starting) {
-      ++starting[server.fleet];
+    if (server.state == ServerState::starting)
       CHECK(server.timer && !server.stopping, "a Starting server has a deadline");
-    }
     if (server.launched_for)
       CHECK(s.matches.find(server.launched_for) &&
                 s.matches.find(server.launched_for)->launching == id,
             "the match a server was launched for knows it");
+    CHECK(!server.stopping || !server.reason.empty(),
+          "a server that is stopped is stopped for a reason");
     if (server.state == ServerState::ready) {
-      ++ready[server.fleet];
-      CHECK(std::count(fleet.ready.begin(), fleet.ready.end(), id) == 1,
-            "Ready servers are listed");
       CHECK(!server.stopping, "a Ready server is not being stopped");
+      CHECK(s.stopping || (!server.draining && !s.nodes[server.node]->draining) ||
+                !s.fleets[server.fleet].waiting.empty(),
+            "a drained server does not wait for players");
     }
-    const auto& free = fleet.ports.free();
-    CHECK(std::find(free.begin(), free.end(), server.port) == free.end(),
-          "a port in use is not free");
   });
-  for (FleetIndex i = 0; i < s.fleets.size(); ++i) {
-    const Fleet& fleet = s.fleets[i];
-    CHECK(fleet.starting == starting[i], "Starting servers are counted right");
-    CHECK(fleet.ready.size() == ready[i], "only Ready servers are listed as such");
-    CHECK(fleet.servers == all[i], "servers are counted right");
-    CHECK(fleet.by_port.size() == all[i], "no port leads to a server that is gone");
-    CHECK(fleet.ports.free().size() + fleet.ports.aside().size() + all[i] == fleet.ports.count(),
-          "every port is free, set aside or in use");
-    for (const FleetPorts::Named& kind : fleet.ports.named()) {
-      const PortRange range = kind.config.ports;
-      if (range.first == 0) continue;  // It goes with the main port.
-      CHECK(kind.pool.free().size() + kind.pool.aside().size() + named[&kind] ==
-                range.last - range.first + 1u,
-            "every named port is free, set aside or in use");
-    }
-    for (const auto& [since, id] : fleet.waiting)
-      CHECK(s.matches.find(id) && s.matches.find(id)->since == since, "waiting matches exist");
-    if (!fleet.waiting.empty() && !fleet.ready.empty())
-      CHECK(!s.nodes[s.servers.find(fleet.ready.back())->node]->link,
-            "no match waits while a server is Ready");
-  }
+  check_ports(s);
+  for (FleetIndex i = 0; i < s.fleets.size(); ++i) check_fleet(s, i);
 }
 
 }  // namespace

@@ -82,14 +82,14 @@ void Turn::assign(MatchId match_id, ServerId server_id) {
   Match& match = s_.matches[match_id];
   Server& server = s_.servers[server_id];
   const QueueConfig& config = s_.config.queues[*match.queue];
+  const std::uint32_t teams = std::min(config.teams, match.seats);
 
   auto roster = std::make_shared<Roster>();
   std::uint32_t seat = 0;
   for (const TicketId id : match.tickets) {
     Ticket& ticket = s_.tickets[id];
-    roster->push_back({ticket.player, s_.players[ticket.player].name,
-                       seat * config.teams / config.players, ticket.seats,
-                       std::move(ticket.attributes)});
+    roster->push_back({ticket.player, s_.players[ticket.player].name, seat * teams / match.seats,
+                       ticket.seats, std::move(ticket.attributes)});
     match.players.push_back({ticket.player, ticket.since, false});
     seat += ticket.seats;
   }
@@ -140,9 +140,15 @@ void Turn::dissolve(MatchId match_id) {
   Match& match = s_.matches[match_id];
   CHECK(match.state == MatchState::launching, "a match that plays is not dissolved");
   stop_waiting(match_id);
+  rebalance_.push_back(match.fleet);
   const QueueIndex queue = *match.queue;
-  const std::vector<TicketId> others = std::move(match.tickets);
+  std::vector<TicketId> others = std::move(match.tickets);
   s_.matches.erase(match_id);
+  std::erase_if(others, [&](TicketId id) {
+    const Error error = misfit(queue, s_.tickets[id].seats);
+    if (error != Error::none) end_ticket(id, TicketState::failed, error);
+    return error != Error::none;
+  });
   for (const TicketId id : others) enqueue(id);
   for (const TicketId id : others) send_ticket(id);
   send_gathered(queue, others);
@@ -151,6 +157,7 @@ void Turn::dissolve(MatchId match_id) {
 void Turn::fail_match(MatchId match_id, Error error) {
   Match& match = s_.matches[match_id];
   stop_waiting(match_id);
+  rebalance_.push_back(match.fleet);
   const std::vector<TicketId> tickets = std::move(match.tickets);
   s_.matches.erase(match_id);
   for (const TicketId id : tickets) end_ticket(id, TicketState::failed, error);
@@ -161,20 +168,21 @@ void Turn::fail_match(MatchId match_id, Error error) {
 void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result) {
   Match& match = s_.matches[match_id];
   Server& server = s_.servers[match.server];
-  const bool requeue = end == MatchEnd::server_lost && match.queue && !s_.stopping &&
-                       s_.config.queues[*match.queue].requeue_on_server_lost;
+  const bool may_requeue = end == MatchEnd::server_lost && match.queue && !s_.stopping &&
+                           s_.config.queues[*match.queue].requeue_on_server_lost;
   std::vector<TicketId> requeued;
   for (const MatchPlayer& played : match.players) {
     Player& player = s_.players[played.player];
+    const auto entry =
+        std::find_if(match.roster->begin(), match.roster->end(),
+                     [&](const RosterEntry& r) { return r.player == played.player; });
+    const bool requeue = may_requeue && misfit(*match.queue, entry->seats) == Error::none;
     player.match = MatchId{};
     if (player.session)
       emit(SendMatchEnded{player.session, 0, match_id, end, requeue, result});
     else
       arm_grace(played.player);
     if (!requeue) continue;
-    const auto entry =
-        std::find_if(match.roster->begin(), match.roster->end(),
-                     [&](const RosterEntry& r) { return r.player == played.player; });
     const TicketId id = s_.tickets.emplace();
     Ticket& ticket = s_.tickets[id];
     ticket.player = played.player;
@@ -190,6 +198,7 @@ void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result) 
     requeued.push_back(id);
   }
   const auto queue = match.queue;
+  s_.fleets[match.fleet].used_at = now_;
   s_.timers.cancel(match.timer);
   s_.timers.cancel(match.empty);
   server.match = MatchId{};
@@ -208,7 +217,8 @@ void Turn::match_due(MatchId match_id) {
                       MatchEnd::timed_out});
   end_match(match_id, MatchEnd::timed_out, {});
   // It did not end the match in time, so it is not trusted with another.
-  stop_server(server_id, ServerState::shutdown, config_of(server).stop_grace);
+  stop_server(server_id, ServerState::shutdown, config_of(server).stop_grace,
+              "its match lasted for match_timeout");
   balance(server.fleet);
 }
 

@@ -47,9 +47,14 @@ constexpr ErrorText error_texts[] = {
     {Error::attributes_invalid, "attributes_invalid",
      "Attributes are at most attributes_max; names 1 to 64 bytes, texts at most 256, numbers "
      "finite."},
+    {Error::queue_draining, "queue_draining",
+     "That queue takes no new players at the moment. Try again later."},
     {Error::ticket_expired, "ticket_expired", "No match was found in time."},
     {Error::launch_failed, "launch_failed",
      "The game server could not be started. The operator finds the reason in its log."},
+    {Error::fleet_crash_loop, "fleet_crash_loop",
+     "The game servers of that queue keep failing. The operator finds the reason in ctl status."},
+    {Error::queue_removed, "queue_removed", "That queue is no more."},
     {Error::no_port_free, "no_port_free", "Every port for game servers is in use."},
     {Error::node_unavailable, "node_unavailable", "No machine is there to run a game server."},
     {Error::server_lost, "server_lost", "The game server was lost."},
@@ -112,7 +117,7 @@ std::string_view to_string(MatchEnd end) {
 }
 
 std::string_view name_of(const Event& event) {
-  static constexpr std::array<std::string_view, 26> names = {
+  static constexpr std::array<std::string_view, 31> names = {
       "SessionOpened",   "SessionClosed",      "Hello",
       "ResumeSession",   "StartMatch",         "CancelMatch",
       "LeaveMatch",      "ClassicServerLogin", "ClassicServerReset",
@@ -121,7 +126,9 @@ std::string_view name_of(const Event& event) {
       "ServerUnhealthy", "ServerNoted",        "OwnerVerified",
       "PlayerJoined",    "PlayerLeft",         "MatchOver",
       "PlayersCounted",  "ShutdownRequested",  "StopServerCommand",
-      "LobbyStopping",   "DeadlineReached"};
+      "LobbyStopping",   "DeadlineReached",    "ConfigReloaded",
+      "ClearFleet",      "DrainFleet",         "DrainNode",
+      "DrainServer"};
   return name_in(names, event);
 }
 

@@ -42,6 +42,9 @@ TEST(Names, ErrorCodesClientsKnow) {
       {Error::node_unavailable, "node_unavailable"},
       {Error::ticket_expired, "ticket_expired"},
       {Error::server_not_found, "server_not_found"},
+      {Error::queue_draining, "queue_draining"},
+      {Error::queue_removed, "queue_removed"},
+      {Error::fleet_crash_loop, "fleet_crash_loop"},
   };
   for (const auto& [error, text] : rows) EXPECT_EQ(code(error), text);
 }
@@ -60,6 +63,8 @@ TEST(Names, EventsAndEffectsHaveOneEach) {
   EXPECT_EQ(name_of(Event{OwnerVerified{}}), "OwnerVerified");
   EXPECT_EQ(name_of(Event{MatchOver{}}), "MatchOver");
   EXPECT_EQ(name_of(Event{DeadlineReached{}}), "DeadlineReached");
+  EXPECT_EQ(name_of(Event{ConfigReloaded{}}), "ConfigReloaded");
+  EXPECT_EQ(name_of(Event{DrainServer{}}), "DrainServer");
   EXPECT_EQ(name_of(Effect{SendWelcome{}}), "SendWelcome");
   EXPECT_EQ(name_of(Effect{LaunchServer{}}), "LaunchServer");
   EXPECT_EQ(name_of(Effect{RemoveServerPlayer{}}), "RemoveServerPlayer");

@@ -15,10 +15,10 @@ constexpr std::uint32_t slot_max = 100'000;
 
 }  // namespace
 
-/// The first connected one: there is one node per lobby so far.
+/// The first connected one that is not drained: there is one node per lobby so far.
 std::optional<NodeIndex> Turn::node_for_launch() const {
   for (NodeIndex i = 0; i < s_.nodes.size(); ++i)
-    if (s_.nodes[i]->link) return i;
+    if (s_.nodes[i]->link && !s_.nodes[i]->draining) return i;
   return std::nullopt;
 }
 
@@ -30,6 +30,7 @@ void Turn::on(const NodeConnected& e) {
   node.link = e.node;
   node.name = e.name;
   node.host = e.host;
+  node.limits = e.limits;
   s_.timers.cancel(node.lost);
 
   // What it runs and we know, goes on; what it runs and we do not know, is taken in or stopped;
@@ -51,14 +52,24 @@ void Turn::on(const NodeConnected& e) {
   s_.servers.for_each([&](ServerId id, const Server& server) {
     if (server.node == index && !reported.contains(id)) missing.push_back(id);
   });
-  for (const ServerId id : missing) lose_server(id, false, "gone when its node came back");
+  for (const ServerId id : missing)
+    lose_server(id, false, "gone when its node came back", Blame::nobody);
   for (const ServerId id : ready) on(ServerReady{id});
   for (const MatchOver& end : over) on(end);
-  for (FleetIndex fleet = 0; fleet < s_.fleets.size(); ++fleet) {
-    for (const auto& [since, match] : s_.fleets[fleet].unserved)
-      s_.timers.cancel(s_.matches[match].timer);
-    balance(fleet);
-  }
+  watch_for_nodes();
+  for (FleetIndex fleet = 0; fleet < s_.fleets.size(); ++fleet) balance(fleet);
+}
+
+/// Whether there is a node for launches has changed.
+void Turn::watch_for_nodes() {
+  const bool any = node_for_launch().has_value();
+  for (const Fleet& fleet : s_.fleets)
+    for (const auto& [since, match] : fleet.unserved) {
+      if (any)
+        s_.timers.cancel(s_.matches[match].timer);
+      else
+        watch_for_node(match);
+    }
 }
 
 /// Enters one server that a node runs. True if it is Starting here and has said that it is Ready.
@@ -72,7 +83,8 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
       const bool hangs =
           server->state == ServerState::error || server->state == ServerState::unhealthy;
       stop_server(report.server, server->state,
-                  hangs ? Duration::zero() : config_of(*server).stop_grace);
+                  hangs ? Duration::zero() : config_of(*server).stop_grace,
+                  std::move(server->reason));
     } else if (server->match && !server->session && report.match != match_at(*server)) {
       // Whoever lost the link had not told it of its match yet.
       const Match& match = s_.matches[server->match];
@@ -85,42 +97,38 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   }
 
   // Even one that nobody wants here keeps its id and its port until it has exited.
-  const auto& fleets = s_.config.fleets;
-  const auto named = [&](const FleetConfig& config) { return config.name == report.fleet; };
-  const auto has_port = [&](const FleetConfig& config) {
-    return config.ports.first <= report.port && report.port <= config.ports.last;
-  };
-  auto fleet = std::find_if(fleets.begin(), fleets.end(), named);
-  bool wanted = fleet != fleets.end() && fleet->sdk != SdkKind::classic;
-  if (fleet == fleets.end()) fleet = std::find_if(fleets.begin(), fleets.end(), has_port);
-  const auto index_of_fleet = static_cast<FleetIndex>(fleet - fleets.begin());
-  std::optional<ServerPorts> ports;
-  if (fleet != fleets.end() && report.server && report.server.slot <= slot_max)
-    ports = s_.fleets[index_of_fleet].ports.acquire_exactly({report.port, report.ports});
-  if (!ports) {
+  const auto fleet_index = fleet_of(report);
+  if (!fleet_index) {
     emit(StopServer{link, report.server, seconds{10}});  // No port of ours, so in nobody's way.
     return false;
   }
+  const FleetConfig& config = s_.config.fleets[*fleet_index];
+  Fleet& fleet = s_.fleets[*fleet_index];
   Server* server = s_.servers.emplace_at(report.server);
   if (!server) {
-    s_.fleets[index_of_fleet].ports.set_aside(*ports, now_ + s_.config.port_set_aside);
-    emit(StopServer{link, report.server, fleet->stop_grace});
+    if (PortPool* pool = pool_of(report.port))
+      pool->set_aside(report.port, now_ + s_.config.port_set_aside);
+    emit(StopServer{link, report.server, config.stop_grace});
     return false;
   }
-  server->fleet = index_of_fleet;
+  server->fleet = *fleet_index;
   server->node = index;
   server->port = report.port;
-  server->named_ports = std::move(ports->named);
-  // Launched by another configuration: players could not be told of all its ports.
-  wanted = wanted && server->named_ports.size() == fleet->named_ports.size();
-  server->pid = report.pid;
+  for (const NamedPort& port : report.ports)
+    if (take_port(port.port)) server->named_ports.push_back(port);
   server->players = report.players;
-  server->since = now_;
-  ++s_.fleets[index_of_fleet].servers;
-  s_.fleets[index_of_fleet].by_port[report.port] = report.server;
-  if (!wanted) {
+  server->pid = report.pid;
+  server->version = report.version;
+  server->launched = server->since = server->ready_at = now_;
+  ++fleet.servers;
+  fleet.by_port[report.port] = report.server;
+  // A classic one has said nothing to its node, and its connection to a lobby is gone.
+  const bool speaks =
+      config.sdk != SdkKind::classic || (outdated(*server) && (report.ready || report.match));
+  if (!speaks || (fleet.removed && !report.match)) {
     server->state = ServerState::shutdown;
-    stop_server(report.server, ServerState::shutdown, fleet->stop_grace);
+    stop_server(report.server, ServerState::shutdown, config.stop_grace,
+                fleet.removed ? must_leave(*server) : "it is classic, and its lobby is gone");
     return false;
   }
   if (report.match) {
@@ -129,22 +137,36 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
     const MatchId id = s_.matches.emplace();
     Match& match = s_.matches[id];
     match.known_as = report.match;
-    match.fleet = index_of_fleet;
+    match.fleet = *fleet_index;
     match.state = MatchState::playing;
     match.server = report.server;
     match.since = now_;
     match.roster = std::make_shared<const Roster>();
-    if (fleet->match_timeout > Duration::zero())
-      s_.timers.set(match.timer, now_ + fleet->match_timeout, timer(TimerKind::match, id));
+    if (config.match_timeout > Duration::zero())
+      s_.timers.set(match.timer, now_ + config.match_timeout, timer(TimerKind::match, id));
     server->match = id;
     server->state = ServerState::allocated;
     watch_for_players(id);
     return false;
   }
-  ++s_.fleets[index_of_fleet].starting;
-  s_.timers.set(server->timer, now_ + fleet->launch_timeout,
+  ++(outdated(*server) ? fleet.outdated_starting : fleet.starting);
+  s_.timers.set(server->timer, now_ + config.launch_timeout,
                 timer(TimerKind::server, report.server));
   return report.ready;
+}
+
+/// The fleet of a game server that this lobby did not launch. One that is not configured (any more)
+/// is entered as removed. Takes the port; nothing if another has it, or an id is out of all bounds.
+std::optional<FleetIndex> Turn::fleet_of(const ServerReport& report) {
+  if (!report.server || report.server.slot > slot_max || report.port == 0) return std::nullopt;
+  if (!take_port(report.port)) return std::nullopt;
+  for (FleetIndex i = 0; i < s_.fleets.size(); ++i)
+    if (s_.config.fleets[i].name == report.fleet) return i;
+  FleetConfig config;
+  config.name = report.fleet;
+  const FleetIndex index = fleet_slot(config, {});
+  s_.fleets[index].removed = true;
+  return index;
 }
 
 void Turn::on(const NodeLost& e) {
@@ -153,8 +175,7 @@ void Turn::on(const NodeLost& e) {
     if (node.link != e.node) continue;
     node.link = NodeId{};
     s_.timers.set(node.lost, now_ + node_grace, Timer{TimerKind::node_lost, index, 0});
-    for (const Fleet& fleet : s_.fleets)
-      for (const auto& [since, match] : fleet.unserved) watch_for_node(match);
+    watch_for_nodes();
   }
 }
 
@@ -163,7 +184,7 @@ void Turn::node_lost_for_good(NodeIndex index) {
   s_.servers.for_each([&](ServerId id, const Server& server) {
     if (server.node == index) servers.push_back(id);
   });
-  for (const ServerId id : servers) lose_server(id, false, "its node was lost");
+  for (const ServerId id : servers) lose_server(id, false, "its node was lost", Blame::nobody);
   for (FleetIndex fleet = 0; fleet < s_.fleets.size(); ++fleet) balance(fleet);
 }
 

@@ -8,12 +8,11 @@
 namespace muster::core {
 namespace {
 
-std::optional<QueueIndex> find_queue(const Config& config, const std::string& name) {
-  if (config.queues.empty()) return std::nullopt;
-  const std::string& wanted = name.empty() ? config.classic_queue : name;
-  if (wanted.empty()) return 0;
-  for (QueueIndex i = 0; i < config.queues.size(); ++i)
-    if (config.queues[i].name == wanted) return i;
+std::optional<QueueIndex> find_queue(const State& state, const std::string& name) {
+  const std::string& wanted = name.empty() ? state.config.classic_queue : name;
+  for (QueueIndex i = 0; i < state.queues.size(); ++i)
+    if (!state.queues[i].removed && (wanted.empty() || state.config.queues[i].name == wanted))
+      return i;
   return std::nullopt;
 }
 
@@ -26,7 +25,7 @@ void Turn::on(const StartMatch& e) {
   if (s_.stopping) return refuse(e.session, e.request, Error::lobby_stopping);
   if (player.ticket) return refuse(e.session, e.request, Error::already_queued);
   if (player.match) return refuse(e.session, e.request, Error::already_in_match);
-  const auto queue_index = find_queue(s_.config, e.queue);
+  const auto queue_index = find_queue(s_, e.queue);
   if (!queue_index) return refuse(e.session, e.request, Error::queue_not_found, e.queue);
   const QueueConfig& config = s_.config.queues[*queue_index];
   if (e.seats < 1 || static_cast<std::uint32_t>(e.seats) > config.players)
@@ -35,6 +34,10 @@ void Turn::on(const StartMatch& e) {
   if (e.attributes.size() > s_.config.attributes_max)
     return refuse(e.session, e.request, Error::attributes_invalid,
                   "attributes_max is " + std::to_string(s_.config.attributes_max));
+
+  const FleetIndex fleet = config.fleet;
+  if (s_.fleets[fleet].draining)
+    return refuse(e.session, e.request, Error::queue_draining, config.name);
 
   const TicketId id = s_.tickets.emplace();
   Ticket& ticket = s_.tickets[id];
@@ -50,6 +53,12 @@ void Turn::on(const StartMatch& e) {
   send_ticket(id, e.request);
   send_gathered(*queue_index, {&id, 1});
   try_match(*queue_index);
+  use_fleet(fleet);
+}
+
+Error Turn::misfit(QueueIndex queue, std::uint32_t seats) const {
+  if (s_.queues[queue].removed) return Error::queue_removed;
+  return seats > s_.config.queues[queue].players ? Error::seats_invalid : Error::none;
 }
 
 void Turn::on(const CancelMatch& e) {
@@ -101,6 +110,7 @@ bool Turn::unhold(TicketId id) {
 }
 
 void Turn::try_match(QueueIndex queue) {
+  if (s_.queues[queue].removed || s_.fleets[s_.config.queues[queue].fleet].draining) return;
   for (;;) {
     std::vector<TicketId> tickets = find_match(s_.queues[queue], s_.config.queues[queue].players);
     if (tickets.empty()) return;
@@ -113,6 +123,7 @@ void Turn::form_match(QueueIndex queue, std::vector<TicketId> tickets) {
   Match& match = s_.matches[match_id];
   match.queue = queue;
   match.fleet = s_.config.queues[queue].fleet;
+  match.seats = s_.config.queues[queue].players;
   match.since = now_;
   match.tickets = std::move(tickets);
   ++s_.totals.matches;
@@ -150,6 +161,7 @@ void Turn::end_ticket(TicketId id, TicketState state, Error error, std::uint32_t
   Ticket& ticket = s_.tickets[id];
   ticket.state = state;
   send_ticket(id, request, error);
+  s_.fleets[s_.config.queues[ticket.queue].fleet].used_at = now_;
   s_.timers.cancel(ticket.expiry);
   s_.players[ticket.player].ticket = TicketId{};
   s_.tickets.erase(id);
@@ -160,8 +172,14 @@ void Turn::send_ticket(TicketId id, std::uint32_t request, Error error) {
   const SessionId session = s_.players[ticket.player].session;
   if (!session) return;
   const QueueConfig& config = s_.config.queues[ticket.queue];
-  emit(SendTicket{session, request, id, config.name, ticket.state, gathered(ticket), config.players,
-                  error});
+  emit(SendTicket{session, request, id, config.name, ticket.state, gathered(ticket),
+                  seats_needed(ticket), error});
+}
+
+/// A match has as many as its queue had when it was formed.
+std::uint32_t Turn::seats_needed(const Ticket& ticket) const {
+  const Match* match = s_.matches.find(ticket.match);
+  return match ? match->seats : s_.config.queues[ticket.queue].players;
 }
 
 /// Tells those in line how many have gathered, but for those just told. Nothing to tell once more
@@ -175,7 +193,7 @@ void Turn::send_gathered(QueueIndex index, std::span<const TicketId> told) {
 }
 
 std::uint32_t Turn::gathered(const Ticket& ticket) const {
-  const std::uint32_t needed = s_.config.queues[ticket.queue].players;
+  const std::uint32_t needed = seats_needed(ticket);
   switch (ticket.state) {
     case TicketState::queued: {
       if (ticket.held) return ticket.seats;

@@ -85,6 +85,14 @@ void configure_fleet(Config& config, const ScenarioLine& line) {
       fleet.after_match = text == "exit" ? AfterMatch::exit : AfterMatch::reuse;
     else if (key == "idle_timeout")
       fleet.idle_timeout = parse_duration(text);
+    else if (key == "ready_max")
+      fleet.ready_max = number<std::uint32_t>(text);
+    else if (key == "scale_to_zero_after")
+      fleet.scale_to_zero_after = parse_duration(text);
+    else if (key == "crash_loop_after")
+      fleet.crash_loop_after = number<std::uint32_t>(text);
+    else if (key == "command")
+      fleet.command = {text, "{port}"};
     else if (key == "match_timeout")
       fleet.match_timeout = parse_duration(text);
     else if (key == "stop_grace")
@@ -288,6 +296,20 @@ std::optional<Event> Scenario::event_of(const ScenarioLine& line,
     return SessionOpened{id, !line.flag("classic")};
   }
   if (command == "node-connected") return node_connected(line, indented);
+  if (command == "reload") {
+    auto config = std::make_shared<Config>();
+    for (const std::string& text : indented) configure(*config, ScenarioLine(text));
+    return ConfigReloaded{std::move(config)};
+  }
+  if (command == "clear") return ClearFleet{line.word(1)};
+  if (command == "drain" || command == "undrain") {
+    const bool draining = command == "drain";
+    const std::string& name = line.word(2);
+    if (line.word(1) == "fleet") return DrainFleet{name, draining};
+    if (line.word(1) == "node") return DrainNode{name, draining};
+    if (line.word(1) == "server") return DrainServer{server(name), draining};
+    throw std::runtime_error("a fleet, a node or a server?");
+  }
   if (command == "node-lost") {
     const auto node = nodes_.find(line.word(1));
     if (node == nodes_.end()) throw std::runtime_error("no such node");
@@ -371,7 +393,7 @@ Event Scenario::node_connected(const ScenarioLine& line, const std::vector<std::
   nodes_[line.word(1)] = id;
   node_names_[id] = line.word(1);
   NodeConnected event{
-      id, line.value("name").value_or("box"), line.value("host").value_or("127.0.0.1"), {}};
+      id, line.value("name").value_or("box"), line.value("host").value_or("127.0.0.1"), {}, {}};
   for (const std::string& text : indented) {
     const ScenarioLine report(text);
     if (report.word(0) != "server") throw std::runtime_error("a node reports servers");
@@ -380,9 +402,19 @@ Event Scenario::node_connected(const ScenarioLine& line, const std::vector<std::
          number_or<std::uint16_t>(report, "port", 0), number_or<std::uint32_t>(report, "pid", 100),
          report.flag("ready"),
          report.value("match") ? id_of<MatchId>(*report.value("match")) : MatchId{},
-         named_ports_of(report), number_or<std::uint32_t>(report, "players", 0)});
+         version_of(report), named_ports_of(report),
+         number_or<std::uint32_t>(report, "players", 0)});
   }
   return event;
+}
+
+/// Of the fleet it names, unless it says another.
+std::uint32_t Scenario::version_of(const ScenarioLine& report) const {
+  if (const auto version = report.value("version")) return number<std::uint32_t>(*version);
+  const State& s = core_.state();
+  for (FleetIndex i = 0; i < s.fleets.size(); ++i)
+    if (s.config.fleets[i].name == report.value("fleet")) return s.fleets[i].version;
+  return 0;
 }
 
 SessionId Scenario::session(const ScenarioLine& line) const {

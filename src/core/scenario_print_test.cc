@@ -40,6 +40,18 @@ std::string print(const std::vector<Attribute>& attributes) {
   return text;
 }
 
+/// What is out of the ordinary about a fleet.
+std::string marks_of(const Fleet& fleet, Time now) {
+  std::string text;
+  if (fleet.removed) text += " removed";
+  if (fleet.draining) text += " draining";
+  if (fleet.asleep) text += " asleep";
+  if (fleet.crash_loop)
+    text += fmt::format(" crash_loop={}{}", print_duration(now - fleet.crash_loop_since),
+                        fleet.retry ? " retry=" + print_duration(fleet.retry_at - now) : "");
+  return text;
+}
+
 }  // namespace
 
 std::string print_duration(Duration duration) {
@@ -121,7 +133,7 @@ void Scenario::print(const Effect& effect) {
             const std::string name = fmt::format("srv{}", launched_.size() + 1);
             launched_[name] = e.server;
             to_node(e.node, fmt::format("launch {}={} {} port={}{}{}{}{}{}", name,
-                                        to_string(e.server), config_.fleets[e.fleet].name, e.port,
+                                        to_string(e.server), e.config->name, e.port,
                                         muster::core::print(e.ports), option("match", e.match),
                                         option("queue", e.queue), option("map", e.map),
                                         e.players ? fmt::format(" players={}", e.players) : ""));
@@ -164,13 +176,13 @@ bool Scenario::show(const std::string& what) {
     s.tickets.for_each([&](TicketId id, const Ticket& t) {
       out_ += fmt::format(
           "ticket {} {} {} {}{} waited={}{}{}\n", to_string(id), s.players[t.player].name,
-          config_.queues[t.queue].name, to_string(t.state), t.held ? " held" : "", age(t.since),
+          s.config.queues[t.queue].name, to_string(t.state), t.held ? " held" : "", age(t.since),
           t.seats == 1 ? "" : fmt::format(" seats={}", t.seats), option("match", t.match));
     });
   } else if (what == "matches") {
     s.matches.for_each([&](MatchId id, const Match& m) {
       out_ += fmt::format("match {} {} {}{}{}{}{}", to_string(id),
-                          m.queue ? config_.queues[*m.queue].name : "adopted", to_string(m.state),
+                          m.queue ? s.config.queues[*m.queue].name : "adopted", to_string(m.state),
                           option("server", m.server), option("launching", m.launching),
                           option("known_as", m.known_as),
                           m.attempts ? fmt::format(" attempts={}", m.attempts) : "");
@@ -182,26 +194,32 @@ bool Scenario::show(const std::string& what) {
     });
   } else if (what == "servers") {
     s.servers.for_each([&](ServerId id, const Server& v) {
-      out_ += fmt::format("server {} {} {}{} port={}{}{}{}{}{}{}{}\n", to_string(id),
-                          config_.fleets[v.fleet].name, to_string(v.state),
-                          v.stopping ? " stopping" : "", v.port, muster::core::print(v.named_ports),
-                          v.pid ? fmt::format(" pid={}", v.pid) : "", option("match", v.match),
-                          option("for", v.launched_for),
-                          v.session ? " session=" + name_of_session(v.session) : "",
-                          v.players ? fmt::format(" players={}", v.players) : "",
-                          v.note.empty() ? "" : " \"" + v.note + '"');
+      out_ += fmt::format(
+          "server {} {} {}{}{}{} port={}{}{}{}{}{}{}{}\n", to_string(id),
+          s.config.fleets[v.fleet].name, to_string(v.state), v.stopping ? " stopping" : "",
+          v.draining ? " draining" : "", v.version == s.fleets[v.fleet].version ? "" : " outdated",
+          v.port, muster::core::print(v.named_ports), v.pid ? fmt::format(" pid={}", v.pid) : "",
+          option("match", v.match), option("for", v.launched_for),
+          v.session ? " session=" + name_of_session(v.session) : "",
+          v.players ? fmt::format(" players={}", v.players) : "",
+          v.note.empty() ? "" : " \"" + v.note + '"');
     });
+  } else if (what == "ended") {
+    for (const EndedServer& e : s.ended)
+      out_ +=
+          fmt::format("ended {} {} {} after {}: {}; {}\n", to_string(e.server), e.fleet,
+                      to_string(e.state), print_duration(e.ended - e.launched), e.reason, e.exit);
   } else if (what == "ports") {
     for (std::size_t i = 0; i < s.fleets.size(); ++i) {
-      out_ += "ports " + config_.fleets[i].name + " free:";
+      if (s.fleets[i].removed) continue;
+      out_ += "ports " + s.config.fleets[i].name + " free:";
       for (const std::uint16_t port : s.fleets[i].ports.free()) out_ += fmt::format(" {}", port);
       if (!s.fleets[i].ports.aside().empty()) out_ += ", set aside:";
       for (const auto& [until, port] : s.fleets[i].ports.aside())
         out_ += fmt::format(" {} for {}", port, print_duration(until - now_));
       out_ += '\n';
-      for (const FleetPorts::Named& kind : s.fleets[i].ports.named()) {
-        if (kind.config.ports.first == 0) continue;
-        out_ += fmt::format("ports {}.{} free:", config_.fleets[i].name, kind.config.name);
+      for (const NamedPool& kind : s.fleets[i].named_ports) {
+        out_ += fmt::format("ports {}.{} free:", s.config.fleets[i].name, kind.name);
         for (const std::uint16_t port : kind.pool.free()) out_ += fmt::format(" {}", port);
         if (!kind.pool.aside().empty()) out_ += ", set aside:";
         for (const auto& [until, port] : kind.pool.aside())
@@ -212,15 +230,17 @@ bool Scenario::show(const std::string& what) {
   } else if (what == "fleets") {
     for (std::size_t i = 0; i < s.fleets.size(); ++i) {
       const Fleet& fleet = s.fleets[i];
-      out_ += fmt::format("fleet {} servers={} starting={} ready={} waiting={} failures={}{}\n",
-                          config_.fleets[i].name, fleet.servers, fleet.starting, fleet.ready.size(),
-                          fleet.waiting.size(), fleet.failures,
-                          fleet.last_error.empty() ? "" : " \"" + fleet.last_error + '"');
+      if (fleet.removed && fleet.servers == 0) continue;
+      out_ += fmt::format(
+          "fleet {} servers={} starting={} ready={} waiting={} failures={}{}{}\n",
+          s.config.fleets[i].name, fleet.servers, fleet.starting + fleet.outdated_starting,
+          fleet.ready.size() + fleet.outdated_ready.size(), fleet.waiting.size(), fleet.failures,
+          marks_of(fleet, now_), fleet.last_error.empty() ? "" : " \"" + fleet.last_error + '"');
     }
   } else if (what == "queues") {
     for (std::size_t i = 0; i < s.queues.size(); ++i)
-      out_ += fmt::format("queue {} seats_waiting={}\n", config_.queues[i].name,
-                          s.queues[i].seats_waiting);
+      out_ += fmt::format("queue {} seats_waiting={}{}\n", s.config.queues[i].name,
+                          s.queues[i].seats_waiting, s.queues[i].removed ? " removed" : "");
   } else if (what == "deadline") {
     const auto next = core_.next_deadline();
     out_ += next ? "deadline in " + print_duration(*next - now_) + '\n' : "deadline none\n";

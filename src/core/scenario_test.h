@@ -32,7 +32,8 @@ struct ScenarioLine {
 Duration parse_duration(std::string_view text);  // "30s", "500ms", "10m", "1h"; throws.
 std::string print_duration(Duration duration);   // "30.003s"; whole units without a fraction.
 
-/// The fleet, queue and config lines at the head of a scenario. Throws on what it does not know.
+/// The fleet, queue and config lines at the head of a scenario, and below its reload. Throws on
+/// what it does not know.
 void configure(Config& config, const ScenarioLine& line);
 
 /// One scenario being played: the world around one core, with names for what lives in it.
@@ -53,6 +54,7 @@ class Scenario {
   std::optional<Event> session_event(const ScenarioLine& line);
   std::optional<Event> server_event(const ScenarioLine& line);
   Event node_connected(const ScenarioLine& line, const std::vector<std::string>& indented);
+  std::uint32_t version_of(const ScenarioLine& report) const;
   SessionId session(const ScenarioLine& line) const;
   ServerId server(const std::string& name) const;
   PlayerId player(const std::string& name) const;

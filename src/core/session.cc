@@ -21,11 +21,11 @@ void Turn::on(const SessionClosed& e) {
     // its match ended; if not, it is made to.
     server->session = SessionId{};
     if (server->state == ServerState::ready)
-      replace_later(server->fleet, "its connection closed while Ready");
+      server_failed(*server, "its connection closed while Ready");
     stop_server(
         was.server,
         server->state == ServerState::allocated ? ServerState::allocated : ServerState::shutdown,
-        config_of(*server).stop_grace);
+        config_of(*server).stop_grace, "its connection closed");
     balance(server->fleet);
   }
 }

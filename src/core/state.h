@@ -3,6 +3,7 @@
 // rules are in turn.h and its .cc files, what must hold between the parts is in invariants.cc.
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -65,6 +66,7 @@ struct Match {
   FleetIndex fleet = 0;
   MatchState state = MatchState::launching;
   ServerId server;                       // While playing.
+  std::uint32_t seats = 0;               // As its queue had them when it was formed.
   std::vector<TicketId> tickets;         // While launching.
   std::vector<MatchPlayer> players;      // While playing: those who have not left.
   std::shared_ptr<const Roster> roster;  // While playing: all who were assigned.
@@ -82,31 +84,56 @@ struct Server {
   NodeIndex node = 0;
   std::uint16_t port = 0;
   NamedPorts named_ports;
+  SdkKind sdk = SdkKind::muster;  // As it was launched.
+  std::uint32_t version = 0;      // launch_version() of the same; 0: unknown.
   ServerState state = ServerState::starting;
-  bool stopping = false;      // StopServer has been sent.
-  std::uint32_t pid = 0;      // 0 until the node has said it.
-  MatchId match;              // While allocated.
-  MatchId launched_for;       // While starting; none for a warm one.
-  SessionId session;          // sdk classic, once believed.
-  Time since{};               // Of the state.
-  TimerId timer;              // starting: launch_timeout; ready: idle_timeout.
-  std::string note;           // starting: what the node sees of it.
+  bool draining = false;  // Gets no further match.
+  bool proven = false;    // Was Ready long enough, or ended a match in order: the command works.
+  bool stopping = false;  // StopServer has been sent.
+  Time killed_at{};       // Then: when it gets SIGKILL for not having ended.
+  std::string reason;     // Why it is, or is going to be, stopped; for people.
+  std::uint32_t pid = 0;  // 0 until the node has said it.
+  MatchId match;          // While allocated.
+  MatchId launched_for;   // While starting; none for a warm one.
+  SessionId session;      // sdk classic, once believed.
+  Time launched{};        // Or taken back.
+  Time ready_at{};        // When it was Ready for the first time.
+  Time since{};           // Of the state.
+  TimerId timer;          // starting: launch_timeout; ready: idle_timeout.
+  std::string note;       // starting: what the node sees of it.
   std::uint32_t players = 0;  // sdk none: as the node counts them.
-
-  ServerPorts ports() const { return {port, named_ports}; }
 };
+
+/// What remains of a game server: how it ended.
+struct EndedServer {
+  ServerId server;
+  std::string fleet;
+  std::string node;
+  std::uint16_t port = 0;
+  std::uint32_t pid = 0;
+  std::uint32_t version = 0;
+  ServerState state = ServerState::starting;  // Its last.
+  Time launched{};
+  Time ended{};
+  std::string reason;  // Why it was stopped, or what it did instead: "died while Ready".
+  std::string exit;    // "exit code 1: assert failed: main.cc:12".
+};
+constexpr std::size_t ended_max = 200;
 
 struct Node {
   NodeId link;  // None while disconnected.
+  bool draining = false;
   std::string name;
   std::string host;
-  TimerId lost;  // Runs while disconnected: then its game servers are lost.
+  std::string limits;  // Which it can enforce, for people.
+  TimerId lost;        // Runs while disconnected: then its game servers are lost.
 };
 
 /// Waiting tickets of one size stand in order of age, ties by id.
 using WaitingLine = std::set<std::pair<Time, TicketId>>;
 
 struct Queue {
+  bool removed = false;  // No longer configured: for the matches that were formed from it.
   std::map<std::uint32_t, WaitingLine> waiting;  // By seats; no empty lines.
   std::uint32_t seats_waiting = 0;
 };
@@ -115,17 +142,35 @@ struct Queue {
 using MatchLine = std::set<std::pair<Time, MatchId>>;
 
 struct Fleet {
-  explicit Fleet(const FleetConfig& config) : ports(config) {}
-  FleetPorts ports;
-  MatchLine waiting;            // Matches without a server.
-  MatchLine unserved;           // Those of them for which none is starting.
-  std::vector<ServerId> ready;  // Used from the back, so that the others may go idle.
-  std::uint32_t starting = 0;   // Not counting those being stopped.
-  std::uint32_t servers = 0;    // Every process or launch there is, also stopping ones.
+  explicit Fleet(const FleetConfig& config)
+      : launch_config(std::make_shared<const FleetConfig>(config)),
+        version(launch_version(config)),
+        ports(config.ports, port_offsets(config)),
+        named_ports(named_pools(config)) {}
+
+  std::shared_ptr<const FleetConfig> launch_config;  // As configured now, for launches.
+  std::uint32_t version = 0;
+  bool removed = false;   // No longer configured: for the game servers that are left of it.
+  bool draining = false;  // An operator's wish.
+  bool asleep = false;    // Nobody played for scale_to_zero_after: as if ready_min were 0.
+  Time used_at{};         // When a ticket last began or ended, or a match ended.
+  PortPool ports;
+  std::vector<NamedPool> named_ports;
+  MatchLine waiting;   // Matches without a server.
+  MatchLine unserved;  // Those of them for which none is starting.
+  // By whether they are of this version. Used from the back, so that the others may go idle.
+  std::vector<ServerId> ready, outdated_ready;
+  std::uint32_t starting = 0, outdated_starting = 0;  // Not counting those being stopped.
+  std::uint32_t servers = 0;                  // Every process or launch, also stopping ones.
   std::map<std::uint16_t, ServerId> by_port;  // The same, to be found by port.
-  std::uint32_t failures = 0;                 // Launch failures since the last success.
-  std::string last_error;                     // For the operator: why the last launch failed.
-  TimerId retry;                              // Backoff of warm launches, or a port coming back.
+  std::uint32_t failures = 0;  // In a row: launches that failed, servers that died unproven.
+  std::string last_error;      // For the operator: why the last launch failed.
+  bool crash_loop = false;     // crash_loop_after failures: one launch at a time, with pauses.
+  Time crash_loop_since{};
+  Time retry_at{};  // When `retry` is due.
+  TimerId retry;    // Backoff of warm launches and in a crash loop, or a port coming back.
+  TimerId proof;    // While there are failures: when a server is to be looked at as proven.
+  TimerId sleep;    // scale_to_zero_after.
 };
 
 enum class TimerKind : std::uint8_t {
@@ -135,7 +180,9 @@ enum class TimerKind : std::uint8_t {
   match_empty,
   server,
   node_lost,
-  fleet_retry
+  fleet_retry,
+  fleet_proof,
+  fleet_sleep
 };
 struct Timer {
   TimerKind kind = TimerKind::player_grace;
@@ -149,6 +196,8 @@ struct State {
     for (const FleetConfig& fleet : config.fleets) fleets.emplace_back(fleet);
   }
 
+  // As of the last ConfigReloaded. Positions stay: what is no longer configured stands here as long
+  // as anything refers to it, marked as removed in fleets and queues.
   Config config;
   bool stopping = false;
   Time now{};  // Of the last step.
@@ -159,12 +208,14 @@ struct State {
   SlotMap<ServerId, Server> servers;
   std::vector<std::unique_ptr<Node>> nodes;
   std::vector<Queue> queues;
-  std::vector<Fleet> fleets;
+  std::deque<Fleet> fleets;       // Not moved: timers know their owner.
+  std::deque<EndedServer> ended;  // The last ended_max, oldest first.
   TimerHeap<Timer> timers;
 
   // Counted since start, for status and metrics.
   struct Totals {
     std::uint64_t tickets = 0, matches = 0, launches = 0, launch_failures = 0, servers_lost = 0;
+    std::uint64_t crash_loops = 0, reloads = 0;
   } totals;
 };
 

@@ -6,6 +6,8 @@
 // and balance(): there is no tick.
 
 #include <cstdint>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,7 +25,8 @@ class Turn {
   /// What is due by now, in the order it fell due.
   void deadlines();
   /// Last: the queues that an ended match put tickets back into, whose new matches wait until what
-  /// ended is tidied up.
+  /// ended is tidied up; the fleets that have one match less to serve, or got a port back from
+  /// another's game server.
   void settle();
 
   // session.cc
@@ -48,9 +51,12 @@ class Turn {
   void on(const ClassicServerReset& e);
   void on(const OwnerVerified& e);
 
-  // fleet.cc
+  // launch.cc
   void on(const ServerLaunched& e);
   void on(const LaunchFailed& e);
+  void on(const ClearFleet& e);
+
+  // fleet.cc
   void on(const ServerReady& e);
   void on(const ServerExited& e);
   void on(const ServerUnhealthy& e);
@@ -61,6 +67,14 @@ class Turn {
   // node.cc
   void on(const NodeConnected& e);
   void on(const NodeLost& e);
+
+  // versions.cc
+  void on(const ConfigReloaded& e);
+
+  // drain.cc
+  void on(const DrainFleet& e);
+  void on(const DrainNode& e);
+  void on(const DrainServer& e);
 
   void on(const LobbyStopping& e);
   void on(const DeadlineReached&) {}
@@ -99,6 +113,9 @@ class Turn {
   void hold(TicketId id);
   bool unhold(TicketId id);
   std::uint32_t gathered(const Ticket& ticket) const;
+  std::uint32_t seats_needed(const Ticket& ticket) const;
+  /// Why a ticket cannot wait in its queue (any more); none if it can.
+  Error misfit(QueueIndex queue, std::uint32_t seats) const;
 
   // match.cc: from launching to playing to ended.
   void assign(MatchId match, ServerId server);
@@ -118,31 +135,79 @@ class Turn {
   void unbind(MatchId match);
 
   // fleet.cc: game servers.
-  void balance(FleetIndex fleet);  // Allocates Ready servers, launches what is missing.
-  void launch(FleetIndex fleet, MatchId match, ServerPorts ports, NodeIndex node);
+  void balance(FleetIndex fleet);  // Allocates Ready servers, launches what is missing, stops more.
+  void allocate_ready(FleetIndex fleet);
+  void stop_surplus(FleetIndex fleet);
   void make_ready(ServerId id);
   void unready(ServerId id);
+  void starting_ends(const Server& server);
+  bool outdated(const Server& server) const;
+  std::string must_leave(const Server& server) const;
+  std::string why_unwanted(const Server& server) const;
+  void arm_idle(ServerId id);
   void set_state(Server& server, ServerState state);
-  void stop_server(ServerId id, ServerState state, Duration grace);
-  void launch_failed(ServerId id, const std::string& why);
-  void replace_later(FleetIndex fleet, const std::string& why);
-  void free_server(ServerId id, std::optional<std::uint16_t> port_taken = std::nullopt);
+  void stop_server(ServerId id, ServerState state, Duration grace, std::string reason);
+  void stop_by_order(ServerId id, const std::string& reason);
+  void free_server(ServerId id, const std::string& exit, std::uint16_t port_taken = 0);
   void after_match(ServerId id);
-  void arm_retry(FleetIndex fleet, Time at);
   void idle_due(ServerId id);
+
+  // launch.cc: launches, and what becomes of a fleet whose servers fail.
+  /// Whether its fleet is to blame when a server is no more. For its node it is not, nor for one
+  /// that has worked before.
+  enum class Blame : std::uint8_t { fleet, nobody };
+  std::uint32_t warm_wanted(FleetIndex fleet) const;
+  void launch_missing(FleetIndex fleet);
+  bool backing_off(const Fleet& fleet, bool warm) const;
+  void make_room(FleetIndex fleet);
+  void launch(FleetIndex fleet, MatchId match, ServerPorts ports, NodeIndex node);
+  void launch_failed(ServerId id, const std::string& why, Blame blame = Blame::fleet);
   void launch_due(ServerId id);
+  void server_failed(const Server& server, const std::string& why, Blame blame = Blame::fleet);
+  void server_works(Server& server);
+  void fleet_works(FleetIndex fleet);
+  void watch_for_proof(FleetIndex fleet);
+  void proof_due(FleetIndex fleet);
+  void arm_retry(FleetIndex fleet, Time at);
+
+  // versions.cc: what a reload changes.
+  std::optional<FleetIndex> find_fleet(const std::string& name) const;  // Of those configured.
+  FleetIndex fleet_slot(const FleetConfig& config, const std::set<std::string>& kept);
+  QueueIndex queue_slot(const QueueConfig& config, const std::set<std::string>& kept);
+  void change_fleets(const std::vector<FleetConfig>& fleets, std::vector<FleetIndex>& slots);
+  void change_queues(const std::vector<QueueConfig>& queues, const std::vector<FleetIndex>& slots);
+  void change_ports();
+  void sort_by_version(FleetIndex fleet);
+  void fail_misfits();
+  void leave_removed_fleet(FleetIndex fleet);
+  PortPool* pool_of(std::uint16_t port);
+  bool take_port(std::uint16_t port);
+  void give_back_port(const Server& server, std::uint16_t port, bool taken);
+  std::optional<FleetIndex> home_of(std::uint16_t port) const;
+
+  // drain.cc: fleets, nodes and servers that get no more matches; fleets that sleep.
+  template <class Predicate>
+  void stop_unused(Predicate&& concerned);
+  void stop_unused_of_removed();
+  void match_queues_of(FleetIndex fleet);
+  void use_fleet(FleetIndex fleet);
+  void arm_sleep(FleetIndex fleet);
+  void sleep_due(FleetIndex fleet);
 
   // node.cc
   std::optional<NodeIndex> node_for_launch() const;
   bool adopt(NodeIndex node, const ServerReport& report);
+  std::optional<FleetIndex> fleet_of(const ServerReport& report);
   void server_gone(ServerId id, bool clean, const std::string& why);
-  void lose_server(ServerId id, bool clean, const std::string& why);
+  void lose_server(ServerId id, bool clean, const std::string& why, Blame blame = Blame::fleet);
+  void watch_for_nodes();
   void node_lost_for_good(NodeIndex index);
 
   State& s_;
   const Time now_;
   Effects& out_;
-  std::vector<QueueIndex> requeues_;  // Queues to match again once the event is handled.
+  std::vector<QueueIndex> requeues_;   // Queues to match again once the event is handled.
+  std::vector<FleetIndex> rebalance_;  // Fleets to balance again.
 };
 
 }  // namespace muster::core

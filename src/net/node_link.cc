@@ -52,10 +52,8 @@ bool node_runs(const std::string& data) {
 
 }  // namespace
 
-NodeLink::NodeLink(asio::io_context& io, NodeLinkOptions options, const core::Config& config,
-                   Post post, EndsOf ends_of)
+NodeLink::NodeLink(asio::io_context& io, NodeLinkOptions options, Post post, EndsOf ends_of)
     : options_(std::move(options)),
-      config_(config),
       post_(std::move(post)),
       ends_of_(std::move(ends_of)),
       socket_(io.get_executor()),
@@ -72,7 +70,7 @@ void NodeLink::apply(const core::Effect& effect) {
   if (const auto* question = std::get_if<core::VerifyOwner>(&effect)) return on_question(*question);
   if (!node_ || node_of(effect) != node_) return;
   ToNode message;
-  if (to_node(effect, config_, host_, message)) wire::append_frame(out_, message);
+  if (to_node(effect, host_, message)) wire::append_frame(out_, message);
 }
 
 void NodeLink::on_question(const core::VerifyOwner& question) {

@@ -15,7 +15,6 @@
 #include <optional>
 #include <string>
 
-#include "core/config.h"
 #include "core/effect.h"
 #include "core/event.h"
 #include "net/net.h"
@@ -47,9 +46,7 @@ class NodeLink {
   /// Nothing if the session is gone.
   using EndsOf = std::function<std::optional<SessionEnds>(core::SessionId)>;
 
-  /// `config` must outlive this.
-  NodeLink(boost::asio::io_context& io, NodeLinkOptions options, const core::Config& config,
-           Post post, EndsOf ends_of);
+  NodeLink(boost::asio::io_context& io, NodeLinkOptions options, Post post, EndsOf ends_of);
   ~NodeLink();
   NodeLink(const NodeLink&) = delete;
   NodeLink& operator=(const NodeLink&) = delete;
@@ -102,7 +99,6 @@ class NodeLink {
   void complain(const std::string& what);
 
   const NodeLinkOptions options_;
-  const core::Config& config_;
   const Post post_;
   const EndsOf ends_of_;
 

@@ -58,10 +58,24 @@ void write_watch(const core::FleetConfig& fleet, wire::node::Launch& out) {
   }
 }
 
-void write_launch(const core::LaunchServer& effect, const core::Config& config,
-                  const std::string& host, wire::node::Launch& out) {
-  CHECK(effect.fleet < config.fleets.size(), "the core knows its configuration");
-  const core::FleetConfig& fleet = config.fleets[effect.fleet];
+void write_limits(const core::FleetConfig& fleet, wire::node::ProcessLimits& out) {
+  const core::ProcessLimits& limits = fleet.limits;
+  out.set_memory_bytes(limits.memory_bytes);
+  out.set_cpu_thousandths(limits.cpu_thousandths);
+  out.set_processes(limits.processes);
+  out.set_open_files(limits.open_files);
+  out.set_user(limits.user);
+  out.set_nice(limits.nice);
+  out.set_core_dumps(limits.core_dumps);
+  out.set_no_new_privileges(limits.no_new_privileges);
+  out.set_required(limits.required);
+  out.set_servers_max(fleet.servers_max);
+}
+
+void write_launch(const core::LaunchServer& effect, const std::string& host,
+                  wire::node::Launch& out) {
+  CHECK(effect.config, "a launch says how");
+  const core::FleetConfig& fleet = *effect.config;
   out.set_server_id(to_string(effect.server));
   out.set_fleet(fleet.name);
   for (const std::string& argument : fleet.command) out.add_command(argument);
@@ -96,6 +110,8 @@ void write_launch(const core::LaunchServer& effect, const core::Config& config,
   out.set_log_files_max(fleet.log_files_max);
   if (fleet.sdk == core::SdkKind::muster)
     out.set_health_timeout_ms(to_milliseconds(fleet.health_timeout));
+  out.set_version(effect.version);
+  write_limits(fleet, *out.mutable_limits());
 }
 
 void write_attribute(const core::Attribute& attribute, wire::game_server::Attribute& out) {
@@ -170,10 +186,9 @@ std::optional<core::Event> to_match_over(const wire::node::MatchOver& over) {
 
 }  // namespace
 
-bool to_node(const core::Effect& effect, const core::Config& config, const std::string& host,
-             ToNode& out) {
+bool to_node(const core::Effect& effect, const std::string& host, ToNode& out) {
   if (const auto* launch = std::get_if<core::LaunchServer>(&effect)) {
-    write_launch(*launch, config, host, *out.mutable_launch());
+    write_launch(*launch, host, *out.mutable_launch());
   } else if (const auto* stop = std::get_if<core::StopServer>(&effect)) {
     out.mutable_stop()->set_server_id(to_string(stop->server));
     out.mutable_stop()->set_grace_ms(to_milliseconds(stop->grace));
@@ -271,14 +286,19 @@ std::optional<core::Event> to_event(const FromNode& message) {
 
 core::NodeConnected to_event(const wire::node::NodeHello& hello, core::NodeId node,
                              const std::string& host) {
-  core::NodeConnected event{node, hello.name(), host, {}};
+  core::NodeConnected event{node, hello.name(), host, {}, hello.limits()};
   for (const wire::node::Server& server : hello.servers()) {
     const auto id = parse_id<core::ServerId>(server.server_id());
     if (!id || server.port() > 65535) continue;
-    core::ServerReport report{
-        *id,          server.fleet(),  static_cast<std::uint16_t>(server.port()),
-        server.pid(), server.ready(),  {},
-        {},           server.players()};
+    core::ServerReport report{*id,
+                              server.fleet(),
+                              static_cast<std::uint16_t>(server.port()),
+                              server.pid(),
+                              server.ready(),
+                              {},
+                              server.version(),
+                              {},
+                              server.players()};
     for (const wire::node::Port& port : server.ports())
       if (port.port() <= 65535)
         report.ports.push_back({port.name(), static_cast<std::uint16_t>(port.port())});

@@ -18,34 +18,29 @@ constexpr core::ServerId server{12, 9};
 constexpr core::MatchId match{5, 1};
 constexpr core::PlayerId player{41, 3};
 
-core::Config config() {
-  core::Config config;
+std::shared_ptr<const core::FleetConfig> fleet_config(const std::string& name, core::SdkKind sdk) {
   core::FleetConfig fleet;
-  fleet.name = "duel";
+  fleet.name = name;
+  fleet.sdk = sdk;
   fleet.command = {"build/duel", "{port}"};
   fleet.env = {{"MODE", "duel"}, {"MAP", "{map}"}};
   fleet.working_directory = "/srv";
   fleet.health_timeout = milliseconds{1500};
   fleet.log_bytes_max = 70'000;
   fleet.log_files_max = 3;
-  config.fleets.push_back(fleet);
-  fleet.name = "old";
-  fleet.sdk = core::SdkKind::classic;
-  config.fleets.push_back(fleet);
-  fleet.name = "plain";
-  fleet.env.clear();
-  fleet.sdk = core::SdkKind::none;
-  fleet.protocol = core::Protocol::udp;
-  fleet.named_ports = {{"query", {27000, 27009}, 0, core::Protocol::udp},
-                       {"rcon", {}, 1, core::Protocol::tcp}};
-  fleet.ready.kind = core::ReadyKind::udp;
-  fleet.ready.query = {"query", "\xff{port}", true, "^ok"};
-  fleet.ready.repeat = seconds{10};
-  fleet.end.log = "over";
-  fleet.end.players = {"", "info", true, "n=(\\d+)"};
-  fleet.files = {{"server.cfg", "port {port}\n", "", 0640}};
-  config.fleets.push_back(fleet);
-  return config;
+  if (sdk == core::SdkKind::none) {
+    fleet.env.clear();
+    fleet.protocol = core::Protocol::udp;
+    fleet.named_ports = {{"query", {27000, 27009}, 0, core::Protocol::udp},
+                         {"rcon", {}, 1, core::Protocol::tcp}};
+    fleet.ready.kind = core::ReadyKind::udp;
+    fleet.ready.query = {"query", "\xff{port}", true, "^ok"};
+    fleet.ready.repeat = seconds{10};
+    fleet.end.log = "over";
+    fleet.end.players = {"", "info", true, "n=(\\d+)"};
+    fleet.files = {{"server.cfg", "port {port}\n", "", 0640}};
+  }
+  return std::make_shared<const core::FleetConfig>(std::move(fleet));
 }
 
 TEST(NodeLinkConvert, EffectsBecomeMessages) {
@@ -61,18 +56,30 @@ TEST(NodeLinkConvert, EffectsBecomeMessages) {
     const char* want;  // Text format.
   };
   const Row rows[] = {
-    {core::LaunchServer{node, server, 0, 7001, match, "ranked", "arena", 2},
+    {core::LaunchServer{node, server, 0, 7001, match, "ranked", "arena", 2,
+                        fleet_config("duel", core::SdkKind::muster), 77},
      R"(launch { server_id: "12.9" fleet: "duel" command: "build/duel" command: "{port}"
                    env { name: "MODE" value: "duel" } env { name: "MAP" value: "{map}" }
                    working_directory: "/srv" port: 7001 host: "play.example" match_id: "5.1"
                    queue: "ranked" map: "arena" players: 2 log_bytes_max: 70000 log_files_max: 3
-                   health_timeout_ms: 1500 })"},
-    {core::LaunchServer{node, server, 1, 7002, {}, "", "", 0},
+                   health_timeout_ms: 1500 version: 77 limits { servers_max: 64 } })"},
+    {core::LaunchServer{
+         node, server, 1, 7002, {}, "", "", 0, fleet_config("old", core::SdkKind::classic), 0},
      R"(launch { server_id: "12.9" fleet: "old" command: "build/duel" command: "{port}"
                    env { name: "MODE" value: "duel" } env { name: "MAP" value: "{map}" }
                    working_directory: "/srv" port: 7002 sdk: SDK_CLASSIC host: "play.example"
-                   log_bytes_max: 70000 log_files_max: 3 })"},
-    {core::LaunchServer{node, server, 2, 7003, {}, "", "", 0, {{"query", 27001}, {"rcon", 7004}}},
+                   log_bytes_max: 70000 log_files_max: 3 limits { servers_max: 64 } })"},
+    {core::LaunchServer{node,
+                        server,
+                        2,
+                        7003,
+                        {},
+                        "",
+                        "",
+                        0,
+                        fleet_config("plain", core::SdkKind::none),
+                        0,
+                        {{"query", 27001}, {"rcon", 7004}}},
      R"(launch { server_id: "12.9" fleet: "plain" command: "build/duel" command: "{port}"
                    working_directory: "/srv" port: 7003 sdk: SDK_NONE host: "play.example"
                    log_bytes_max: 70000 log_files_max: 3 protocol: PROTOCOL_UDP
@@ -84,7 +91,7 @@ TEST(NodeLinkConvert, EffectsBecomeMessages) {
                    end { log: "over"
                          players { send: "info" placeholders: true expect: "n=(\\d+)"}
     players_interval_ms : 5000
-  } files{path : "server.cfg" text : "port {port}\n" mode : 416}
+  } files{path : "server.cfg" text : "port {port}\n" mode : 416} limits{servers_max : 64}
 })"},
       {core::StopServer{node, server, std::chrono::microseconds{1500}},
        R"(stop { server_id: "12.9" grace_ms: 2 })"},
@@ -107,17 +114,16 @@ TEST(NodeLinkConvert, EffectsBecomeMessages) {
       {core::EndServerMatch{node, server, match, core::MatchEnd::cancelled},
        R"(end_match { server_id: "12.9" match_id: "5.1" reason: "cancelled" })"},
 };
-const core::Config with_fleets = config();
 for (const Row& row : rows) {
   SCOPED_TRACE(core::name_of(row.effect));
   ToNode want, got;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(row.want, &want));
-  ASSERT_TRUE(to_node(row.effect, with_fleets, "play.example", got));
+  ASSERT_TRUE(to_node(row.effect, "play.example", got));
   EXPECT_EQ(got.DebugString(), want.DebugString());
   EXPECT_EQ(node_of(row.effect), node);
 }
 ToNode unused;
-EXPECT_FALSE(to_node(core::SendServerLoginOk{}, with_fleets, "", unused));
+EXPECT_FALSE(to_node(core::SendServerLoginOk{}, "", unused));
 EXPECT_FALSE(node_of(core::SendServerLoginOk{}));
 }
 
@@ -191,7 +197,7 @@ TEST(NodeLinkConvert, Inventory) {
   wire::node::NodeHello hello;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
       R"(name: "here" servers { server_id: "12.9" fleet: "duel" port: 7001 pid: 5 ready: true
-                                match_id: "5.1" players: 2
+                                match_id: "5.1" version: 77 players: 2
                                 ports { name: "query" port: 27001 } }
          servers { server_id: "13.1" fleet: "old" port: 7002 }
          servers { server_id: "nonsense" port: 7003 } servers { server_id: "14.1" port: 70000 })",
@@ -206,6 +212,7 @@ TEST(NodeLinkConvert, Inventory) {
   EXPECT_EQ(event.servers[0].port, 7001);
   EXPECT_EQ(event.servers[0].pid, 5u);
   EXPECT_TRUE(event.servers[0].ready);
+  EXPECT_EQ(event.servers[0].version, 77u);
   EXPECT_EQ(event.servers[0].match, match);
   EXPECT_EQ(event.servers[0].players, 2u);
   EXPECT_EQ(event.servers[0].ports, (core::NamedPorts{{"query", 27001}}));

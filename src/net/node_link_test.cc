@@ -86,10 +86,6 @@ class NodeLinkTest : public testing::Test {
     char name[] = "/tmp/muster-link-XXXXXX";
     EXPECT_NE(::mkdtemp(name), nullptr);
     data_ = name;
-    core::FleetConfig fleet;
-    fleet.name = "duel";
-    fleet.command = {"x"};
-    config_.fleets.push_back(fleet);
     options_.data = data_;
     options_.program = data_ + "/no-node";
     options_.host = "127.0.0.1";
@@ -105,8 +101,7 @@ class NodeLinkTest : public testing::Test {
 
   void start() {
     link_ = std::make_unique<NodeLink>(
-        io_, options_, config_,
-        [this](core::Event&& event) { events_.push_back(std::move(event)); },
+        io_, options_, [this](core::Event&& event) { events_.push_back(std::move(event)); },
         [this](core::SessionId session) -> std::optional<SessionEnds> {
           if (session == gone_) return std::nullopt;
           return SessionEnds{"127.0.0.1", 40112, "127.0.0.2", 4100};
@@ -180,7 +175,6 @@ class NodeLinkTest : public testing::Test {
   }
 
   std::string data_;
-  core::Config config_;
   NodeLinkOptions options_;
   boost::asio::io_context io_{1};
   std::unique_ptr<NodeLink> link_;
@@ -259,7 +253,11 @@ until cat <&3 2>/dev/null >> "$data/received"; do sleep 0.01; done
 
 TEST_F(NodeLinkTest, EffectsGoOutTogetherAndOnlyToTheirNode) {
   TestNode node = connected();
-  link_->apply(core::LaunchServer{node_, {1, 1}, 0, 7001, {}, "", "", 0});
+  core::FleetConfig fleet;
+  fleet.name = "duel";
+  fleet.command = {"x"};
+  link_->apply(core::LaunchServer{
+      node_, {1, 1}, 0, 7001, {}, "", "", 0, std::make_shared<const core::FleetConfig>(fleet), 7});
   link_->apply(core::StopServer{{0, node_.generation + 1}, {2, 1}, seconds{1}});
   link_->apply(core::StopServer{{}, {2, 1}, seconds{1}});
   link_->apply(core::SendServerLoginOk{});

@@ -1,14 +1,47 @@
 #include "node/connection.h"
 
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <utility>
 
 namespace muster::node {
 namespace asio = boost::asio;
 using boost::system::error_code;
+
+std::expected<UniqueFd, std::string> listen_on_unix(const std::string& path, mode_t mode) {
+  const auto refuse = [&](const std::string& why) {
+    return std::unexpected(fmt::format("cannot listen on {}: {}", path, why));
+  };
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    return refuse(
+        fmt::format("the path is longer than the {} bytes a unix socket may have; use a "
+                    "data folder with a shorter one",
+                    sizeof address.sun_path - 1));
+  path.copy(address.sun_path, path.size());
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return refuse(::strerrordesc_np(errno));
+  ::unlink(path.c_str());
+  // Never connectable by others than meant, not even for a moment.
+  const mode_t before = ::umask(0777 & ~mode);
+  const bool bound =
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  const int error = errno;
+  ::umask(before);
+  if (!bound) return refuse(::strerrordesc_np(error));
+  if (::listen(socket.get(), SOMAXCONN) < 0) return refuse(::strerrordesc_np(errno));
+  return socket;
+}
 
 Connection::Connection(StreamSocket socket, Limits limits)
     : socket_(std::move(socket)), limits_(limits), frames_(limits.frame_bytes_max) {}
@@ -18,6 +51,13 @@ void Connection::start(Handlers handlers) {
   error_code ignored;
   socket_.non_blocking(true, ignored);
   wait_to_read();
+}
+
+void Connection::start_reading(Handlers handlers) {
+  handlers_ = std::make_shared<Handlers>(std::move(handlers));
+  error_code ignored;
+  socket_.non_blocking(true, ignored);
+  on_readable();
 }
 
 void Connection::send(const google::protobuf::MessageLite& message) {

@@ -1,21 +1,29 @@
 #pragma once
 // One connection that carries frames, to a game server's SDK or to the lobby.
 
+#include <sys/types.h>
+
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "node/unique_fd.h"
 #include "wire/frame.h"
 
 namespace muster::node {
 
 using StreamSocket = boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol,
                                                       boost::asio::io_context::executor_type>;
+
+/// A listening unix socket with these permissions, non-blocking and closed on exec. Whatever has
+/// that name is replaced. The error is a sentence.
+std::expected<UniqueFd, std::string> listen_on_unix(const std::string& path, mode_t mode);
 
 /// Reads at most 64 KiB per turn; collects what is sent and writes it once at the end of the turn.
 /// A peer that does not read costs at most out_bytes_max, then it is closed. Single-threaded.
@@ -33,6 +41,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(StreamSocket socket, Limits limits);
 
   void start(Handlers handlers);
+  /// The same for a peer that has probably spoken already: reads before it returns.
+  void start_reading(Handlers handlers);
   void send(const google::protobuf::MessageLite& message);
 
   /// Writes now what was sent, as far as the peer takes it.

@@ -12,9 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "node/cgroup.h"
 #include "node/connection.h"
 #include "node/launch_contract.h"
 #include "node/log.h"
+#include "node/output_rate.h"
 #include "node/process_posix.h"
 #include "proto/node.pb.h"
 
@@ -31,6 +33,7 @@ struct GameServer {
   GameServer(boost::asio::io_context& io, ServerLog output_log)
       : exit_watch(io.get_executor()),
         output(io.get_executor()),
+        output_timer(io.get_executor()),
         process_timer(io.get_executor()),
         log(std::move(output_log)),
         health_timer(io.get_executor()) {}
@@ -44,17 +47,23 @@ struct GameServer {
   std::uint16_t port = 0;
   std::vector<wire::node::Port> ports;  // Beside the main one.
   LaunchContext context;                // For what is filled in later.
+  std::uint32_t version = 0;            // Of its launch; for the lobby.
   std::chrono::milliseconds health_timeout{0};
 
   // The process: supervisor's.
   Process process;
   Descriptor exit_watch;
   Descriptor output;
+  Timer output_timer;  // To the next read, while it prints more than is kept.
+  OutputRate output_rate{std::chrono::steady_clock::now()};
   Timer process_timer;  // To SIGKILL; after its end, to the next look for what it left behind.
   ServerLog log;
   bool stopping = false;
   std::optional<ExitStatus> exit;
+  std::string port_conflict;  // Ended before it was Ready, and somebody else has its port.
   std::chrono::steady_clock::time_point exited_at;
+  Cgroup cgroup;                       // Empty unless its limits need one.
+  std::uint64_t memory_bytes_max = 0;  // Of that; 0: no limit.
 
   // What its SDK said: sdk_server's.
   std::shared_ptr<Connection> sdk;
@@ -83,6 +92,7 @@ struct GameServer {
     entry.set_ready(ready);
     for (const wire::node::Port& named : ports) *entry.add_ports() = named;
     entry.set_players(players);
+    entry.set_version(version);
     if (match && !match_ended_by_lobby) entry.set_match_id(match->match_id());
     return entry;
   }

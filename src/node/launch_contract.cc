@@ -64,6 +64,10 @@ std::expected<std::vector<std::string>, std::string> make_environment(
   std::vector<std::string> environment;
   for (const char* name : {"PATH", "HOME", "LANG", "TZ", "USER"})
     if (const char* value = std::getenv(name)) set(environment, name, value);
+  if (!context.user.empty()) {
+    set(environment, "USER", context.user);
+    set(environment, "HOME", context.home);
+  }
   for (const wire::node::Variable& variable : launch.env()) {
     if (variable.name().empty() || variable.name().find_first_of({"=\0", 2}) != std::string::npos)
       return std::unexpected(
@@ -91,6 +95,7 @@ std::expected<std::vector<std::string>, std::string> make_environment(
   set(environment, "MUSTER_SERVER_ID", launch.server_id());
   set(environment, "MUSTER_TOKEN", context.token);
   set(environment, "MUSTER_SDK", context.sdk_address);
+  set(environment, "MUSTER_SDK_LOCAL", context.sdk_local);
   set(environment, "MUSTER_JOIN_KEY", context.join_key);
   set(environment, "MUSTER_FLEET", launch.fleet());
   if (!context.server_dir.empty()) set(environment, "MUSTER_SERVER_DIR", context.server_dir);

@@ -7,13 +7,16 @@
 // "{{" is a literal brace. A "{" that no name and "}" follow is literal too, so JSON arguments can
 // be written as they are ('{"a":1}'); "}" is never special. Any other {name} is an error.
 //
-// Environment: of the node's own only PATH, HOME, LANG, TZ and USER; then the fleet's; and
+// Environment: of the node's own only PATH, HOME, LANG, TZ and USER (HOME and USER are those of the
+// user it runs as); then the fleet's; and
 //   PORT, MUSTER_PORT   the port to listen on
 //   MUSTER_PORT_NAME    a named port, its name in capitals
 //   MUSTER_SERVER_ID    "41.3"
-//   MUSTER_TOKEN        128 random bits, hexadecimal: proves to the node's SDK that it is this
-//   server MUSTER_SDK          host:port of the node's SDK endpoint MUSTER_JOIN_KEY     the public
-//   key of join tokens: 32 bytes, base64url without padding MUSTER_FLEET        its fleet
+//   MUSTER_TOKEN        128 random bits, hexadecimal: proves to the node that it is this server
+//   MUSTER_SDK          host:port of the node's SDK endpoint
+//   MUSTER_SDK_LOCAL    the same as "unix:/path", for an SDK on the same machine: cheaper
+//   MUSTER_JOIN_KEY     the public key of join tokens: 32 bytes, base64url without padding
+//   MUSTER_FLEET        its fleet
 //   MUSTER_MATCH_ID     the match it is launched for; absent for a warm one
 //   MUSTER_SERVER_DIR   its own folder, if it has one (server_files.h)
 // A fleet may replace the first five, but not set what Muster sets.
@@ -38,6 +41,8 @@ struct LaunchContext {
   std::string join_key;     // base64url
   std::string log_dir;      // Absolute.
   rlim_t open_files_max = 0;
+  std::string sdk_local;   // unix:/path
+  std::string user, home;  // Of the user it runs as; empty: the node's own USER and HOME.
   std::string server_dir;  // Absolute; empty if it has none.
 };
 

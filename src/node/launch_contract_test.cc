@@ -29,8 +29,9 @@ wire::node::Launch launch_of(const std::vector<std::string>& command) {
   query.set_port(27015);
   return launch;
 }
-const LaunchContext context{"secret", "127.0.0.1:9",       "key", "/data/logs/duel",
-                            0,        "/data/servers/12.9"};
+const LaunchContext context{
+    "secret", "127.0.0.1:9",       "key", "/data/logs/duel", 0, "unix:/data/sdk.sock", "",
+    "",       "/data/servers/12.9"};
 
 TEST(LaunchContract, Placeholders) {
   struct Row {
@@ -119,6 +120,7 @@ TEST(LaunchContract, Environment) {
   EXPECT_THAT(command->environment, Contains("MUSTER_PORT_QUERY2=27015"));
   EXPECT_THAT(command->environment, Contains("MUSTER_SERVER_DIR=/data/servers/12.9"));
   EXPECT_THAT(command->environment, Contains("MUSTER_TOKEN=secret"));
+  EXPECT_THAT(command->environment, Contains("MUSTER_SDK_LOCAL=unix:/data/sdk.sock"));
   EXPECT_THAT(command->environment, Not(Contains(StartsWith("MUSTER_MATCH_ID"))));
   EXPECT_THAT(command->environment, Not(Contains(StartsWith("MUSTER_TEST_SECRET"))));
 }

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <chrono>
 #include <cstdio>
@@ -43,24 +42,12 @@ LobbyLink::~LobbyLink() {  // A connection and its handlers hold each other unti
 }
 
 std::expected<void, std::string> LobbyLink::listen(const std::string& path) {
-  const auto refuse = [&](const std::string& why) {
-    return std::unexpected(fmt::format("cannot listen on {}: {}", path, why));
-  };
-  if (path.size() >= sizeof(sockaddr_un::sun_path))
-    return refuse(
-        fmt::format("the path is longer than the {} bytes a unix socket may have; use a "
-                    "data folder with a shorter one",
-                    sizeof(sockaddr_un::sun_path) - 1));
-  ::unlink(path.c_str());
+  auto listening = listen_on_unix(path, 0600);
+  if (!listening) return std::unexpected(listening.error());
   error_code error;
-  acceptor_.open(stream_protocol(), error);
-  // Never connectable by others, not even between bind and chmod.
-  const mode_t before = ::umask(0177);
-  if (!error) acceptor_.bind(stream_protocol::endpoint(path), error);
-  ::umask(before);
-  if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-  if (error) return refuse(error.message());
-  ::fcntl(acceptor_.native_handle(), F_SETFD, FD_CLOEXEC);
+  acceptor_.assign(stream_protocol(), listening->get(), error);
+  if (error) return std::unexpected(fmt::format("cannot listen on {}: {}", path, error.message()));
+  listening->release();
   accept();
   return {};
 }
@@ -137,6 +124,7 @@ void LobbyLink::on_hello(const std::shared_ptr<Peer>& peer, const wire::node::Lo
   answer.set_protocol(protocol);
   answer.set_name(options_.name);
   answer.set_host(options_.host);
+  answer.set_limits(options_.limits);
   answer.set_pid(static_cast<std::uint32_t>(::getpid()));
   if (hello.protocol() != protocol)
     answer.set_error(

@@ -27,8 +27,9 @@
 namespace muster::node {
 
 struct LobbyLinkOptions {
-  std::string name;  // Of the machine, for NodeHello.
-  std::string host;  // For players, or empty.
+  std::string name;    // Of the machine, for NodeHello.
+  std::string host;    // For players, or empty.
+  std::string limits;  // What it can enforce.
 };
 
 class LobbyLink {

@@ -36,8 +36,8 @@ void ServerLog::write(std::string_view bytes) {
   while (!bytes.empty()) {
     if (!file_ && !open()) return lose(bytes.size(), errno);
     if (lost_unsaid_ > 0) {
-      const std::string note =
-          fmt::format("[muster: {} bytes of output lost here]\n", lost_unsaid_);
+      const std::string note = fmt::format("{}[muster: {} bytes of output lost here]\n",
+                                           at_line_start_ ? "" : "\n", lost_unsaid_);
       if (!append(note)) return lose(bytes.size(), errno);
       lost_unsaid_ = 0;
     }
@@ -61,7 +61,9 @@ std::string ServerLog::last_line() const {
 }
 
 bool ServerLog::open() {
-  file_.reset(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
+  // Not waiting: somebody's FIFO of that name must not stop the node.
+  file_.reset(::open(path_.c_str(),
+                     O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640));
   if (!file_) return false;
   struct stat status{};
   file_bytes_ = ::fstat(file_.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
@@ -91,6 +93,12 @@ bool ServerLog::append(std::string_view bytes) {
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
   return true;
+}
+
+void ServerLog::drop(std::string_view bytes) {
+  remember_lines(bytes);
+  bytes_lost_ += bytes.size();
+  lost_unsaid_ += bytes.size();
 }
 
 void ServerLog::lose(std::size_t bytes, int error) {

@@ -25,6 +25,8 @@ class ServerLog {
   ServerLog(std::string path, LogLimits limits);
 
   void write(std::string_view bytes);
+  /// Output that came faster than is kept: counted, and said with the next that is written.
+  void drop(std::string_view bytes);
 
   /// The last line that is not blank, at most 200 bytes, printable UTF-8.
   std::string last_line() const;

@@ -105,6 +105,20 @@ TEST(ServerLog, OutputThatCannotBeKeptIsCountedAndSaid) {
   EXPECT_EQ(read_file(log.path()), "[muster: 5 bytes of output lost here]\nkept\n");
 }
 
+TEST(ServerLog, WhatIsDroppedIsSaidInItsPlace) {
+  TemporaryFolder folder;
+  ServerLog log(folder / "a.log", {});
+  log.write("kept\nhalf a li");
+  log.drop("ne\nmuch\n");
+  log.drop("more\nlast");
+  EXPECT_EQ(log.last_line(), "last");
+  EXPECT_EQ(log.bytes_lost(), 17u);
+  log.write(" one\n");
+  EXPECT_EQ(log.last_line(), "last one");
+  EXPECT_EQ(read_file(log.path()),
+            "kept\nhalf a li\n[muster: 17 bytes of output lost here]\n one\n");
+}
+
 TEST(PruneLogs, KeepsTheNewestAndThoseInUse) {
   TemporaryFolder folder;
   const auto now = fs::file_time_type::clock::now();

@@ -16,9 +16,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <expected>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include "base/check.h"
 #include "node/lobby_link.h"
@@ -47,6 +49,9 @@ class Node {
   void on_hello(const wire::node::LobbyHello& hello);
   void on_message(const wire::node::ToNode& message);
   void on_launch(const wire::node::Launch& launch);
+  void launch(const wire::node::Launch& launch);
+  void launch_next();
+  void refuse(const wire::node::Launch& launch, LaunchFailure failure);
   void on_verify_owner(const wire::node::VerifyOwner& query);
   void on_exited(GameServer& server, const std::string& last_line);
   void wait_for_stop_signal();
@@ -67,33 +72,50 @@ class Node {
   asio::signal_set stop_signals_{io_, SIGTERM, SIGINT};
   asio::signal_set child_signals_{io_, SIGCHLD};
   Timer idle_timer_{io_.get_executor()};
-  std::string join_key_;  // base64url
+  std::string join_key_;                     // base64url
+  std::deque<wire::node::Launch> launches_;  // Wait for their turn of the loop.
+  bool launched_this_turn_ = false;
   bool stopping_ = false;
 };
+
+// Of the data folder, which one node at a time has.
+std::string tag_of(const std::string& data) {
+  unsigned char digest[8];
+  crypto_generichash(digest, sizeof digest, reinterpret_cast<const unsigned char*>(data.data()),
+                     data.size(), nullptr, 0);
+  char text[2 * sizeof digest + 1];
+  return sodium_bin2hex(text, sizeof text, digest, sizeof digest);
+}
 
 Node::Node(const NodeOptions& options, const std::string& data, rlim_t open_files_of_servers)
     : options_(options),
       data_(data),
       servers_(io_,
-               {data + "/logs", data + "/servers", options.logs_kept_max, open_files_of_servers},
+               {data + "/logs", data + "/servers", options.logs_kept_max, open_files_of_servers,
+                "unix:" + data + "/sdk.sock", tag_of(data)},
                [this](GameServer& server, const std::string& line) { on_exited(server, line); }),
       sdk_(io_, servers_,
            [this](GameServer& server, wire::node::FromNode&& message) {
              lobby_.report(server, std::move(message));
            }),
-      lobby_(io_, {options.name, options.host}, servers_,
+      lobby_(io_, {options.name, options.host, servers_.limits_text()}, servers_,
              {[this](const wire::node::LobbyHello& hello) { on_hello(hello); },
               [this](const wire::node::ToNode& message) { on_message(message); },
-              [this] { watch_idleness(); }}) {}
+              [this] {
+                launches_.clear();  // The next lobby does not know of them.
+                watch_idleness();
+              }}) {}
 
 std::expected<void, std::string> Node::start() {
   if (auto listening = sdk_.listen(data_ + "/node.port"); !listening) return listening;
+  if (auto listening = sdk_.listen_locally(data_ + "/sdk.sock"); !listening) return listening;
   if (auto listening = lobby_.listen(data_ + "/node.sock"); !listening) return listening;
   if (options_.link_fd >= 0)
     if (auto adopted = lobby_.adopt_inherited(options_.link_fd); !adopted) return adopted;
   wait_for_stop_signal();
   wait_for_child_signal();
   watch_idleness();
+  fmt::print(stderr, "node: limits of game servers: {}\n", servers_.limits_text());
   return {};
 }
 
@@ -107,10 +129,18 @@ void Node::on_hello(const wire::node::LobbyHello& hello) {
 }
 
 void Node::on_message(const wire::node::ToNode& message) {
+  using wire::node::Launch;
   using wire::node::ToNode;
   const auto with = [&](const auto& about, auto&& act) {
+    const auto waiting = std::ranges::find(launches_, about.server_id(), &Launch::server_id);
+    if (waiting != launches_.end()) {
+      const Launch due = std::move(*waiting);
+      launches_.erase(waiting);
+      launch(due);
+    }
+    // One that has just ended: the lobby is being told.
     if (GameServer* server = servers_.find(about.server_id())) act(*server);
-  };  // A server that has just ended: the lobby is being told.
+  };
   switch (message.body_case()) {
     case ToNode::kLaunch:
       return on_launch(message.launch());
@@ -145,31 +175,51 @@ void Node::on_message(const wire::node::ToNode& message) {
   }
 }
 
-void Node::on_launch(const wire::node::Launch& launch) {
-  wire::node::FromNode answer;
-  const auto refuse = [&](LaunchFailure failure) {
-    answer.mutable_launch_failed()->set_server_id(launch.server_id());
-    answer.mutable_launch_failed()->set_reason(failure.reason);
-    answer.mutable_launch_failed()->set_detail(std::move(failure.detail));
-    answer.mutable_launch_failed()->set_port(failure.port);
-    lobby_.reply(answer);
-  };
-  if (stopping_) return refuse({wire::node::LaunchFailed::LIMIT_REACHED, "the node is stopping"});
-  const auto server = servers_.launch(launch, sdk_.address(), join_key_);
-  if (!server) return refuse(server.error());
-  if (launch.sdk() == wire::node::SDK_NONE) {
+// Each launch takes the time that the process needs to execute its program. When many come at once,
+// the loop turns between them, for those who are running and those who have just begun to.
+void Node::on_launch(const wire::node::Launch& message) {
+  if (launched_this_turn_) return launches_.push_back(message);
+  launch(message);
+  launched_this_turn_ = true;
+  asio::post(io_, [this] { launch_next(); });
+}
+
+void Node::launch_next() {
+  launched_this_turn_ = false;
+  if (launches_.empty()) return;
+  const wire::node::Launch due = std::move(launches_.front());
+  launches_.pop_front();
+  on_launch(due);
+}
+
+void Node::launch(const wire::node::Launch& message) {
+  if (stopping_)
+    return refuse(message, {wire::node::LaunchFailed::LIMIT_REACHED, "the node is stopping"});
+  const auto server = servers_.launch(message, sdk_.address(), join_key_);
+  if (!server) return refuse(message, server.error());
+  if (message.sdk() == wire::node::SDK_NONE) {
     const auto watched = PlainServer::watch(
-        **server, launch,
-        {io_, diag_, patterns_, [this](GameServer& about, wire::node::FromNode&& message) {
-           lobby_.report(about, std::move(message));
+        **server, message,
+        {io_, diag_, patterns_, [this](GameServer& about, wire::node::FromNode&& news) {
+           lobby_.report(about, std::move(news));
          }});
     if (!watched) {
       servers_.stop(**server, milliseconds{0});
-      return refuse({wire::node::LaunchFailed::COMMAND_FAILED, watched.error()});
+      return refuse(message, {wire::node::LaunchFailed::COMMAND_FAILED, watched.error(), 0});
     }
   }
-  answer.mutable_launched()->set_server_id(launch.server_id());
+  wire::node::FromNode answer;
+  answer.mutable_launched()->set_server_id(message.server_id());
   answer.mutable_launched()->set_pid(static_cast<std::uint32_t>((*server)->process.pid));
+  lobby_.reply(answer);
+}
+
+void Node::refuse(const wire::node::Launch& message, LaunchFailure failure) {
+  wire::node::FromNode answer;
+  answer.mutable_launch_failed()->set_server_id(message.server_id());
+  answer.mutable_launch_failed()->set_reason(failure.reason);
+  answer.mutable_launch_failed()->set_detail(std::move(failure.detail));
+  answer.mutable_launch_failed()->set_port(failure.port);
   lobby_.reply(answer);
 }
 
@@ -195,11 +245,18 @@ void Node::on_exited(GameServer& server, const std::string& last_line) {
   sdk_.forget(server);
   if (server.plain) server.plain->on_exit();
   wire::node::FromNode message;
-  wire::node::ServerExited& exited = *message.mutable_exited();
-  exited.set_server_id(server.id);
-  exited.set_exit_code(server.exit->exit_code);
-  exited.set_signal(server.exit->signal);
-  exited.set_detail(last_line);
+  if (!server.port_conflict.empty()) {
+    wire::node::LaunchFailed& failed = *message.mutable_launch_failed();
+    failed.set_server_id(server.id);
+    failed.set_reason(wire::node::LaunchFailed::PORT_TAKEN);
+    failed.set_detail(server.port_conflict);
+  } else {
+    wire::node::ServerExited& exited = *message.mutable_exited();
+    exited.set_server_id(server.id);
+    exited.set_exit_code(server.exit->exit_code);
+    exited.set_signal(server.exit->signal);
+    exited.set_detail(last_line);
+  }
   lobby_.report(server, std::move(message));
   lobby_.forget(server);
   watch_idleness();
@@ -224,6 +281,7 @@ void Node::wait_for_child_signal() {
 
 void Node::stop(milliseconds grace) {
   stopping_ = true;
+  for (const wire::node::Launch& never : std::exchange(launches_, {})) launch(never);
   servers_.stop_all(grace);
   asio::post(io_, [this] { end_if_stopped(); });
 }
@@ -322,8 +380,8 @@ int run_node(const NodeOptions& options) {
   ::sigaddset(&stop_signals, SIGTERM);
   ::sigaddset(&stop_signals, SIGINT);
   ::sigprocmask(SIG_BLOCK, &stop_signals, nullptr);
-  // The name goes before the lock does: the next node's socket must not be the one removed.
-  ::unlink((*data + "/node.sock").c_str());
+  // The names go before the lock does: the next node's socket must not be the one removed.
+  for (const char* name : {"/node.sock", "/sdk.sock"}) ::unlink((*data + name).c_str());
   ::close(*locked);
   return 0;
 }

@@ -3,7 +3,8 @@
 // watches them, keeps their logs, talks to their SDKs, and tells the lobby; it decides nothing.
 //
 // In the data folder: node.lock (held while it runs; has its pid), node.sock (the lobby connects
-// here), node.port (the port of the SDK endpoint, kept over restarts), logs/<fleet>/.
+// here), node.port (the port of the SDK endpoint, kept over restarts), sdk.sock (the same endpoint
+// for SDKs on this machine), logs/<fleet>/.
 //
 // Without a lobby it goes on: matches are played on, and the next lobby takes its servers back.
 // With neither lobby nor server for a minute it ends by itself. SIGTERM and SIGINT, like StopNode,

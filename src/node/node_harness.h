@@ -33,6 +33,7 @@
 #include <vector>
 
 #include "node/node.h"
+#include "node/process_posix.h"
 #include "node/unique_fd.h"
 #include "proto/game_server.pb.h"
 #include "proto/node.pb.h"
@@ -256,6 +257,15 @@ class TestSdk : public Peer<wire::game_server::NodeMessage, wire::game_server::S
     EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0) << address;
     return TestSdk(std::move(fd));
   }
+  static TestSdk connect_locally(const std::string& data) {
+    sockaddr_un to{};
+    to.sun_family = AF_UNIX;
+    const std::string path = data + "/sdk.sock";
+    path.copy(to.sun_path, sizeof to.sun_path - 1);
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0) << path;
+    return TestSdk(std::move(fd));
+  }
   std::optional<wire::game_server::NodeMessage> ask(wire::game_server::ServerMessage message) {
     message.set_request(++request_);
     send(message);
@@ -287,7 +297,8 @@ class NodeProcess {
   explicit NodeProcess(NodeOptions options) {
     pid_ = ::fork();
     if (pid_ != 0) return;
-    // Nothing of the test's connections may stay open here.
+    // Nothing of the test's connections may stay open here, nor what it keeps for its processes.
+    use_clone_call(CloneCall::automatic);
     if (options.link_fd >= 0) options.link_fd = ::dup2(options.link_fd, 3);
     ::syscall(SYS_close_range, options.link_fd >= 0 ? 4u : 3u, ~0u, 0u);
     const int code = run_node(options);

@@ -275,8 +275,9 @@ TEST_F(NodeTest, WhatTheProcessIsGiven) {
   for (std::string line; std::getline(lines, line);) names.insert(line.substr(0, line.find('=')));
   for (const char* allowed :
        {"PATH", "HOME", "LANG", "TZ", "USER", "PORT", "MUSTER_PORT", "MUSTER_SERVER_ID",
-        "MUSTER_FLEET", "MUSTER_MATCH_ID", "MUSTER_JOIN_KEY", "MUSTER_SDK", "MUSTER_TOKEN",
-        "GAME_MODE", "PWD", "OLDPWD", "SHLVL", "_"})  // The last four: the shell's own.
+        "MUSTER_FLEET", "MUSTER_MATCH_ID", "MUSTER_JOIN_KEY", "MUSTER_SDK", "MUSTER_SDK_LOCAL",
+        "MUSTER_TOKEN", "GAME_MODE", "PWD", "OLDPWD", "SHLVL",
+        "_"})  // The last four: the shell's own.
     names.erase(allowed);
   EXPECT_THAT(names, testing::IsEmpty());
 
@@ -323,6 +324,111 @@ TEST_F(NodeTest, OutputIsKeptBoundedAndStarvesNobody) {
     EXPECT_LE(size, 64u << 10) << name;
     EXPECT_TRUE(name.starts_with("0.1-")) << name;
   }
+}
+
+// Far more than is kept: the node throws it away at little cost, and says how much in the log.
+TEST_F(NodeTest, AFloodOfOutputCostsTheNodeLittle) {
+  const auto cpu_seconds = [&] {
+    std::istringstream fields(read_file("/proc/" + std::to_string(node_.pid()) + "/stat"));
+    std::string skipped;  // Its name has no space.
+    for (int i = 0; i < 13; ++i) fields >> skipped;
+    double user = 0, system = 0;
+    fields >> user >> system;
+    return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  };
+  const auto log = [&] {
+    std::string all;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(data_ / "logs/duel", error))
+      if (entry.path().filename().string().starts_with("0.1-")) all += read_file(entry.path());
+    return all;
+  };
+  ASSERT_GT(lobby_.launch(shell("0.1", "yes 'too much'")), 0);
+  ASSERT_TRUE(eventually([&] { return log().size() >= 4u << 20; })) << "a burst is kept";
+  const double before = cpu_seconds();
+  const auto begun = steady_clock::now();
+  ASSERT_TRUE(
+      eventually([&] { return log().find("bytes of output lost here") != std::string::npos; }));
+  const std::chrono::duration<double> took = steady_clock::now() - begun;
+  EXPECT_LT(cpu_seconds() - before, 0.3 * took.count() + 0.3);
+  EXPECT_LT(log().size(), (took.count() + 3) * (1 << 20) + (5 << 20));
+
+  const Launched other = launch_sleeper("0.2");  // While it goes on.
+  TestSdk sdk = TestSdk::connect(other.sdk);
+  ASSERT_TRUE(sdk.hello(other.token)->has_welcome());
+  sdk.ready();
+  EXPECT_TRUE(lobby_.next()->has_ready());
+  lobby_.stop("0.1", milliseconds{0});
+  EXPECT_EQ(lobby_.next_exit().detail(), "too much");
+}
+
+// A helper of the server's that keeps its port: killed, so that the next one can have it.
+TEST_F(NodeTest, ThePortOfOneThatForksAndExitsIsFree) {
+  const std::string listen =
+      "use Socket; socket(S,PF_INET,SOCK_STREAM,0); bind(S,sockaddr_in($ARGV[0],INADDR_ANY)) or "
+      "die $!; listen(S,1); fork and exit 0; setpgrp; sleep 1000";
+  auto launch = shell("0.1", "");
+  launch.clear_command();
+  for (const std::string& word : {std::string("perl"), std::string("-e"), listen})
+    launch.add_command(word);
+  launch.add_command("{port}");
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_GT(lobby_.launch(launch), 0) << "round " << i;
+    EXPECT_EQ(lobby_.next_exit().exit_code(), 0);
+  }
+}
+
+// What the look at the port does not see, a server that ends for it does.
+TEST_F(NodeTest, APortConflictIsKnownAfterwards) {
+  auto launch = shell("0.1", "echo cannot bind; exit 1");
+  UniqueFd taken(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(launch.port()));
+  ASSERT_EQ(::bind(taken.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0)
+      << "bound without listening";
+  ASSERT_GT(lobby_.launch(launch), 0);
+  auto answer = lobby_.next();
+  ASSERT_TRUE(answer && answer->has_launch_failed()) << answer->ShortDebugString();
+  EXPECT_EQ(answer->launch_failed().reason(), LaunchFailed::PORT_TAKEN);
+  EXPECT_NE(answer->launch_failed().detail().find("Address already in use"), std::string::npos);
+  taken.reset();
+  ASSERT_GT(lobby_.launch(launch), 0);
+  EXPECT_EQ(lobby_.next_exit().exit_code(), 1) << "its own fault this time";
+}
+
+// Fifty at once: each is launched, in order, and those that come up meanwhile are heard.
+TEST_F(NodeTest, ManyLaunchesAtOnce) {
+  constexpr int count = 50;
+  for (int i = 0; i < count; ++i) {
+    ToNode message;
+    *message.mutable_launch() = shell("0." + std::to_string(i + 1), "exec sleep 1000");
+    lobby_.send(message);
+  }
+  lobby_.stop("0.50", milliseconds{0});  // Its launch still waits: it is not forgotten.
+  std::set<std::string> launched, exited;
+  while (launched.size() < count || exited.empty()) {
+    const auto message = lobby_.next();
+    ASSERT_TRUE(message && (message->has_launched() || message->has_exited()));
+    if (message->has_launched()) launched.insert(message->launched().server_id());
+    if (message->has_exited()) exited.insert(message->exited().server_id());
+  }
+  EXPECT_EQ(exited, std::set<std::string>{"0.50"});
+  for (int i = 0; i < count; ++i) {
+    ToNode message;
+    *message.mutable_launch() = shell("1." + std::to_string(i + 1), "exec sleep 1000");
+    lobby_.send(message);
+  }
+  lobby_.stop_node(milliseconds{0});  // Those that still wait are refused.
+  std::set<std::string> answered;
+  while (answered.size() < count) {
+    const auto message = lobby_.next();
+    ASSERT_TRUE(message);
+    if (message->has_launched()) answered.insert(message->launched().server_id());
+    if (message->has_launch_failed()) answered.insert(message->launch_failed().server_id());
+  }
+  while (lobby_.next()) continue;
+  EXPECT_EQ(node_.wait(), 0);
 }
 
 TEST_F(NodeTest, StoppedByTheLobbyLeavesNothing) {

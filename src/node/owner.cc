@@ -1,19 +1,57 @@
 #include "node/owner.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <linux/inet_diag.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "node/proc.h"
 
 namespace muster::node {
 namespace {
 
+constexpr std::size_t processes_max = 1024;  // Of one server's descendants that are looked through.
+
+// An IPv4 connection may be seen as ::ffff:a.b.c.d at one end or the other; the kernel finds it by
+// its IPv4 addresses in either case.
+struct Address {
+  int family = AF_UNSPEC;
+  std::array<std::uint8_t, 16> bytes{};
+};
+
+std::optional<Address> parse(const std::string& text) {
+  Address address;
+  if (::inet_pton(AF_INET, text.c_str(), address.bytes.data()) == 1) {
+    address.family = AF_INET;
+    return address;
+  }
+  if (::inet_pton(AF_INET6, text.c_str(), address.bytes.data()) != 1) return std::nullopt;
+  constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (std::equal(mapped.begin(), mapped.end(), address.bytes.begin())) {
+    Address v4{AF_INET, {}};
+    std::copy(address.bytes.begin() + 12, address.bytes.end(), v4.bytes.begin());
+    return v4;
+  }
+  address.family = AF_INET6;
+  return address;
+}
+
 std::string text_of(const ConnectionAddresses& c) {
   return fmt::format("{} port {} to {} port {}", c.peer_address, c.peer_port, c.local_address,
                      c.local_port);
+}
+
+bool is_descendant(pid_t pid, pid_t ancestor) {
+  for (int depth = 0; depth < 64 && pid > 1; ++depth) {
+    if (pid == ancestor) return true;
+    pid = parent_of(pid);
+  }
+  return false;
 }
 
 }  // namespace
@@ -23,25 +61,26 @@ std::expected<void, std::string> OwnerFinder::verify(const ConnectionAddresses& 
   const auto inode = inode_of_peer(connection);
   if (!inode) return std::unexpected(inode.error());
 
+  std::vector<pid_t> pids{process.pid};
   int unreadable = 0;
   pid_t unreadable_pid = 0;
-  std::size_t looked_at = 0;
-  const bool owned = any_in_family(process.pid, [&](pid_t pid) {
-    ++looked_at;
+  for (std::size_t i = 0; i < pids.size(); ++i) {
+    const pid_t pid = pids[i];
     const auto found = has_socket(pid, *inode);
+    if (found && *found && is_descendant(pid, process.pid) && !exit_status(process)) return {};
     if (!found && found.error() != ENOENT && found.error() != ESRCH) {
       unreadable = found.error();
       unreadable_pid = pid;
     }
-    return found && *found && is_descendant(pid, process.pid) && !exit_status(process);
-  });
-  if (owned) return {};
+    for (const pid_t child : children_of(pid))
+      if (pids.size() < processes_max) pids.push_back(child);
+  }
   if (exit_status(process))
     return std::unexpected(fmt::format("the launched process {} has ended", process.pid));
   std::string detail = fmt::format(
       "the connection from {} is socket {}, which neither the launched process {} nor a "
       "descendant of it ({} looked at) has open",
-      text_of(connection), *inode, process.pid, looked_at - 1);
+      text_of(connection), *inode, process.pid, pids.size() - 1);
   if (unreadable != 0)
     detail += fmt::format("; the descriptors of process {} may not be read: {}", unreadable_pid,
                           ::strerrordesc_np(unreadable));
@@ -50,29 +89,27 @@ std::expected<void, std::string> OwnerFinder::verify(const ConnectionAddresses& 
 
 std::expected<std::uint64_t, std::string> OwnerFinder::inode_of_peer(
     const ConnectionAddresses& connection) {
-  const auto peer = parse_ip(connection.peer_address);
-  const auto local = parse_ip(connection.local_address);
+  const auto peer = parse(connection.peer_address);
+  const auto local = parse(connection.local_address);
   if (!peer || !local || peer->family != local->family)
     return std::unexpected(
         fmt::format("{} are not addresses of one connection", text_of(connection)));
-  inet_diag_sockid id{};
-  id.idiag_sport = htons(connection.peer_port);  // The far end is the socket wanted.
-  id.idiag_dport = htons(connection.local_port);
-  std::memcpy(id.idiag_src, peer->bytes.data(), sizeof id.idiag_src);
-  std::memcpy(id.idiag_dst, local->bytes.data(), sizeof id.idiag_dst);
-  const auto socket = diag_.find(IPPROTO_TCP, peer->family, id);
-  if (!socket && socket.error() != ENOENT)
-    return std::unexpected(fmt::format("the kernel's socket diagnostics failed: {}",
-                                       ::strerrordesc_np(socket.error())));
   // An exact match is asked for, but where there is none the kernel answers with a listener.
-  if (!socket || socket->id.idiag_dport != id.idiag_dport ||
-      socket->id.idiag_sport != id.idiag_sport)
+  const auto found =
+      diagnostics_.find(peer->family, IPPROTO_TCP, {peer->bytes, connection.peer_port},
+                        {local->bytes, connection.local_port});
+  if (found ? found->destination_port != connection.local_port ||
+                  found->source_port != connection.peer_port
+            : found.error() == ENOENT)
     return std::unexpected(
         fmt::format("this machine has no connection from {}", text_of(connection)));
-  if (socket->idiag_inode == 0)
+  if (!found)
+    return std::unexpected(fmt::format("the kernel's socket diagnostics failed: {}",
+                                       ::strerrordesc_np(found.error())));
+  if (found->inode == 0)
     return std::unexpected(
         fmt::format("the connection from {} is being closed by its owner", text_of(connection)));
-  return socket->idiag_inode;
+  return found->inode;
 }
 
 }  // namespace muster::node

@@ -2,8 +2,8 @@
 // Whose is the far end of a TCP connection on this machine? The kernel's answer, for classic game
 // servers, whose packets carry no secret.
 //
-// sock_diag looks the connection up by its four addresses, which is one hash lookup however many
-// sockets there are, and gives the far socket's inode. Then the descriptors of
+// sock_diag (a netlink socket) looks the connection up by its four addresses, which is one hash
+// lookup however many sockets there are, and gives the far socket's inode. Then the descriptors of
 // the launched process, and of its descendants, are looked through for that inode in
 // /proc/<pid>/fd.
 //
@@ -35,7 +35,7 @@ struct ConnectionAddresses {
   std::uint16_t local_port = 0;
 };
 
-/// Single-threaded. Never blocks.
+/// Keeps one netlink socket open. Single-threaded. Never blocks: the kernel answers in the call.
 class OwnerFinder {
  public:
   /// Nothing if the far end belongs to the process or a descendant of it; else what the kernel said
@@ -46,7 +46,7 @@ class OwnerFinder {
  private:
   std::expected<std::uint64_t, std::string> inode_of_peer(const ConnectionAddresses& connection);
 
-  SockDiag diag_;
+  SocketDiagnostics diagnostics_;
 };
 
 }  // namespace muster::node

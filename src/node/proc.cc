@@ -1,34 +1,16 @@
 #include "node/proc.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <cerrno>
 #include <charconv>
 #include <memory>
 
-#include "node/unique_fd.h"
+#include "node/text_file.h"
 
 namespace muster::node {
 namespace {
-
-// /proc/<pid> can be read a page or so at a time; nothing read here is larger than this but a
-// foreign environment, of which the beginning will do.
-constexpr std::size_t bytes_max = 256 * 1024;
-
-std::string read_all(const char* path) {
-  const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
-  std::string out;
-  if (!file) return out;
-  char buffer[4096];
-  for (;;) {
-    const ssize_t n = ::read(file.get(), buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0 || out.size() > bytes_max) return out;
-    out.append(buffer, static_cast<std::size_t>(n));
-  }
-}
 
 struct CloseFolder {
   void operator()(DIR* folder) const { ::closedir(folder); }
@@ -44,7 +26,10 @@ std::vector<pid_t> children_of(pid_t pid) {
   if (!tasks) return children;
   while (const dirent* entry = ::readdir(tasks.get())) {
     if (entry->d_name[0] == '.') continue;
-    const std::string text = read_all(fmt::format("{}/{}/children", path, entry->d_name).c_str());
+    const std::string file = fmt::format("{}/{}/children", path, entry->d_name);
+    const std::string text = read_text(file);
+    // Also absent if that thread has ended just now; the other way only costs more.
+    if (text.empty() && ::access(file.c_str(), F_OK) != 0) return children_by_scan(pid);
     const char* at = text.data();
     const char* const end = at + text.size();
     pid_t child = 0;
@@ -58,8 +43,21 @@ std::vector<pid_t> children_of(pid_t pid) {
   return children;
 }
 
+std::vector<pid_t> children_by_scan(pid_t pid) {
+  std::vector<pid_t> children;
+  const Folder processes(::opendir("/proc"));
+  while (const dirent* entry = processes ? ::readdir(processes.get()) : nullptr) {
+    const std::string_view name = entry->d_name;
+    pid_t candidate = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), candidate);
+    if (error == std::errc{} && end == name.data() + name.size() && parent_of(candidate) == pid)
+      children.push_back(candidate);
+  }
+  return children;
+}
+
 pid_t parent_of(pid_t pid) {
-  const std::string stat = read_all(fmt::format("/proc/{}/stat", pid).c_str());
+  const std::string stat = read_text(fmt::format("/proc/{}/stat", pid));
   const std::size_t name_end = stat.rfind(')');  // The name may hold anything, brackets too.
   if (name_end == std::string::npos || name_end + 4 >= stat.size()) return 0;
   pid_t parent = 0;  // ") S 123 …"
@@ -68,20 +66,12 @@ pid_t parent_of(pid_t pid) {
 }
 
 bool environment_has(pid_t pid, std::string_view entry) {
-  const std::string environment = read_all(fmt::format("/proc/{}/environ", pid).c_str());
+  const std::string environment = read_text(fmt::format("/proc/{}/environ", pid));
   std::string_view rest = environment;
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('\0'), rest.size());
     if (rest.substr(0, end) == entry) return true;
     rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return false;
-}
-
-bool is_descendant(pid_t pid, pid_t ancestor) {
-  for (int depth = 0; depth < 64 && pid > 1; ++depth) {
-    if (pid == ancestor) return true;
-    pid = parent_of(pid);
   }
   return false;
 }

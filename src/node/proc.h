@@ -12,12 +12,8 @@
 
 namespace muster::node {
 
-/// Its children, of all its threads. Needs a kernel with CONFIG_PROC_CHILDREN, which distributions
-/// have. Empty if the process is gone.
+/// Its children, of all its threads. Empty if the process is gone.
 std::vector<pid_t> children_of(pid_t pid);
-
-/// Whether `pid` is `ancestor` or descends from it.
-bool is_descendant(pid_t pid, pid_t ancestor);
 
 /// Asks `holds(pid)` of the process and then of its descendants, 1024 of them at most, until one
 /// says true; says whether one did.
@@ -32,6 +28,8 @@ bool any_in_family(pid_t pid, F&& holds) {
   }
   return false;
 }
+/// The same for a kernel without CONFIG_PROC_CHILDREN, by looking at every process there is.
+std::vector<pid_t> children_by_scan(pid_t pid);
 
 /// 0 if it is gone.
 pid_t parent_of(pid_t pid);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -20,14 +21,20 @@ namespace {
 enum class Step {
   none,
   session,
+  cgroup,
   parent_death,
   signals,
   standard_streams,
   descriptors,
-  working_directory,
   limits,
+  nice,
+  user,
+  no_new_privileges,
+  working_directory,
   execute
 };
+
+constexpr int signals_count = 64;
 
 // What the child needs, prepared before the clone, and what it reports back through the memory it
 // shares with the parent until it executes.
@@ -38,8 +45,17 @@ struct Attempt {
   const char* working_directory = nullptr;
   int input = -1, output = -1;
   pid_t parent = 0;
-  bool limit_files = false;
-  rlimit files{};
+  bool handlers_cleared = false;  // By clone3.
+  std::uint64_t ignored = 0;      // Signals: bit n - 1.
+  const int* cgroup_procs = nullptr;
+  std::size_t cgroup_procs_count = 0;
+  const Confinement::Resource* resources = nullptr;
+  std::size_t resources_count = 0;
+  int nice = 0;
+  bool change_user = false;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  bool no_new_privileges = false;
   Step failed = Step::none;
   int error = 0;
 };
@@ -56,21 +72,17 @@ MUSTER_BARE bool failed(Attempt* attempt, Step step, long result) {
   return true;
 }
 
-MUSTER_BARE bool become_the_program(Attempt* a) {
-  if (failed(a, Step::session, ::syscall(SYS_setsid))) return false;
-  if (failed(a, Step::parent_death, ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)))
-    return false;
-  if (::syscall(SYS_getppid) != a->parent) {  // It died before the line above could take effect.
-    errno = ESRCH;
-    return !failed(a, Step::parent_death, -1);
-  }
-  // To the default before unblocking: a handler of the parent must not run in here. The kernel's
-  // sigaction is at most this large, and all zero is SIG_DFL without flags. Signals that may not be
-  // set (SIGKILL, SIGSTOP) fail, which does not matter.
+// To the default before unblocking: a handler of the parent must not run in here. The kernel's
+// sigaction is at most this large, and all zero is SIG_DFL without flags. Signals that may not be
+// set (SIGKILL, SIGSTOP) fail, which does not matter.
+MUSTER_BARE void reset_signals(const Attempt* a) {
   alignas(16) const unsigned char as_default[64] = {};
-  for (int signal = 1; signal <= 64; ++signal)
-    ::syscall(SYS_rt_sigaction, signal, as_default, nullptr, std::size_t{8});
+  for (int signal = 1; signal <= signals_count; ++signal)
+    if (!a->handlers_cleared || ((a->ignored >> (signal - 1)) & 1) != 0)
+      ::syscall(SYS_rt_sigaction, signal, as_default, nullptr, std::size_t{8});
+}
 
+MUSTER_BARE bool take_streams(Attempt* a) {
   if (failed(a, Step::standard_streams, ::syscall(SYS_dup3, a->input, STDIN_FILENO, 0)) ||
       failed(a, Step::standard_streams, ::syscall(SYS_dup3, a->output, STDOUT_FILENO, 0)) ||
       failed(a, Step::standard_streams, ::syscall(SYS_dup3, a->output, STDERR_FILENO, 0)))
@@ -78,11 +90,40 @@ MUSTER_BARE bool become_the_program(Attempt* a) {
   // Kernels before 5.9 lack it; everything of the node's own is close-on-exec anyway.
   if (::syscall(SYS_close_range, 3u, ~0u, 0u) < 0 && errno != ENOSYS)
     return !failed(a, Step::descriptors, -1);
+  return true;
+}
+
+MUSTER_BARE bool confine(Attempt* a) {
+  for (std::size_t i = 0; i < a->resources_count; ++i)
+    if (failed(a, Step::limits,
+               ::syscall(SYS_prlimit64, 0, a->resources[i].which, &a->resources[i].limit, nullptr)))
+      return false;
+  if (a->nice != 0 && failed(a, Step::nice, ::syscall(SYS_setpriority, PRIO_PROCESS, 0, a->nice)))
+    return false;
+  if (a->change_user && (failed(a, Step::user, ::syscall(SYS_setgroups, 0, nullptr)) ||
+                         failed(a, Step::user, ::syscall(SYS_setresgid, a->gid, a->gid, a->gid)) ||
+                         failed(a, Step::user, ::syscall(SYS_setresuid, a->uid, a->uid, a->uid))))
+    return false;
+  return !a->no_new_privileges ||
+         !failed(a, Step::no_new_privileges, ::syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+MUSTER_BARE bool become_the_program(Attempt* a) {
+  if (failed(a, Step::session, ::syscall(SYS_setsid))) return false;
+  for (std::size_t i = 0; i < a->cgroup_procs_count; ++i)  // "0" is who writes it.
+    if (failed(a, Step::cgroup, ::syscall(SYS_write, a->cgroup_procs[i], "0", std::size_t{1})))
+      return false;
+  reset_signals(a);
+  if (!take_streams(a) || !confine(a)) return false;
+  // After a change of user, which would undo it.
+  if (failed(a, Step::parent_death, ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)))
+    return false;
+  if (::syscall(SYS_getppid) != a->parent) {  // It died before the line above could take effect.
+    errno = ESRCH;
+    return !failed(a, Step::parent_death, -1);
+  }
   if (a->working_directory &&
       failed(a, Step::working_directory, ::syscall(SYS_chdir, a->working_directory)))
-    return false;
-  if (a->limit_files &&
-      failed(a, Step::limits, ::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &a->files, nullptr)))
     return false;
   const std::uint64_t nothing_blocked = 0;
   if (failed(a, Step::signals,
@@ -95,6 +136,98 @@ MUSTER_BARE int child_main(void* argument) {
   become_the_program(static_cast<Attempt*>(argument));
   ::syscall(SYS_exit_group, 127);
   return 127;
+}
+
+// clone3 with the parent's own stack: like vfork, the child runs below this frame, which the parent
+// leaves only once the child has executed or ended. glibc has no wrapper. -1 with errno.
+MUSTER_BARE __attribute__((noinline)) long clone3_and_become(clone_args* args, Attempt* attempt) {
+  long result = -ENOSYS;
+#if defined(__x86_64__)
+  asm volatile("syscall"
+               : "=a"(result)
+               : "0"(static_cast<long>(SYS_clone3)), "D"(args), "S"(sizeof *args)
+               : "rcx", "r11", "memory");
+#elif defined(__aarch64__)
+  register long number asm("x8") = SYS_clone3;
+  register long first asm("x0") = reinterpret_cast<long>(args);
+  register long second asm("x1") = sizeof *args;
+  asm volatile("svc #0" : "+r"(first) : "r"(number), "r"(second) : "memory");
+  result = first;
+#endif
+  if (result == 0) child_main(attempt);
+  if (result >= 0) return result;
+  errno = static_cast<int>(-result);
+  return -1;
+}
+
+// For the next process. Made while the last one starts, so that nobody waits for it.
+struct Streams {
+  UniqueFd input;  // /dev/null; kept.
+  UniqueFd output, output_of_child;
+};
+Streams prepared;
+
+// 0, or errno.
+int prepare_streams() {
+  if (!prepared.input) prepared.input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!prepared.input) return errno;
+  if (prepared.output) return 0;
+  int pipe_ends[2];
+  if (::pipe2(pipe_ends, O_CLOEXEC) < 0) return errno;
+  prepared.output.reset(pipe_ends[0]);
+  prepared.output_of_child.reset(pipe_ends[1]);
+  ::fcntl(pipe_ends[0], F_SETFL, O_NONBLOCK);
+  return 0;
+}
+
+CloneCall clone_call = CloneCall::automatic;
+std::optional<std::uint64_t> ignored_at_first_start;
+
+// Not there (before 5.3, or 5.5 and 5.7 for the flags), or a sandbox that cannot look at its
+// arguments and so refuses it.
+bool lacks_clone3(int error) {
+  return error == ENOSYS || error == EINVAL || error == EPERM || error == E2BIG;
+}
+
+long clone3_pidfd(const Command& command, Attempt& attempt, int& pidfd) {
+  clone_args args{};
+  args.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+  args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  if (command.confinement.cgroup >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<std::uint64_t>(command.confinement.cgroup);
+  }
+  attempt.handlers_cleared = true;
+  return clone3_and_become(&args, &attempt);
+}
+
+long clone_pidfd(const Command& command, Attempt& attempt, int& pidfd) {
+  attempt.handlers_cleared = false;
+  std::vector<int> procs = command.confinement.cgroup_procs;
+  UniqueFd own;
+  if (command.confinement.cgroup >= 0) {
+    own.reset(::openat(command.confinement.cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC));
+    if (!own) return -1;
+    procs.push_back(own.get());
+    attempt.cgroup_procs = procs.data();
+    attempt.cgroup_procs_count = procs.size();
+  }
+  constexpr std::size_t stack_bytes = 64 * 1024;
+  const auto stack = std::make_unique_for_overwrite<std::byte[]>(stack_bytes);
+  const auto top =
+      reinterpret_cast<std::uintptr_t>(stack.get() + stack_bytes) & ~std::uintptr_t{15};
+  return ::clone(child_main, reinterpret_cast<void*>(top),
+                 CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &attempt, &pidfd);
+}
+
+std::uint64_t ignored_signals() {
+  std::uint64_t ignored = 0;
+  struct sigaction action{};
+  for (int signal = 1; signal <= signals_count; ++signal)
+    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN)
+      ignored |= std::uint64_t{1} << (signal - 1);
+  return ignored;
 }
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
@@ -118,6 +251,14 @@ std::string explain(const Command& command, Step step, int error) {
       if (error == ENOEXEC) text += " (is its \"#!\" line missing?)";
       return text;
     }
+    case Step::user:
+      return fmt::format("cannot become user {}: {}", command.confinement.user->name, why);
+    case Step::nice:
+      return fmt::format("cannot set nice {}: {}", command.confinement.nice, why);
+    case Step::cgroup:
+      return fmt::format("cannot enter the cgroup of its limits: {}", why);
+    case Step::limits:
+      return fmt::format("cannot set its resource limits: {}", why);
     case Step::none:
       return fmt::format("cannot start a process: {}", why);
     case Step::session:
@@ -125,7 +266,7 @@ std::string explain(const Command& command, Step step, int error) {
     case Step::signals:
     case Step::standard_streams:
     case Step::descriptors:
-    case Step::limits:
+    case Step::no_new_privileges:
       break;
   }
   return fmt::format("cannot prepare the process of {}: {}", command.program, why);
@@ -139,13 +280,9 @@ std::expected<Process, StartError> start_process(const Command& command) {
     return std::unexpected(StartError{error, explain(command, step, error)});
   };
 
-  int pipe_ends[2];
-  if (::pipe2(pipe_ends, O_CLOEXEC) < 0) return refuse(Step::none, errno);
-  UniqueFd output(pipe_ends[0]);
-  const UniqueFd output_of_child(pipe_ends[1]);
-  ::fcntl(output.get(), F_SETFL, O_NONBLOCK);
-  const UniqueFd input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!input) return refuse(Step::none, errno);
+  if (const int error = prepare_streams(); error != 0) return refuse(Step::none, error);
+  UniqueFd output = std::move(prepared.output);
+  const UniqueFd output_of_child = std::move(prepared.output_of_child);
 
   const std::vector<char*> arguments = pointers_to(command.arguments);
   const std::vector<char*> environment = pointers_to(command.environment);
@@ -155,36 +292,62 @@ std::expected<Process, StartError> start_process(const Command& command) {
   attempt.environment = environment.data();
   if (!command.working_directory.empty())
     attempt.working_directory = command.working_directory.c_str();
-  attempt.input = input.get();
+  attempt.input = prepared.input.get();
   attempt.output = output_of_child.get();
   attempt.parent = ::getpid();
-  if (command.open_files_max > 0 && ::getrlimit(RLIMIT_NOFILE, &attempt.files) == 0) {
-    attempt.files.rlim_cur = std::min(command.open_files_max, attempt.files.rlim_max);
-    attempt.limit_files = true;
+  const Confinement& confinement = command.confinement;
+  std::vector<Confinement::Resource> resources;
+  rlimit files{};
+  if (command.open_files_max > 0 && ::getrlimit(RLIMIT_NOFILE, &files) == 0)
+    resources.push_back(
+        {RLIMIT_NOFILE, {std::min(command.open_files_max, files.rlim_max), files.rlim_max}});
+  resources.insert(resources.end(), confinement.resources.begin(), confinement.resources.end());
+  attempt.resources = resources.data();
+  attempt.resources_count = resources.size();
+  attempt.cgroup_procs = confinement.cgroup_procs.data();
+  attempt.cgroup_procs_count = confinement.cgroup_procs.size();
+  attempt.nice = confinement.nice;
+  attempt.no_new_privileges = confinement.no_new_privileges;
+  if (confinement.user) {
+    attempt.change_user = true;
+    attempt.uid = confinement.user->uid;
+    attempt.gid = confinement.user->gid;
   }
-
-  constexpr std::size_t stack_bytes = 64 * 1024;
-  const auto stack = std::make_unique_for_overwrite<std::byte[]>(stack_bytes);
-  const auto top =
-      reinterpret_cast<std::uintptr_t>(stack.get() + stack_bytes) & ~std::uintptr_t{15};
+  if (!ignored_at_first_start) ignored_at_first_start = ignored_signals();
+  attempt.ignored = *ignored_at_first_start;
 
   // No signal may be handled in the child: the handler would run in the parent's memory.
   sigset_t everything, before;
   ::sigfillset(&everything);
   ::pthread_sigmask(SIG_SETMASK, &everything, &before);
+  const int dumpable = attempt.change_user ? ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) : 0;
   int pidfd = -1;
-  const int pid = ::clone(child_main, reinterpret_cast<void*>(top),
-                          CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &attempt, &pidfd);
+  long pid = -1;
+  if (clone_call == CloneCall::automatic) {
+    pid = clone3_pidfd(command, attempt, pidfd);
+    if (pid < 0 && lacks_clone3(errno)) clone_call = CloneCall::clone_only;
+  }
+  if (pid < 0 && clone_call == CloneCall::clone_only) pid = clone_pidfd(command, attempt, pidfd);
   const int clone_error = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  // The child's change of user made the memory they shared untouchable: no core dump of the node,
+  // and its /proc files root's.
+  if (dumpable == 1) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   if (pid < 0) return refuse(Step::none, clone_error);
 
-  Process process{pid, UniqueFd(pidfd), std::move(output)};
+  Process process{static_cast<pid_t>(pid), UniqueFd(pidfd), std::move(output)};
   if (attempt.failed != Step::none) {
     reap(process);
     return refuse(attempt.failed, attempt.error);
   }
+  prepare_streams();  // If that fails, the next launch will say so.
   return process;
+}
+
+void use_clone_call(CloneCall call) {
+  clone_call = call;
+  ignored_at_first_start.reset();
+  prepared = {};
 }
 
 bool is_limit(int error) {

@@ -1,10 +1,11 @@
 #pragma once
 // Starting, signalling and reaping one game server process. Linux 5.4 or newer.
 //
-// A process is started with clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD): nothing is copied, so it
-// costs the same however large the caller is, and the pidfd names the process for good. It is a
-// session and process group of its own; its standard input is /dev/null, its standard output and
-// error are one pipe; no other descriptor, ignored signal or blocked signal is inherited.
+// A process is started with clone3 or clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD): nothing is
+// copied, so it costs the same however large the caller is, and the pidfd names the process for
+// good. It is a session and process group of its own; its standard input is /dev/null, its standard
+// output and error are one pipe; no other descriptor, ignored signal or blocked signal is
+// inherited.
 //
 // If the caller dies, however it dies, the kernel kills the process (PR_SET_PDEATHSIG): nobody
 // would be left to watch it, and its port would stay taken. That is today's behaviour; it does not
@@ -23,12 +24,33 @@
 
 namespace muster::node {
 
+/// What the process may use and be. Applied before its program runs; a step that fails is a
+/// StartError.
+struct Confinement {
+  struct Resource {
+    int which = 0;  // RLIMIT_…
+    rlimit limit{};
+  };
+  struct User {
+    uid_t uid = 0;
+    gid_t gid = 0;
+    std::string name;  // For people.
+  };
+  std::vector<Resource> resources;
+  int nice = 0;              // Set, not added. 0: as it is.
+  std::optional<User> user;  // Without supplementary groups. Needs root.
+  bool no_new_privileges = false;
+  int cgroup = -1;                // A cgroup v2 folder to begin in.
+  std::vector<int> cgroup_procs;  // Open for writing: the cgroup.procs of others to join.
+};
+
 struct Command {
   std::string program;                   // A path; relative ones start at working_directory.
   std::vector<std::string> arguments;    // All of them, argv[0] first.
   std::vector<std::string> environment;  // All of it, "NAME=value".
   std::string working_directory;         // Empty: the caller's.
   rlim_t open_files_max = 0;             // RLIMIT_NOFILE, soft. 0: as it is.
+  Confinement confinement;
 };
 
 struct Process {
@@ -42,8 +64,15 @@ struct StartError {
   std::string detail;  // For people: the step that failed, on what, and why.
 };
 
-/// Starts a process. On return it runs its program, or nothing is left of it.
+/// Starts a process. On return it runs its program, or nothing is left of it. Which signals the
+/// caller ignores is looked up at its first start only; from then on three descriptors are kept
+/// ready for the next one. Always from the same thread.
 std::expected<Process, StartError> start_process(const Command& command);
+
+/// For tests: how start_process() clones from now on; also forgets what it keeps. `automatic` is
+/// clone3, and clone where the kernel or a sandbox does not have that.
+enum class CloneCall { automatic, clone_only };
+void use_clone_call(CloneCall call);
 
 /// Whether an errno of start_process() means that the machine or this process has reached a limit
 /// (descriptors, processes, memory), rather than that the command is wrong.

@@ -1,6 +1,7 @@
 #include "node/process_posix.h"
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
 
 #include "node/node_harness.h"
 #include "node/port_probe.h"
@@ -9,7 +10,7 @@ namespace muster::node::test {
 namespace {
 
 Command sh(const std::string& script) {
-  return {"/bin/sh", {"/bin/sh", "-c", script}, {"PATH=/usr/bin:/bin"}, "", 0};
+  return {"/bin/sh", {"/bin/sh", "-c", script}, {"PATH=/usr/bin:/bin"}, "", 0, {}};
 }
 
 std::string all_output(const Process& process) {
@@ -24,7 +25,19 @@ std::string all_output(const Process& process) {
   }
 }
 
-TEST(Process, RunsAndIsReaped) {
+/// Each way to clone, in turn.
+class ProcessClone : public testing::TestWithParam<CloneCall> {
+ protected:
+  ProcessClone() { use_clone_call(GetParam()); }
+  ~ProcessClone() override { use_clone_call(CloneCall::automatic); }
+};
+INSTANTIATE_TEST_SUITE_P(Ways, ProcessClone,
+                         testing::Values(CloneCall::automatic, CloneCall::clone_only),
+                         [](const auto& way) {
+                           return way.param == CloneCall::automatic ? "clone3" : "clone";
+                         });
+
+TEST_P(ProcessClone, RunsAndIsReaped) {
   auto process = start_process(sh("echo out; echo err >&2; exit 5"));
   ASSERT_TRUE(process);
   EXPECT_EQ(all_output(*process), "out\nerr\n");
@@ -40,13 +53,14 @@ TEST(Process, RunsAndIsReaped) {
   EXPECT_FALSE(is_running(process->pid));
 }
 
-TEST(Process, FailureLeavesNothing) {
+TEST_P(ProcessClone, FailureLeavesNothing) {
   const auto open_files = [] {
     return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
   };
+  ASSERT_FALSE(start_process({"/no/such", {"/no/such"}, {}, "", 0, {}})) << "what is kept is there";
   const auto before = open_files();
   for (int i = 0; i < 50; ++i) {
-    const auto process = start_process({"/no/such", {"/no/such"}, {}, "", 0});
+    const auto process = start_process({"/no/such", {"/no/such"}, {}, "", 0, {}});
     ASSERT_FALSE(process);
     EXPECT_EQ(process.error().error, ENOENT);
     EXPECT_FALSE(is_limit(process.error().error));
@@ -62,7 +76,7 @@ TEST(Process, LimitsAreKnownAsSuch) {
   none.rlim_cur = 3;
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
   const auto process = start_process(sh("exit 0"));
-  const auto port = probe_port(7001, Transport::tcp);
+  const auto port = probe_port(7001);
   ::setrlimit(RLIMIT_NOFILE, &files);
   ASSERT_FALSE(process);
   EXPECT_TRUE(is_limit(process.error().error));
@@ -71,7 +85,7 @@ TEST(Process, LimitsAreKnownAsSuch) {
   EXPECT_TRUE(port.error().limit_reached);
 }
 
-TEST(Process, StateOfTheCallerIsNotInherited) {
+TEST_P(ProcessClone, StateOfTheCallerIsNotInherited) {
   const auto before = ::signal(SIGUSR1, SIG_IGN);
   sigset_t block, old;
   ::sigemptyset(&block);
@@ -97,6 +111,54 @@ TEST(Process, StateOfTheCallerIsNotInherited) {
   reap(*process);
 }
 
+std::string output_and_reap(const Command& command) {
+  auto process = start_process(command);
+  if (!process) return process.error().detail;
+  std::string out = all_output(*process);
+  reap(*process);
+  return out;
+}
+
+TEST_P(ProcessClone, ResourceLimitsAndNice) {
+  Command command = sh("ulimit -n; ulimit -Hn; nice");
+  command.open_files_max = 99;
+  command.confinement.resources.push_back({RLIMIT_NOFILE, {33, 44}});
+  command.confinement.nice = 3;
+  EXPECT_EQ(output_and_reap(command), "33\n44\n3\n") << "the limit counts for more";
+
+  Command hungry = sh("exec tail /dev/zero");
+  hungry.confinement.resources.push_back({RLIMIT_DATA, {32u << 20, 32u << 20}});
+  EXPECT_THAT(output_and_reap(hungry), testing::HasSubstr("memory exhausted"));
+}
+
+TEST_P(ProcessClone, AnotherUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  Command command =
+      sh("id -u; id -g; id -G; (sleep 0.01 & sleep 0.01 & sleep 0.01 & wait) && echo");
+  command.confinement.user = Confinement::User{65'432, 65'431, "nobody-else"};
+  // Nobody else has this uid, so all that counts is what is started here.
+  command.confinement.resources.push_back({RLIMIT_NPROC, {2, 2}});
+  EXPECT_THAT(output_and_reap(command), testing::StartsWith("65432\n65431\n65431\n"));
+  EXPECT_THAT(output_and_reap(command), testing::HasSubstr("fork"));
+  EXPECT_EQ(::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 1) << "the caller is as it was";
+}
+
+TEST_P(ProcessClone, InACgroup) {
+  const std::string folder = "/sys/fs/cgroup/unified/muster-test-" + std::to_string(::getpid());
+  const std::string v2 = std::filesystem::exists("/sys/fs/cgroup/cgroup.procs")
+                             ? "/sys/fs/cgroup" + folder.substr(folder.rfind('/'))
+                             : folder;
+  if (::mkdir(v2.c_str(), 0755) < 0)
+    GTEST_SKIP() << "cannot make " << v2 << ": " << ::strerror(errno);
+  {
+    const UniqueFd opened(::open(v2.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    Command command = sh("grep ^0: /proc/self/cgroup");
+    command.confinement.cgroup = opened.get();
+    EXPECT_EQ(output_and_reap(command), "0::" + v2.substr(v2.rfind('/')) + "\n");
+  }
+  EXPECT_EQ(::rmdir(v2.c_str()), 0);
+}
+
 TEST(Process, TheGroupIsSignalled) {
   auto process = start_process(sh("sleep 1000 & echo $!; wait"));
   ASSERT_TRUE(process);
@@ -113,9 +175,8 @@ TEST(Process, TheGroupIsSignalled) {
 
 TEST(PortProbe, SeesListenersButNotWhatIsClosing) {
   const std::uint16_t port = free_port();
-  EXPECT_TRUE(probe_port(port, Transport::tcp));
-  EXPECT_TRUE(probe_port(port, Transport::tcp)) << "it leaves the port free";
-  EXPECT_TRUE(probe_port(port, Transport::udp));
+  EXPECT_TRUE(probe_port(port));
+  EXPECT_TRUE(probe_port(port)) << "it leaves the port free";
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -125,11 +186,10 @@ TEST(PortProbe, SeesListenersButNotWhatIsClosing) {
   ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(::listen(listener.get(), 1), 0);
-  const auto taken = probe_port(port, Transport::tcp);
+  const auto taken = probe_port(port);
   ASSERT_FALSE(taken) << "also on one address only";
   EXPECT_FALSE(taken.error().limit_reached);
   EXPECT_EQ(taken.error().detail, "TCP port " + std::to_string(port) + ": Address already in use");
-  EXPECT_TRUE(probe_port(port, Transport::udp)) << "that is another port";
 
   // The server closes first, so its end waits in TIME_WAIT.
   UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -140,7 +200,7 @@ TEST(PortProbe, SeesListenersButNotWhatIsClosing) {
   EXPECT_EQ(::read(client.get(), &byte, 1), 0);
   client.reset();
   listener.reset();
-  EXPECT_TRUE(probe_port(port, Transport::tcp));
+  EXPECT_TRUE(probe_port(port));
 }
 
 }  // namespace

@@ -1,11 +1,16 @@
 #include "node/sdk_server.h"
 
-#include <fcntl.h>
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sodium.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <utility>
 
@@ -15,7 +20,6 @@
 namespace muster::node {
 namespace asio = boost::asio;
 namespace sdk = wire::game_server;
-using asio::ip::tcp;
 using boost::system::error_code;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -28,6 +32,22 @@ void erase_player(sdk::MatchStarted& match, const std::string& player_id) {
   auto& players = *match.mutable_players();
   for (int i = players.size() - 1; i >= 0; --i)
     if (players[i].player_id() == player_id) players.DeleteSubrange(i, 1);
+}
+
+// 0, or errno.
+int listen_on_loopback(std::uint16_t port, UniqueFd& socket) {
+  socket.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return errno;
+  const int yes = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool good =
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      ::listen(socket.get(), SOMAXCONN) == 0;
+  return good ? 0 : errno;
 }
 
 constexpr auto hello_timeout = seconds{10};
@@ -70,11 +90,7 @@ struct SdkServer::Peer {
 };
 
 SdkServer::SdkServer(asio::io_context& io, Supervisor& servers, Report report)
-    : io_(io),
-      servers_(servers),
-      report_(std::move(report)),
-      acceptor_(io.get_executor()),
-      accept_pause_(io.get_executor()) {}
+    : io_(io), servers_(servers), report_(std::move(report)), by_port_(io), by_path_(io) {}
 
 SdkServer::~SdkServer() {  // A connection and its handlers hold each other until it is closed.
   for (const auto& peer : unidentified_) peer->connection->close();
@@ -83,56 +99,76 @@ SdkServer::~SdkServer() {  // A connection and its handlers hold each other unti
 
 std::expected<void, std::string> SdkServer::listen(const std::string& port_file) {
   const auto remembered = read_number(port_file);
-  const auto try_port = [&](std::uint16_t port) {
-    error_code error;
-    acceptor_.open(tcp::v4(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind({asio::ip::address_v4::loopback(), port}, error);
-    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    error_code ignored;
-    if (error) acceptor_.close(ignored);
-    return error;
-  };
-  error_code error = asio::error::address_in_use;
+  UniqueFd socket;
+  int error = EADDRINUSE;
   if (remembered && *remembered > 0 && *remembered <= 65535)
-    error = try_port(static_cast<std::uint16_t>(*remembered));
-  if (error) error = try_port(0);
-  if (error)
+    error = listen_on_loopback(static_cast<std::uint16_t>(*remembered), socket);
+  if (error != 0) error = listen_on_loopback(0, socket);
+  sockaddr_in bound{};
+  socklen_t size = sizeof bound;
+  if (error == 0 && ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &size) < 0)
+    error = errno;
+  if (error != 0)
     return std::unexpected(
-        fmt::format("cannot listen on 127.0.0.1 for game servers: {}", error.message()));
-  ::fcntl(acceptor_.native_handle(), F_SETFD, FD_CLOEXEC);
-  const std::uint16_t port = acceptor_.local_endpoint(error).port();
+        fmt::format("cannot listen on 127.0.0.1 for game servers: {}", ::strerrordesc_np(error)));
+  const std::uint16_t port = ntohs(bound.sin_port);
   address_ = fmt::format("127.0.0.1:{}", port);
   if (remembered != port)
     if (const auto written = write_text(port_file, fmt::format("{}\n", port)); !written)
       fmt::print(stderr, "node: {}; after a restart game servers may not find the node\n",
                  written.error());
-  accept();
+  by_port_.tcp = true;
+  return listen(by_port_, std::move(socket));
+}
+
+std::expected<void, std::string> SdkServer::listen_locally(const std::string& path) {
+  auto socket = listen_on_unix(path, 0666);
+  if (!socket) return std::unexpected(socket.error());
+  return listen(by_path_, std::move(*socket));
+}
+
+std::expected<void, std::string> SdkServer::listen(Listener& listener, UniqueFd socket) {
+  error_code error;
+  listener.socket.assign(socket.get(), error);
+  if (error)
+    return std::unexpected(fmt::format("cannot listen for game servers: {}", error.message()));
+  socket.release();
+  wait_to_accept(listener);
   return {};
 }
 
-void SdkServer::accept() {
-  acceptor_.async_accept([this](error_code error, tcp::socket socket) {
-    if (error == asio::error::operation_aborted) return;
-    if (error) {  // Out of descriptors: somebody has to leave first.
-      accept_pause_.expires_after(milliseconds{100});
-      accept_pause_.async_wait([this](error_code e) {
-        if (!e) accept();
-      });
-      return;
-    }
-    ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
-    socket.set_option(tcp::no_delay(true), error);
-    const tcp protocol = tcp::v4();
-    const int native = socket.release(error);
-    StreamSocket stream(io_.get_executor());
-    stream.assign(asio::generic::stream_protocol(protocol), native, error);
-    if (error)
-      ::close(native);
-    else
-      adopt(std::move(stream));
-    accept();
+void SdkServer::wait_to_accept(Listener& listener) {
+  listener.socket.async_wait(Descriptor::wait_read, [this, &listener](error_code error) {
+    if (!error) accept(listener);
   });
+}
+
+// One per turn, and what it has said is read at once: players wait for it.
+void SdkServer::accept(Listener& listener) {
+  const int fd =
+      ::accept4(listener.socket.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd < 0) {
+    const int why = errno;
+    if (why != EMFILE && why != ENFILE && why != ENOBUFS && why != ENOMEM)
+      return wait_to_accept(listener);                // It has gone again.
+    listener.pause.expires_after(milliseconds{100});  // Somebody has to leave first.
+    listener.pause.async_wait([this, &listener](error_code error) {
+      if (!error) wait_to_accept(listener);
+    });
+    return;
+  }
+  const int yes = 1;
+  if (listener.tcp) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  StreamSocket stream(io_.get_executor());
+  error_code error;
+  stream.assign(asio::generic::stream_protocol(listener.tcp ? AF_INET : AF_UNIX,
+                                               listener.tcp ? IPPROTO_TCP : 0),
+                fd, error);
+  if (error)
+    ::close(fd);
+  else
+    adopt(std::move(stream));
+  wait_to_accept(listener);
 }
 
 void SdkServer::adopt(StreamSocket socket) {
@@ -151,8 +187,9 @@ void SdkServer::adopt(StreamSocket socket) {
     late->connection->close();
     on_closed(*late);
   });
-  peer->connection->start({[this, peer](wire::Bytes frame) { return on_frame(*peer, frame); },
-                           [this, peer] { on_closed(*peer); }});
+  peer->connection->start_reading(
+      {[this, peer](wire::Bytes frame) { return on_frame(*peer, frame); },
+       [this, peer] { on_closed(*peer); }});
 }
 
 void SdkServer::on_closed(Peer& peer) {

@@ -1,10 +1,8 @@
 #pragma once
-// The game servers' side of the node: listens on 127.0.0.1 for their SDKs
+// The game servers' side of the node: listens on 127.0.0.1, and on a unix socket, for their SDKs
 // (proto/game_server.proto).
 
-#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <expected>
 #include <functional>
@@ -39,6 +37,9 @@ class SdkServer {
   /// Listens on the port remembered in the file, so that SDKs find a restarted node; if that is
   /// taken or there is none, on another, which is remembered then.
   std::expected<void, std::string> listen(const std::string& port_file);
+  /// And on a unix socket, which costs an SDK half of that. Anybody who gets to the folder may
+  /// connect: it is the token that counts, as on the port.
+  std::expected<void, std::string> listen_locally(const std::string& path);
   /// host:port
   const std::string& address() const { return address_; }
 
@@ -57,8 +58,17 @@ class SdkServer {
  private:
   struct Peer;
   using Unidentified = std::list<std::shared_ptr<Peer>>;
+  struct Listener {
+    explicit Listener(boost::asio::io_context& io)
+        : socket(io.get_executor()), pause(io.get_executor()) {}
+    Descriptor socket;
+    Timer pause;
+    bool tcp = false;
+  };
 
-  void accept();
+  std::expected<void, std::string> listen(Listener& listener, UniqueFd socket);
+  void wait_to_accept(Listener& listener);
+  void accept(Listener& listener);
   void adopt(StreamSocket socket);
   bool on_frame(Peer& peer, wire::Bytes frame);
   bool on_hello(Peer& peer, const wire::game_server::ServerMessage& message);
@@ -75,8 +85,7 @@ class SdkServer {
   boost::asio::io_context& io_;
   Supervisor& servers_;
   Report report_;
-  boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, Executor> acceptor_;
-  Timer accept_pause_;
+  Listener by_port_, by_path_;
   std::string address_;
   std::optional<wire::JoinPublicKey> join_key_;
   Unidentified unidentified_;

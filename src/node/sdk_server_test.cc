@@ -62,6 +62,19 @@ class SdkServerTest : public NodeTest {
   wire::JoinKey key_{{7}};
 };
 
+TEST_F(SdkServerTest, TheSameThroughAUnixSocket) {
+  const Launched server = launch_sleeper("0.1");
+  TestSdk garbage = TestSdk::connect_locally(data_.path());
+  garbage.send_bytes(std::string(4000, '\xff'));
+  EXPECT_TRUE(garbage.is_closed_by_peer());
+  TestSdk sdk = TestSdk::connect_locally(data_.path());
+  const auto welcome = sdk.hello(server.token);
+  ASSERT_TRUE(welcome && welcome->has_welcome());
+  EXPECT_EQ(welcome->welcome().server_id(), "0.1");
+  sdk.ready();
+  EXPECT_TRUE(lobby_.next()->has_ready());
+}
+
 TEST_F(SdkServerTest, ReadyTwiceIsOnce) {
   const Launched server = launch_sleeper("0.1");
   TestSdk sdk = ready_sdk(server);

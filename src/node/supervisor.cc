@@ -1,14 +1,18 @@
 #include "node/supervisor.h"
 
+#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sodium.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <thread>
@@ -45,27 +49,52 @@ std::string random_token() {
 }
 
 constexpr auto remains_patience = seconds{5};
+constexpr auto flooded_pause = milliseconds{10};
+constexpr std::size_t flooded_pipe_bytes = 1 << 20;  // What any user may make a pipe.
 
-std::expected<void, LaunchFailure> probe_ports(const wire::node::Launch& launch) {
-  const auto probe = [](std::uint32_t port,
+// A folder of that user's in the fleet's, for what the game server itself writes. The node's own
+// logs beside it stay out of its reach; the folders above may be passed through, not read.
+std::expected<void, std::string> make_user_folder(const std::string& log_root,
+                                                  const std::string& log_folder,
+                                                  const Account& account) {
+  const auto refuse = [](const std::string& what) {
+    return std::unexpected(fmt::format("cannot {}: {}", what, ::strerrordesc_np(errno)));
+  };
+  const std::string data = log_root.substr(0, log_root.rfind('/'));
+  for (const std::string& passage : {data, log_root, log_folder}) {
+    struct stat status{};
+    if (::stat(passage.c_str(), &status) < 0) return refuse("look at " + passage);
+    if ((status.st_mode & S_IXOTH) == 0 &&
+        ::chmod(passage.c_str(), (status.st_mode & 07777) | S_IXGRP | S_IXOTH) < 0)
+      return refuse("let others pass through " + passage);
+  }
+  const std::string folder = log_folder + '/' + account.name;
+  if (::mkdir(folder.c_str(), 0750) < 0 && errno != EEXIST) return refuse("make " + folder);
+  struct stat status{};
+  if (::lstat(folder.c_str(), &status) < 0 || !S_ISDIR(status.st_mode))
+    return std::unexpected(folder + " is not a folder");
+  if (status.st_uid != account.uid && ::chown(folder.c_str(), account.uid, account.gid) < 0)
+    return refuse(fmt::format("give {} to {}", folder, account.name));
+  return {};
+}
+
+std::expected<void, LaunchFailure> look_at_ports(const wire::node::Launch& launch,
+                                                 PortLook& port_look) {
+  const auto look = [&](std::uint32_t port,
                         wire::node::Protocol protocol) -> std::expected<void, LaunchFailure> {
     if (port == 0 || port > 65535)
       return std::unexpected(
           LaunchFailure{LaunchFailed::COMMAND_FAILED, fmt::format("{} is no port", port)});
-    for (const Transport transport : {Transport::tcp, Transport::udp}) {
-      if (protocol ==
-          (transport == Transport::tcp ? wire::node::PROTOCOL_UDP : wire::node::PROTOCOL_TCP))
-        continue;
-      if (auto free = probe_port(static_cast<std::uint16_t>(port), transport); !free)
-        return std::unexpected(LaunchFailure{
-            free.error().limit_reached ? LaunchFailed::LIMIT_REACHED : LaunchFailed::PORT_TAKEN,
-            std::move(free.error().detail), port});
-    }
+    const PortUse use{protocol != wire::node::PROTOCOL_UDP, protocol != wire::node::PROTOCOL_TCP};
+    if (auto free = port_look.look(static_cast<std::uint16_t>(port), use); !free)
+      return std::unexpected(LaunchFailure{
+          free.error().limit_reached ? LaunchFailed::LIMIT_REACHED : LaunchFailed::PORT_TAKEN,
+          std::move(free.error().detail), port});
     return {};
   };
-  if (auto free = probe(launch.port(), launch.protocol()); !free) return free;
+  if (auto free = look(launch.port(), launch.protocol()); !free) return free;
   for (const wire::node::Port& port : launch.ports())
-    if (auto free = probe(port.port(), port.protocol()); !free) return free;
+    if (auto free = look(port.port(), port.protocol()); !free) return free;
   return {};
 }
 
@@ -75,6 +104,8 @@ Supervisor::Supervisor(boost::asio::io_context& io, SupervisorOptions options, O
     : io_(io),
       options_(std::move(options)),
       on_exited_(std::move(on_exited)),
+      cgroups_(options_.cgroup_tag),
+      enforceable_(look_at_enforceable(cgroups_)),
       prune_timer_(io.get_executor()) {
   // Game servers end with their node, so these folders have been left behind.
   remove_server_folder(options_.servers_root);
@@ -102,13 +133,29 @@ std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::L
     if (error) fmt::print(stderr, "node: cannot make {}: {}\n", log_folder, error.message());
   }
 
-  LaunchContext context{random_token(),          sdk_address, join_key, log_folder,
-                        options_.open_files_max, {}};
+  const auto plan = plan_limits(launch.limits(), enforceable_);
+  if (!plan)
+    return refuse(LaunchFailed::COMMAND_FAILED,
+                  fmt::format("fleet {}: {}", launch.fleet(), plan.error()));
+  LaunchContext context{
+      random_token(),     sdk_address, join_key, log_folder, options_.open_files_max,
+      options_.sdk_local, {},          {},       {}};
   if (needs_server_folder(launch))
     context.server_dir = fmt::format("{}/{}", options_.servers_root, launch.server_id());
-  const auto command = make_command(launch, context);
+  if (plan->account) {
+    context.user = plan->account->name;
+    context.home = plan->account->home;
+    context.log_dir = log_folder + '/' + plan->account->name;
+    if (const auto made = make_user_folder(options_.log_root, log_folder, *plan->account); !made)
+      return refuse(LaunchFailed::COMMAND_FAILED, made.error());
+  }
+  auto command = make_command(launch, context);
   if (!command) return refuse(LaunchFailed::COMMAND_FAILED, command.error());
-  if (auto free = probe_ports(launch); !free) return std::unexpected(std::move(free.error()));
+  if (auto free = look_at_ports(launch, port_look_); !free)
+    return std::unexpected(std::move(free.error()));
+  Cgroup cgroup;
+  if (const auto confined = confine(launch, *plan, cgroup, *command); !confined)
+    return std::unexpected(confined.error());
   if (!context.server_dir.empty())
     if (auto written = write_server_files(launch, context); !written)
       return refuse(LaunchFailed::COMMAND_FAILED, std::move(written.error()));
@@ -131,10 +178,15 @@ std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::L
   server->fleet = launch.fleet();
   server->token = context.token;
   server->port = port;
+  server->version = launch.version();
   server->ports.assign(launch.ports().begin(), launch.ports().end());
   server->context = std::move(context);
   server->health_timeout = milliseconds{launch.health_timeout_ms()};
   server->process = std::move(*process);
+  server->cgroup = std::move(cgroup);
+  server->memory_bytes_max = plan->cgroup.memory_bytes;
+  for (const std::string& what : plan->unenforced)
+    server->log.write(fmt::format("[muster: not enforced: {}]\n", what));
   if (const auto error = watch(server); error) {
     signal_group(server->process, SIGKILL);
     reap(server->process);
@@ -145,6 +197,23 @@ std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::L
   servers_.emplace(server->id, server);
   prune_later(launch.fleet());
   return server.get();
+}
+
+// Groups are made before the process, so that it begins in them.
+std::expected<void, LaunchFailure> Supervisor::confine(const wire::node::Launch& launch,
+                                                       const LimitPlan& plan, Cgroup& cgroup,
+                                                       Command& command) {
+  command.confinement = plan.confinement;
+  if (!plan.needs_cgroup()) return {};
+  auto made = cgroups_.make(launch.server_id(), plan.cgroup);
+  if (!made)
+    return std::unexpected(LaunchFailure{
+        LaunchFailed::LIMIT_REACHED,
+        fmt::format("fleet {}: its limits cannot be enforced: {}", launch.fleet(), made.error())});
+  cgroup = std::move(*made);
+  command.confinement.cgroup = cgroup.folder();
+  command.confinement.cgroup_procs = cgroup.procs();
+  return {};
 }
 
 void Supervisor::stop(GameServer& server, milliseconds grace) {
@@ -179,10 +248,19 @@ boost::system::error_code Supervisor::watch(const Shared& server) {
 }
 
 // One read per turn: a server that prints without end waits for the others, and for its own pipe.
+// Once it prints more than is kept it is read by the clock, from a larger pipe: it hardly waits up
+// to a hundred megabytes a second, and the node does little more than throw them away.
 void Supervisor::read_output(const Shared& server) {
-  server->output.async_wait(Descriptor::wait_read, [this, server](auto error) {
+  const auto go_on = [this, server](auto error) {
     if (!error && server->output.is_open() && drain(*server)) read_output(server);
-  });
+  };
+  if (!server->output_rate.flooded()) {
+    server->output.async_wait(Descriptor::wait_read, go_on);
+    return;
+  }
+  ::fcntl(server->output.native_handle(), F_SETPIPE_SZ, flooded_pipe_bytes);
+  server->output_timer.expires_after(flooded_pause);
+  server->output_timer.async_wait(go_on);
 }
 
 // False at the end of the output.
@@ -192,6 +270,17 @@ bool Supervisor::drain(GameServer& server) {
   if (n > 0) server.log.write({buffer, static_cast<std::size_t>(n)});
   if (n > 0 && server.plain) server.plain->on_output({buffer, static_cast<std::size_t>(n)});
   return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+  static char buffer[flooded_pipe_bytes];
+  const std::size_t room = server.output_rate.flooded() ? sizeof buffer : 64 * 1024;
+  const ssize_t n = ::read(server.output.native_handle(), buffer, room);
+  if (n <= 0) return n < 0 && (errno == EAGAIN || errno == EINTR);
+  const std::string_view bytes(buffer, static_cast<std::size_t>(n));
+  if (server.output_rate.keeps(n, steady_clock::now()))
+    server.log.write(bytes);
+  else
+    server.log.drop(bytes);
+  if (server.plain) server.plain->on_output(bytes);
+  return true;
 }
 
 void Supervisor::on_exit(const Shared& server) {
@@ -224,10 +313,10 @@ void Supervisor::clear_remains(const Shared& server) {
 // environment; if no other server is running, they can be nobody else's.
 bool Supervisor::kill_remains(const GameServer& server) {
   signal_group(server.process, SIGKILL);
+  bool any = server.cgroup.kill();
   reap_orphans();
   const std::set<pid_t> mains = main_pids();
   const std::string mark = "MUSTER_TOKEN=" + server.token;
-  bool any = false;
   for (const pid_t child : children_of(::getpid())) {
     if (mains.contains(child)) continue;
     if (servers_.size() > 1 && ::getsid(child) != server.process.pid &&
@@ -246,12 +335,20 @@ void Supervisor::finish(const Shared& server) {
     if (::poll(&ready, 1, 0) <= 0 || !drain(*server)) break;
   }
   boost::system::error_code ignored;
+  server->output_timer.cancel();
   server->output.close(ignored);
   server->exit_watch.release();
   reap(server->process);
   if (!server->context.server_dir.empty()) remove_server_folder(server->context.server_dir);
+  std::string detail = server->log.last_line();
+  if (server->memory_bytes_max > 0 && server->cgroup.memory_kills() > 0)
+    detail = fmt::format("over its memory limit, {}", format_memory(server->memory_bytes_max));
+  server->cgroup = {};
+  if (!server->ready && !server->stopping && server->exit->exit_code != 0)
+    if (const auto probe = probe_port(server->port); !probe && !probe.error().limit_reached)
+      server->port_conflict = probe.error().detail;
   servers_.erase(server->id);
-  on_exited_(*server, server->log.last_line());
+  on_exited_(*server, detail);
 }
 
 void Supervisor::reap_orphans() {

@@ -14,6 +14,8 @@
 #include <string_view>
 
 #include "node/game_server.h"
+#include "node/limits.h"
+#include "node/port_probe.h"
 
 namespace muster::node {
 
@@ -22,6 +24,8 @@ struct SupervisorOptions {
   std::string servers_root;        // Absolute; <servers_root>/<server id>/ as needed.
   std::size_t logs_kept_max = 50;  // Servers of one fleet whose logs are kept.
   rlim_t open_files_max = 0;       // For the game servers: RLIMIT_NOFILE, soft.
+  std::string sdk_local;           // For their environment: unix:/path.
+  std::string cgroup_tag;          // Tells this node's cgroups from another's.
 };
 
 struct LaunchFailure {
@@ -34,7 +38,7 @@ struct LaunchFailure {
 class Supervisor {
  public:
   /// Called once a server has ended, nothing it forked is left and its port is free again. `detail`
-  /// is the last line of its output.
+  /// is why, if the node knows, else the last line of its output.
   using OnExited = std::function<void(GameServer&, const std::string& detail)>;
 
   Supervisor(boost::asio::io_context& io, SupervisorOptions options, OnExited on_exited);
@@ -55,6 +59,9 @@ class Supervisor {
   /// Kills every such child, and what comes to the node by that. Waits for them, 5 s at most.
   void kill_orphans();
 
+  /// What limits can be enforced here and how, for people.
+  std::string limits_text() const { return describe(enforceable_); }
+
   GameServer* find(std::string_view id);
   bool empty() const { return servers_.empty(); }
   template <class F>
@@ -65,6 +72,9 @@ class Supervisor {
  private:
   using Shared = std::shared_ptr<GameServer>;
 
+  std::expected<void, LaunchFailure> confine(const wire::node::Launch& launch,
+                                             const LimitPlan& plan, Cgroup& cgroup,
+                                             Command& command);
   boost::system::error_code watch(const Shared& server);
   void read_output(const Shared& server);
   bool drain(GameServer& server);
@@ -78,6 +88,9 @@ class Supervisor {
   boost::asio::io_context& io_;
   SupervisorOptions options_;
   OnExited on_exited_;
+  Cgroups cgroups_;
+  Enforceable enforceable_;
+  PortLook port_look_;
   std::map<std::string, Shared, std::less<>> servers_;
   std::set<std::string> log_folders_;
   std::set<std::string> to_prune_;

@@ -21,6 +21,22 @@ std::optional<std::uint32_t> read_number(const std::string& path) {
   return number;
 }
 
+// The kernel's can be read a page or so at a time; nothing read here is larger than this but a
+// foreign environment, of which the beginning will do.
+std::string read_text(const std::string& path) {
+  constexpr std::size_t bytes_max = 256 * 1024;
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string out;
+  if (!file) return out;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t n = ::read(file.get(), buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0 || out.size() > bytes_max) return out;
+    out.append(buffer, static_cast<std::size_t>(n));
+  }
+}
+
 std::expected<void, std::string> write_text(const std::string& path, std::string_view text) {
   const std::string temporary = path + ".new";
   int error = 0;

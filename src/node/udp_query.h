@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "node/sock_diag.h"
+#include "node/bound_sockets.h"
 
 namespace muster::node {
 

@@ -12,6 +12,7 @@
 
 #include "server/admin_view.h"
 #include "server/config_values.h"
+#include "server/process_use.h"
 #include "server/version.h"
 
 namespace muster::server {
@@ -86,8 +87,35 @@ std::optional<json::object> body_of(const HttpRequest& request) {
   return std::move(body.get_object());
 }
 
+/// "cpuSeconds" and "memoryBytes" of a game server that runs here; null if it does not.
+void add_use(json::object& server) {
+  const json::value* const pid = server.if_contains("pid");
+  const std::uint64_t* const unsigned_pid = pid ? pid->if_uint64() : nullptr;
+  const auto use = unsigned_pid ? process_use(static_cast<std::uint32_t>(*unsigned_pid))
+                                : std::optional<ProcessUse>();
+  server["cpuSeconds"] = use ? json::value(use->cpu_seconds) : json::value(nullptr);
+  server["memoryBytes"] = use ? json::value(use->memory_bytes) : json::value(nullptr);
+}
+
 constexpr std::string_view servers_path = "/v1/servers/";
 constexpr std::string_view stop_suffix = "/stop";
+constexpr std::string_view fleets_path = "/v1/fleets/";
+constexpr std::string_view clear_suffix = "/clear";
+
+/// What stands between the two, if anything does.
+std::optional<std::string_view> between(std::string_view path, std::string_view prefix,
+                                        std::string_view suffix) {
+  if (!path.starts_with(prefix) || !path.ends_with(suffix) ||
+      path.size() <= prefix.size() + suffix.size())
+    return std::nullopt;
+  return path.substr(prefix.size(), path.size() - prefix.size() - suffix.size());
+}
+
+json::array lines_of(const std::vector<ConfigProblem>& problems) {
+  json::array lines;
+  for (const ConfigProblem& problem : problems) lines.emplace_back(to_string(problem));
+  return lines;
+}
 
 }  // namespace
 
@@ -118,7 +146,9 @@ HttpResponse Admin::get(const HttpRequest& request) {
   const core::State& state = loop_.core().state();
   const std::string_view path = request.path;
   if (path == "/v1/status") return reply(200, status_view(loop_));
-  if (path == "/v1/servers") return page<core::ServerId>(request, state, servers_view);
+  if (path == "/v1/servers" && request.query_value("ended") == "1")
+    return reply(200, ended_view(state));
+  if (path == "/v1/servers") return servers(request);
   if (path == "/v1/tickets") return page<core::TicketId>(request, state, tickets_view);
   if (path == "/v1/matches") return page<core::MatchId>(request, state, matches_view);
   if (path.starts_with(servers_path)) return server(path.substr(servers_path.size()));
@@ -137,7 +167,8 @@ HttpResponse Admin::get(const HttpRequest& request) {
                        {"paths",
                         {"/v1/status", "/v1/servers", "/v1/tickets", "/v1/matches", "/live",
                          "/ready", "/metrics", "/debug/events"}}});
-  if (path == "/v1/stop") return refuse(405, "method_not_allowed", "This is an order: POST it.");
+  if (path == "/v1/stop" || path == "/v1/reload" || path == "/v1/drain" || path == "/v1/undrain")
+    return refuse(405, "method_not_allowed", "This is an order: POST it.");
   return not_found(path);
 }
 
@@ -146,11 +177,13 @@ HttpResponse Admin::post(const HttpRequest& request) {
     return refuse(415, "content_type_invalid", "An order needs Content-Type: application/json.");
   const std::string_view path = request.path;
   if (path == "/v1/stop") return stop(request);
-  if (path.starts_with(servers_path) && path.ends_with(stop_suffix) &&
-      path.size() > servers_path.size() + stop_suffix.size()) {
+  if (path == "/v1/drain") return drain(request, true);
+  if (path == "/v1/undrain") return drain(request, false);
+  const auto server = between(path, servers_path, stop_suffix);
+  const auto fleet = between(path, fleets_path, clear_suffix);
+  if (server || fleet || path == "/v1/reload") {
     if (!body_of(request)) return refuse(400, "body_invalid", "The body must be a JSON object.");
-    return stop_server(
-        path.substr(servers_path.size(), path.size() - servers_path.size() - stop_suffix.size()));
+    return server ? stop_server(*server) : fleet ? clear(*fleet) : reload();
   }
   return not_found(fmt::format("POST {}", path));
 }
@@ -162,6 +195,8 @@ HttpResponse Admin::ready() const {
   const bool connected =
       std::ranges::any_of(state.nodes, [](const auto& node) { return bool{node->link}; });
   if (!connected) return reply(503, {{"ready", false}, {"reason", "no node is connected"}});
+  if (std::ranges::all_of(state.nodes, [](const auto& node) { return node->draining; }))
+    return reply(503, {{"ready", false}, {"reason", "every node is drained"}});
   return reply(200, {{"ready", true}});
 }
 
@@ -170,7 +205,24 @@ HttpResponse Admin::server(std::string_view id_text) const {
   const core::State& state = loop_.core().state();
   const core::Server* server = id ? state.servers.find(*id) : nullptr;
   if (!server) return not_found(fmt::format("game server {}", id_text));
-  return reply(200, server_view(state, *id, *server, true));
+  json::object view = server_view(state, *id, *server, true);
+  add_use(view);
+  return reply(200, view);
+}
+
+// Asked for, since it is a look at each process: the lobby does nothing else meanwhile.
+HttpResponse Admin::servers(const HttpRequest& request) const {
+  const std::string use = request.query_value("use");
+  if (!use.empty() && use != "true" && use != "false")
+    return refuse(400, "query_invalid", "use must be true or false.");
+  return page<core::ServerId>(request, loop_.core().state(),
+                              [&](const core::State& state, const Page& wanted) {
+                                json::object body = servers_view(state, wanted);
+                                if (use == "true")
+                                  for (json::value& server : body["servers"].as_array())
+                                    add_use(server.as_object());
+                                return body;
+                              });
 }
 
 HttpResponse Admin::stop_server(std::string_view id_text) {
@@ -192,8 +244,68 @@ HttpResponse Admin::stop(const HttpRequest& request) {
   }
   if (!known)
     return refuse(400, "body_invalid", "The body must be {\"keepServers\": true} or false, or {}.");
-  stop_(keep_servers);
+  orders_.stop(keep_servers);
   return reply(202, {{"stopping", true}, {"keepServers", keep_servers}});
+}
+
+bool Admin::has_fleet(std::string_view name) const {
+  const core::State& state = loop_.core().state();
+  for (std::size_t i = 0; i < state.fleets.size(); ++i)
+    if (!state.fleets[i].removed && state.config.fleets[i].name == name) return true;
+  return false;
+}
+
+bool Admin::has_node(std::string_view name) const {
+  return std::ranges::any_of(loop_.core().state().nodes,
+                             [&](const auto& node) { return node->name == name; });
+}
+
+HttpResponse Admin::clear(std::string_view fleet) {
+  if (!has_fleet(fleet)) return not_found(fmt::format("fleet {}", fleet));
+  loop_.post(core::ClearFleet{std::string(fleet)});
+  return reply(202, {{"cleared", fleet}});
+}
+
+/// One of "fleet", "node", "server" says what; "name" is that of a fleet or a node.
+HttpResponse Admin::drain(const HttpRequest& request, bool draining) {
+  const auto body = body_of(request);
+  const json::key_value_pair* const only = body && body->size() == 1 ? body->begin() : nullptr;
+  if (!only || !only->value().is_string())
+    return refuse(400, "body_invalid",
+                  "The body must be {\"fleet\": NAME}, {\"node\": NAME} or {\"server\": ID}.");
+  std::string what(only->key());
+  const std::string name(only->value().get_string());
+  if (what == "name") {
+    if (has_fleet(name) && has_node(name))
+      return refuse(409, "name_ambiguous",
+                    fmt::format("There are a fleet and a node {:.100}: say which.", name));
+    what = has_fleet(name) ? "fleet" : "node";
+    if (what == "node" && !has_node(name)) return not_found(fmt::format("fleet or node {}", name));
+  }
+  if (what == "fleet") {
+    if (!has_fleet(name)) return not_found(fmt::format("fleet {}", name));
+    loop_.post(core::DrainFleet{name, draining});
+  } else if (what == "node") {
+    if (!has_node(name)) return not_found(fmt::format("node {}", name));
+    loop_.post(core::DrainNode{name, draining});
+  } else if (what == "server") {
+    const auto id = parse_id<core::ServerId>(name);
+    if (!id || !loop_.core().state().servers.find(*id))
+      return not_found(fmt::format("game server {}", name));
+    loop_.post(core::DrainServer{*id, draining});
+  } else {
+    return refuse(400, "body_invalid", fmt::format("There is no {:.100} to drain.", what));
+  }
+  return reply(202, {{"draining", draining}, {what, name}});
+}
+
+HttpResponse Admin::reload() {
+  const ReloadResult reloaded = orders_.reload();
+  if (reloaded) return reply(200, {{"reloaded", true}, {"warnings", lines_of(*reloaded)}});
+  return reply(422, {{"error",
+                      {{"code", "config_invalid"},
+                       {"message", "The configuration was not accepted; nothing has changed."},
+                       {"problems", lines_of(reloaded.error())}}}});
 }
 
 }  // namespace muster::server

@@ -2,9 +2,12 @@
 // The admin HTTP API: what the lobby is doing, for operators, `muster ctl`, probes and Prometheus.
 // docs/admin.md describes it, and a test keeps the two together.
 
+#include <expected>
 #include <functional>
+#include <vector>
 
 #include "net/http.h"
+#include "server/config_file.h"
 #include "server/loop.h"
 
 namespace muster::server {
@@ -13,7 +16,11 @@ namespace muster::server {
 /// events. Everything happens on the loop's thread.
 ///
 ///   GET  /v1/status  /v1/servers  /v1/servers/ID  /v1/tickets  /v1/matches
+///   GET  /v1/servers?ended=1                         those that are no more
 ///   POST /v1/servers/ID/stop  {}                     one game server
+///   POST /v1/fleets/NAME/clear {}                    its failures
+///   POST /v1/drain, /v1/undrain {"fleet": NAME}      or "node", "server"; "name": fleet or node
+///   POST /v1/reload           {}                     the configuration
 ///   POST /v1/stop             {"keepServers": bool}  the lobby, with or without its game servers
 ///   GET  /live  /ready  /metrics  /debug/events?last=N
 ///
@@ -22,9 +29,12 @@ namespace muster::server {
 /// application/json (which a page may not send elsewhere without asking first).
 class Admin {
  public:
-  /// `stop` is called with "keepServers" when the lobby is told to stop, inside handle().
-  Admin(Loop& loop, std::function<void(bool keep_servers)> stop)
-      : loop_(loop), stop_(std::move(stop)) {}
+  /// What the lobby itself is told; called inside handle().
+  struct Orders {
+    std::function<void(bool keep_servers)> stop;
+    std::function<ReloadResult()> reload;
+  };
+  Admin(Loop& loop, Orders orders) : loop_(loop), orders_(std::move(orders)) {}
 
   net::HttpResponse handle(const net::HttpRequest& request);
 
@@ -33,11 +43,17 @@ class Admin {
   net::HttpResponse post(const net::HttpRequest& request);
   net::HttpResponse ready() const;
   net::HttpResponse server(std::string_view id) const;
+  net::HttpResponse servers(const net::HttpRequest& request) const;
   net::HttpResponse stop_server(std::string_view id);
   net::HttpResponse stop(const net::HttpRequest& request);
+  net::HttpResponse clear(std::string_view fleet);
+  net::HttpResponse drain(const net::HttpRequest& request, bool draining);
+  net::HttpResponse reload();
+  bool has_fleet(std::string_view name) const;
+  bool has_node(std::string_view name) const;
 
   Loop& loop_;
-  std::function<void(bool)> stop_;
+  Orders orders_;
 };
 
 /// Whether a Host header names this machine by a loopback name or address, with or without a port.

@@ -53,7 +53,7 @@ class AdminTest : public testing::Test {
     loop_.post(std::move(event));
     loop_.turn();
   }
-  void connect_node() { step(core::NodeConnected{{0, 1}, "local", "127.0.0.1", {}}); }
+  void connect_node() { step(core::NodeConnected{{0, 1}, "local", "127.0.0.1", {}, {}}); }
   void connect_player(std::uint32_t slot, const std::string& name) {
     step(core::SessionOpened{{slot, 1}});
     step(core::Hello{{slot, 1}, 1, name, {}});
@@ -100,7 +100,10 @@ class AdminTest : public testing::Test {
   Loop loop_{io_, core::Core{duel_config()}};
   core::Effects effects_;
   std::optional<bool> stopped_;  // With keep_servers.
-  Admin admin_{loop_, [this](bool keep_servers) { stopped_ = keep_servers; }};
+  ReloadResult reloaded_;        // What the next reload comes to.
+  Admin admin_{loop_,
+               {.stop = [this](bool keep_servers) { stopped_ = keep_servers; },
+                .reload = [this] { return reloaded_; }}};
 };
 
 TEST_F(AdminTest, StatusOfAnEmptyLobby) {
@@ -203,6 +206,129 @@ TEST_F(AdminTest, StoppingTheLobby) {
     EXPECT_EQ(response.status, row.keep_servers ? 202 : 400);
     EXPECT_EQ(stopped_, row.keep_servers);
   }
+}
+
+TEST_F(AdminTest, ReloadSaysWhatIsWrong) {
+  reloaded_ = std::vector<ConfigProblem>{{"m.toml", 0, "lobby.listen", "has changed", true}};
+  net::HttpResponse response = ask("POST", "/v1/reload", "{}");
+  EXPECT_EQ(response.status, 200);
+  json::value body = json::parse(response.body);
+  EXPECT_EQ(body.at("warnings").at(0).as_string(), "m.toml: warning: lobby.listen: has changed");
+
+  reloaded_ = std::unexpected(
+      std::vector<ConfigProblem>{{"m.toml", 3, "fleet.prots", "there is no such key", false},
+                                 {"m.toml", 5, "queue.fleet", "is missing", false}});
+  response = ask("POST", "/v1/reload", "{}");
+  EXPECT_EQ(response.status, 422);
+  EXPECT_EQ(code_of(response), "config_invalid");
+  body = json::parse(response.body);
+  ASSERT_EQ(body.at("error").at("problems").as_array().size(), 2u);
+  EXPECT_EQ(body.at("error").at("problems").at(0).as_string(),
+            "m.toml:3: fleet.prots: there is no such key");
+}
+
+TEST_F(AdminTest, OrdersAboutFleetsNodesAndServersAreEvents) {
+  const core::ServerId server = launch();
+  step(core::NodeConnected{{0, 2}, "duel", "127.0.0.1", {}});  // A node with a fleet's name.
+  const std::string id = to_string(server);
+  struct Row {
+    std::string path, body;
+    int status;
+    std::string want;  // The last event; or the code of the refusal.
+  };
+  const Row rows[] = {
+      {"/v1/fleets/duel/clear", "{}", 202, "ClearFleet"},
+      {"/v1/fleets/chess/clear", "{}", 404, "not_found"},
+      {"/v1/fleets//clear", "{}", 404, "not_found"},
+      {"/v1/drain", R"({"fleet":"duel"})", 202, "DrainFleet"},
+      {"/v1/undrain", R"({"fleet":"duel"})", 202, "DrainFleet"},
+      {"/v1/drain", R"({"fleet":"local"})", 404, "not_found"},
+      {"/v1/drain", R"({"node":"local"})", 202, "DrainNode"},
+      {"/v1/undrain", R"({"name":"local"})", 202, "DrainNode"},
+      {"/v1/drain", R"({"node":"elsewhere"})", 404, "not_found"},
+      {"/v1/drain", R"({"name":"elsewhere"})", 404, "not_found"},
+      {"/v1/drain", R"({"name":"duel"})", 409, "name_ambiguous"},
+      {"/v1/drain", R"({"server":")" + id + R"("})", 202, "DrainServer"},
+      {"/v1/drain", R"({"server":"77.1"})", 404, "not_found"},
+      {"/v1/drain", R"({"server":"x"})", 404, "not_found"},
+      {"/v1/drain", R"({"moon":"x"})", 400, "body_invalid"},
+      {"/v1/drain", R"({"fleet":1})", 400, "body_invalid"},
+      {"/v1/drain", R"({"fleet":"duel","node":"local"})", 400, "body_invalid"},
+      {"/v1/drain", "{}", 400, "body_invalid"},
+      {"/v1/drain", "[", 400, "body_invalid"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.path + " " + row.body);
+    const std::uint64_t before = loop_.events();
+    const net::HttpResponse response = ask("POST", row.path, row.body);
+    EXPECT_EQ(response.status, row.status) << response.body;
+    loop_.turn();
+    if (row.status == 202)
+      EXPECT_EQ(loop_.recent().back().name, row.want);
+    else
+      EXPECT_EQ(code_of(response), row.want);
+    EXPECT_EQ(loop_.events() - before, row.status == 202 ? 1u : 0u);
+  }
+}
+
+TEST_F(AdminTest, AFleetInACrashLoopIsShown) {
+  core::ServerId server = launch();
+  for (int failures = 0; failures < 5; ++failures) {
+    effects_.clear();
+    step(core::LaunchFailed{server, core::LaunchError::command_failed, "exec /bin/duel: gone"});
+    if (failures == 2) start_match(0), start_match(1);
+    for (const core::Effect& effect : effects_)
+      if (const auto* launched = std::get_if<core::LaunchServer>(&effect))
+        server = launched->server;
+  }
+  json::value fleet = get("/v1/status").at("fleets").at(0);
+  EXPECT_EQ(fleet.at("state").as_string(), "crash_loop");
+  EXPECT_EQ(fleet.at("failures").to_number<int>(), 5);
+  EXPECT_GT(fleet.at("retrySeconds").to_number<double>(), 20.0);
+  EXPECT_EQ(fleet.at("crashLoopSeconds").to_number<double>(), 0.0);
+  EXPECT_THAT(ask("GET", "/metrics").body,
+              HasSubstr("muster_fleet_crash_loop{fleet=\"duel\"} 1\n"));
+  const json::object ended = get("/v1/servers?ended=1");
+  ASSERT_EQ(ended.at("ended").as_array().size(), 5u);
+  EXPECT_EQ(ended.at("ended").at(0).at("reason").as_string(), "could not be launched");
+  EXPECT_EQ(ended.at("ended").at(0).at("exit").as_string(), "exec /bin/duel: gone");
+}
+
+TEST_F(AdminTest, AReloadedFleetHasAnotherVersion) {
+  const core::ServerId server = launch();
+  step(core::ServerReady{server});
+  const std::string before =
+      get("/v1/servers/" + to_string(server)).at("version").as_string().c_str();
+  core::Config next = duel_config();
+  next.fleets[0].command = {"/bin/duel2"};
+  next.queues.pop_back();
+  step(core::ConfigReloaded{std::make_shared<const core::Config>(next)});
+  const json::object shown = get("/v1/servers/" + to_string(server));
+  EXPECT_EQ(shown.at("version").as_string().c_str(), before);
+  EXPECT_TRUE(shown.at("outdated").as_bool());
+  const json::object status = get("/v1/status");
+  EXPECT_NE(status.at("fleets").at(0).at("version").as_string().c_str(), before);
+  EXPECT_EQ(status.at("fleets").at(0).at("outdated").to_number<int>(), 1);
+  EXPECT_EQ(status.at("queues").as_array().size(), 1u) << "one that is gone is not shown";
+  EXPECT_EQ(status.at("totals").at("reloads").to_number<int>(), 1);
+  // The fleet goes, too, and is shown while anything of it runs.
+  next.fleets[0].name = "other";
+  step(core::ConfigReloaded{std::make_shared<const core::Config>(next)});
+  EXPECT_EQ(get("/v1/status").at("fleets").at(0).at("state").as_string(), "removed");
+  step(core::ServerExited{server, 0, 0, {}});
+  const json::object after = get("/v1/status");
+  ASSERT_EQ(after.at("fleets").as_array().size(), 1u);
+  EXPECT_EQ(after.at("fleets").at(0).at("name").as_string(), "other");
+  EXPECT_THAT(ask("GET", "/metrics").body, testing::Not(HasSubstr("fleet=\"duel\"")));
+}
+
+TEST_F(AdminTest, ADrainedNodeIsNotReadyForPlayers) {
+  connect_node();
+  step(core::DrainNode{"local", true});
+  EXPECT_EQ(ask("GET", "/ready").status, 503);
+  EXPECT_TRUE(get("/v1/status").at("nodes").at(0).at("draining").as_bool());
+  step(core::DrainNode{"local", false});
+  EXPECT_EQ(ask("GET", "/ready").status, 200);
 }
 
 TEST_F(AdminTest, Refusals) {
@@ -369,6 +495,8 @@ TEST_F(AdminTest, TheDocumentationNamesEveryKeyAndMetric) {
   step(core::ServerReady{server});
   add_keys(get("/v1/matches"), names);
   add_keys(get("/v1/servers/" + to_string(server)), names);
+  step(core::ServerExited{server, 1, 0, {}});
+  add_keys(get("/v1/servers?ended=1"), names);
   std::istringstream metrics(ask("GET", "/metrics").body);
   for (std::string line; std::getline(metrics, line);)
     if (!line.starts_with('#')) names.insert(line.substr(0, line.find_first_of("{ ")));

@@ -60,22 +60,50 @@ json::object page_of(std::string_view name, const Pool& pool, const Page& page, 
   return {{name, std::move(list)}, {"total", pool.size()}, {"more", more}};
 }
 
+/// Empty is null.
+json::value text_or_null(const std::string& value) {
+  return value.empty() ? json::value(nullptr) : text(value);
+}
+
+/// The first that holds: what an operator should know about a fleet.
+std::string_view fleet_state(const core::Fleet& fleet) {
+  if (fleet.removed) return "removed";
+  if (fleet.draining) return "draining";
+  if (fleet.crash_loop) return "crash_loop";
+  if (fleet.failures > 0) return "failing";
+  return fleet.asleep ? "asleep" : "ok";
+}
+
+/// What is left of a fleet that is no longer configured is of interest while it runs.
+bool shown(const core::Fleet& fleet) { return !fleet.removed || fleet.servers > 0; }
+
 json::object fleet_view(const State& state, std::size_t index, const Census::Fleet& counted) {
   const core::FleetConfig& config = state.config.fleets[index];
   const core::Fleet& fleet = state.fleets[index];
-  return {{"name", config.name},
-          {"starting", counted.starting},
-          {"ready", counted.ready},
-          {"allocated", counted.allocated},
-          {"stopping", counted.stopping},
-          {"serversMax", config.servers_max},
-          {"readyMin", config.ready_min},
-          {"matchesWaiting", fleet.waiting.size()},
-          {"ports", counted.ports},
-          {"portsFree", counted.ports_free},
-          {"portsSetAside", counted.ports_aside},
-          {"lastLaunchError",
-           fleet.last_error.empty() ? json::value(nullptr) : text(fleet.last_error)}};
+  const auto in_seconds = [&](bool set, Duration duration) {
+    return set ? json::value(seconds_of(duration)) : json::value(nullptr);
+  };
+  return {
+      {"name", config.name},
+      {"state", fleet_state(fleet)},
+      {"draining", fleet.draining},
+      {"version", core::version_text(fleet.version)},
+      {"outdated", counted.outdated},
+      {"failures", fleet.failures},
+      {"crashLoopSeconds", in_seconds(fleet.crash_loop, state.now - fleet.crash_loop_since)},
+      {"retrySeconds", in_seconds(fleet.failures > 0 && fleet.retry, fleet.retry_at - state.now)},
+      {"starting", counted.starting},
+      {"ready", counted.ready},
+      {"allocated", counted.allocated},
+      {"stopping", counted.stopping},
+      {"serversMax", config.servers_max},
+      {"readyMin", config.ready_min},
+      {"readyMax", config.ready_max},
+      {"matchesWaiting", fleet.waiting.size()},
+      {"ports", counted.ports},
+      {"portsFree", counted.ports_free},
+      {"portsSetAside", counted.ports_aside},
+      {"lastLaunchError", text_or_null(fleet.last_error)}};
 }
 
 }  // namespace
@@ -102,6 +130,7 @@ Census take_census(const State& state) {
   });
   state.servers.for_each([&](ServerId, const core::Server& server) {
     Census::Fleet& fleet = census.fleets[server.fleet];
+    if (!server.stopping && server.version != state.fleets[server.fleet].version) ++fleet.outdated;
     // One whose match goes on is Allocated, even if it is to stop afterwards.
     if (server.state == core::ServerState::allocated)
       ++fleet.allocated;
@@ -122,6 +151,7 @@ json::object status_view(const Loop& loop) {
   std::uint32_t starting = 0, ready = 0, allocated = 0, stopping = 0, launching = 0, playing = 0;
   for (std::size_t i = 0; i < census.fleets.size(); ++i) {
     const Census::Fleet& fleet = census.fleets[i];
+    if (!shown(state.fleets[i])) continue;
     fleets.push_back(fleet_view(state, i, fleet));
     starting += fleet.starting, ready += fleet.ready, allocated += fleet.allocated;
     stopping += fleet.stopping, launching += fleet.launching, playing += fleet.playing;
@@ -131,7 +161,9 @@ json::object status_view(const Loop& loop) {
   for (std::size_t i = 0; i < census.queues.size(); ++i) {
     const core::QueueConfig& config = state.config.queues[i];
     const Census::Queue& queue = census.queues[i];
+    if (state.queues[i].removed && queue.matched == 0) continue;
     queues.push_back({{"name", config.name},
+                      {"open", !state.queues[i].removed && !state.fleets[config.fleet].draining},
                       {"fleet", state.config.fleets[config.fleet].name},
                       {"players", config.players},
                       {"seatsWaiting", state.queues[i].seats_waiting},
@@ -141,7 +173,11 @@ json::object status_view(const Loop& loop) {
   }
   json::array nodes;
   for (const auto& node : state.nodes)
-    nodes.push_back({{"name", node->name}, {"host", node->host}, {"connected", bool{node->link}}});
+    nodes.push_back({{"name", node->name},
+                     {"host", node->host},
+                     {"connected", bool{node->link}},
+                     {"draining", node->draining},
+                     {"limits", node->limits}});
   const State::Totals& totals = state.totals;
   return {{"version", version},
           {"uptimeSeconds", seconds_of(loop.now() - loop.started())},
@@ -164,6 +200,8 @@ json::object status_view(const Loop& loop) {
             {"matches", totals.matches},
             {"launches", totals.launches},
             {"launchFailures", totals.launch_failures},
+            {"crashLoops", totals.crash_loops},
+            {"reloads", totals.reloads},
             {"serversLost", totals.servers_lost}}}};
 }
 
@@ -174,6 +212,10 @@ json::object server_view(const State& state, ServerId id, const core::Server& se
                     {"fleet", state.config.fleets[server.fleet].name},
                     {"state", text(to_string(server.state))},
                     {"stopping", server.stopping},
+                    {"draining", server.draining},
+                    {"reason", text_or_null(server.reason)},
+                    {"version", core::version_text(server.version)},
+                    {"outdated", server.version != state.fleets[server.fleet].version},
                     {"node", node.name},
                     {"host", node.host},
                     {"port", server.port},
@@ -203,6 +245,23 @@ json::object servers_view(const State& state, const Page& page) {
   return page_of("servers", state.servers, page, [&](ServerId id, const core::Server& server) {
     return server_view(state, id, server, false);
   });
+}
+
+json::object ended_view(const State& state) {
+  json::array list;
+  for (auto ended = state.ended.rbegin(); ended != state.ended.rend(); ++ended)
+    list.push_back({{"id", to_string(ended->server)},
+                    {"fleet", text(ended->fleet)},
+                    {"version", core::version_text(ended->version)},
+                    {"node", text(ended->node)},
+                    {"port", ended->port},
+                    {"pid", ended->pid == 0 ? json::value(nullptr) : json::value(ended->pid)},
+                    {"state", text(to_string(ended->state))},
+                    {"reason", text(ended->reason)},
+                    {"exit", text(ended->exit)},
+                    {"lifeSeconds", seconds_of(ended->ended - ended->launched)},
+                    {"endedSeconds", age(state, ended->ended)}});
+  return {{"ended", std::move(list)}};
 }
 
 json::object tickets_view(const State& state, const Page& page) {

@@ -17,6 +17,7 @@ namespace muster::server {
 struct Census {
   struct Fleet {
     std::uint32_t starting = 0, ready = 0, allocated = 0, stopping = 0;
+    std::uint32_t outdated = 0;  // Of another version than the fleet's, and not stopping.
     std::uint32_t launching = 0, playing = 0;  // Matches.
     std::uint32_t ports = 0, ports_free = 0, ports_aside = 0;
   };
@@ -42,6 +43,8 @@ boost::json::object tickets_view(const core::State& state, const Page& page);
 boost::json::object matches_view(const core::State& state, const Page& page);
 boost::json::object server_view(const core::State& state, core::ServerId id,
                                 const core::Server& server, bool with_players);
+/// Those that are no more, the last first.
+boost::json::object ended_view(const core::State& state);
 boost::json::object events_view(const std::deque<EventRecord>& events, std::size_t last);
 
 /// Prometheus' text format, version 0.0.4.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -117,6 +118,15 @@ class Checker {
       problems_.error(lines.of(lines.has("admin") ? "admin" : "listen"), "lobby.admin",
                       fmt::format("port {} is lobby.listen's already", admin->port));
     config_.data = absolute_in(folder_, config_.data);
+    // The longest name in there that a unix socket has.
+    constexpr std::size_t path_bytes_max = sizeof(sockaddr_un::sun_path) - sizeof "/node.sock";
+    if (config_.data.native().size() > path_bytes_max)
+      problems_.error(
+          lines.of("data"), "lobby.data",
+          fmt::format("{} is {} bytes long, and the lobby reaches its node by a unix socket in it, "
+                      "whose path may not be longer than {}: use a folder with at most {}",
+                      config_.data.string(), config_.data.native().size(),
+                      sizeof(sockaddr_un::sun_path) - 1, path_bytes_max));
     if (config_.host.empty() && listen)
       config_.host = listen->any ? machine_.address : listen->host;
 
@@ -144,7 +154,7 @@ class Checker {
     check_ports(index, "ports", fleet.ports);
     for (const core::PortConfig& port : fleet.named_ports)
       check_ports(index, "port." + port.name + ".ports", port.ports);
-    if (fleet.ports.first != 0 && core::main_ports(fleet).empty())
+    if (fleet.ports.first != 0 && core::main_ports(fleet.ports, core::port_offsets(fleet)).empty())
       problems_.error(draft_.fleets[index].of("ports"), "fleet.ports",
                       fmt::format("{} has no room for a port and those at its offsets",
                                   format_ports(fleet.ports)));
@@ -214,11 +224,22 @@ class Checker {
       problems_.error(
           lines.of("ready_min"), "fleet.ready_min",
           fmt::format("{} is more than servers_max, {}", fleet.ready_min, fleet.servers_max));
+    if (fleet.ready_max < fleet.ready_min)
+      problems_.error(lines.of("ready_max"), "fleet.ready_max",
+                      fmt::format("{} is less than ready_min, {}: servers would be launched and "
+                                  "stopped without end",
+                                  fleet.ready_max, fleet.ready_min));
+    if (fleet.scale_to_zero_after != Duration::zero() &&
+        fleet.scale_to_zero_after < core::seconds{1})
+      problems_.error(lines.of("scale_to_zero_after"), "fleet.scale_to_zero_after",
+                      fmt::format("is {}; must be 0s (never) or at least 1s",
+                                  format_duration(fleet.scale_to_zero_after)));
   }
 
   void check_launch(FleetConfig& fleet, const ConfigLines& lines) {
     check_working_directory(fleet, lines);
     check_program(fleet, lines);
+    check_user(fleet, lines);
     bool names_port = false;
     for (const std::string& argument : fleet.command) {
       for (const std::string& name : placeholders_in(argument)) {
@@ -263,6 +284,22 @@ class Checker {
     if (!fs::is_directory(fleet.working_directory, error))
       problems_.error(lines.of("working_directory"), "fleet.working_directory",
                       fmt::format("{} is not a folder", fleet.working_directory));
+  }
+
+  void check_user(const FleetConfig& fleet, const ConfigLines& lines) {
+    const std::string& user = fleet.limits.user;
+    if (user.empty() || !machine_.uid_of) return;
+    const auto refuse = [&](std::string text) {
+      problems_.error(lines.of("limits.user"), "fleet.limits.user", std::move(text));
+    };
+    const auto uid = machine_.uid_of(user);
+    if (!uid)
+      refuse(fmt::format("this machine has no user \"{:.60}\"", user));
+    else if (*uid != machine_.uid && machine_.uid != 0)
+      refuse(
+          fmt::format("only a lobby that runs as root may start game servers as {}; run it as "
+                      "root, or leave this out",
+                      user));
   }
 
   void check_program(FleetConfig& fleet, const ConfigLines& lines) {

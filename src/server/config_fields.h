@@ -221,7 +221,48 @@ Field<T> address(std::string name, Access access) {
           }};
 }
 
-// The two whose values the core keeps as something other than what is written.
+/// A whole number that may be below zero.
+template <class T, class Access>
+Field<T> integer(std::string name, Access access, std::int32_t min, std::int32_t max) {
+  T defaults{};
+  std::string range = fmt::format("{} to {}", min, max);
+  return {std::move(name), "number", std::to_string(access(defaults)), range,
+          [=](T& out, const toml::node& node) -> std::string {
+            const auto value = node.value_exact<std::int64_t>();
+            if (!value) return wrong_type(node, "a whole number, " + range);
+            if (*value < min || *value > max)
+              return fmt::format("is {}; must be {}", *value, range);
+            access(out) = static_cast<std::int32_t>(*value);
+            return {};
+          }};
+}
+
+/// For one whose default, zero, means that there is none.
+template <class T>
+Field<T> no_limit(Field<T> field) {
+  field.fallback = "no limit";
+  return field;
+}
+
+// Those whose values the core keeps as something other than what is written.
+
+/// Cores: 1, 1.5; kept as thousandths.
+template <class T, class Access>
+Field<T> cores(std::string name, Access access, std::uint32_t thousandths_min,
+               std::uint32_t thousandths_max) {
+  std::string range =
+      fmt::format("{:g} to {:g}", thousandths_min / 1000.0, thousandths_max / 1000.0);
+  return {std::move(name), "number", "no limit", range,
+          [=](T& out, const toml::node& node) -> std::string {
+            const auto value = node.value<double>();
+            if (!value || node.is_string()) return wrong_type(node, "a number of cores, as 1.5");
+            const double thousandths = *value * 1000;  // Also not a number is not in range.
+            if (!(thousandths >= thousandths_min && thousandths <= thousandths_max))
+              return fmt::format("is {:g}; must be {}", *value, range);
+            access(out) = static_cast<std::uint32_t>(thousandths + 0.5);
+            return {};
+          }};
+}
 
 template <class T, class Access>
 Field<T> ports(std::string name, Access access) {

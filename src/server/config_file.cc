@@ -20,6 +20,7 @@ using core::AfterMatch;
 using core::FleetConfig;
 using core::milliseconds;
 using core::minutes;
+using core::ProcessLimits;
 using core::QueueConfig;
 using core::SdkKind;
 using core::seconds;
@@ -88,6 +89,7 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
               {"muster", SdkKind::muster}, {"classic", SdkKind::classic}, {"none", SdkKind::none}}),
       protocol_field<FleetConfig>(),
       count<FleetConfig>("ready_min", AT(ready_min), 0, 10'000),
+      count<FleetConfig>("ready_max", AT(ready_max), 0, 10'000),
       count<FleetConfig>("servers_max", AT(servers_max), 1, 10'000),
       duration<FleetConfig>("launch_timeout", AT(launch_timeout), milliseconds{100}, hours{1}),
       count<FleetConfig>("launch_attempts_max", AT(launch_attempts_max), 1, 100),
@@ -95,11 +97,29 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
                           std::vector<std::pair<std::string_view, AfterMatch>>{
                               {"reuse", AfterMatch::reuse}, {"exit", AfterMatch::exit}}),
       duration<FleetConfig>("idle_timeout", AT(idle_timeout), seconds{0}, hours{24}),
+      duration<FleetConfig>("scale_to_zero_after", AT(scale_to_zero_after), seconds{0}, hours{168}),
+      count<FleetConfig>("crash_loop_after", AT(crash_loop_after), 0, 1000),
       duration<FleetConfig>("match_timeout", AT(match_timeout), seconds{0}, hours{168}),
       duration<FleetConfig>("stop_grace", AT(stop_grace), seconds{0}, minutes{10}),
       duration<FleetConfig>("health_timeout", AT(health_timeout), seconds{0}, hours{1}),
       bytes<FleetConfig>("log_bytes_max", AT(log_bytes_max), 64u << 10, 1u << 30),
       count<FleetConfig>("log_files_max", AT(log_files_max), 1, 100),
+  };
+  return fields;
+}
+
+const std::vector<Field<ProcessLimits>>& fleet_limits_fields() {
+  using L = ProcessLimits;
+  static const std::vector<Field<L>> fields{
+      no_limit(bytes<L>("memory", AT(memory_bytes), 1u << 20, std::uint64_t{1} << 40)),
+      cores<L>("cpu", AT(cpu_thousandths), 50, 1'024'000),
+      no_limit(count<L>("processes", AT(processes), 1, 1'000'000)),
+      no_limit(count<L>("open_files", AT(open_files), 16, 1'000'000'000)),
+      text<L>("user", AT(user), 32, "the lobby's own"),
+      integer<L>("nice", AT(nice), -20, 19),
+      boolean<L>("core_dumps", AT(core_dumps)),
+      boolean<L>("no_new_privileges", AT(no_new_privileges)),
+      boolean<L>("required", AT(required)),
   };
   return fields;
 }
@@ -123,17 +143,24 @@ constexpr std::array<std::string_view, 4> tables{"lobby", "limits", "fleet", "qu
 int line_of(const toml::node& node) { return static_cast<int>(node.source().begin.line); }
 int line_of(const toml::key& key) { return static_cast<int>(key.source().begin.line); }
 
+/// A table within a table, [fleet.limits]. The checks know its keys as "limits.memory".
+template <class T>
+struct Subtable {
+  std::string name;
+  std::function<ConfigLines(const toml::table&, std::string_view name, T&, ConfigProblems&)> read;
+};
+
 /// Reads one table of the file into `out` and tells where its keys were.
 /// `tables` are the tables in it that are read by others.
 template <class T>
 ConfigLines read_table(const toml::table& table, std::string_view name,
                        const std::vector<Field<T>>& fields, T& out, ConfigProblems& problems,
-                       std::span<const std::string_view> tables_within = {}) {
+                       const std::vector<Subtable<T>>& subtables = {}) {
   ConfigLines lines;
   lines.table = line_of(table);
   std::vector<std::string_view> known;
   for (const Field<T>& field : fields) known.emplace_back(field.name);
-  known.insert(known.end(), tables_within.begin(), tables_within.end());
+  for (const Subtable<T>& subtable : subtables) known.emplace_back(subtable.name);
   for (const auto& [key, node] : table) {
     if (std::ranges::find(tables_within, key.str()) != tables_within.end()) {
       lines.keys.emplace(key.str(), line_of(key));
@@ -141,6 +168,18 @@ ConfigLines read_table(const toml::table& table, std::string_view name,
     }
     const auto field = std::ranges::find(fields, key.str(), &Field<T>::name);
     const std::string full = fmt::format("{}.{:.60}", name, key.str());
+    const auto subtable = std::ranges::find(subtables, key.str(), &Subtable<T>::name);
+    if (subtable != subtables.end()) {
+      lines.keys.emplace(subtable->name, line_of(key));
+      if (!node.is_table()) {
+        problems.error(line_of(key), full, fmt::format("must be a table: [{}]", full));
+        continue;
+      }
+      const ConfigLines inner = subtable->read(*node.as_table(), full, out, problems);
+      for (const auto& [inner_key, line] : inner.keys)
+        lines.keys.emplace(fmt::format("{}.{}", subtable->name, inner_key), line);
+      continue;
+    }
     if (field == fields.end()) {
       problems.error(line_of(key), full,
                      fmt::format("there is no such key{}", did_you_mean(key.str(), known)));
@@ -186,60 +225,72 @@ void for_each_table(const toml::table& root, std::string_view name, ConfigProble
   for (const toml::node& element : *array) f(*element.as_table());
 }
 
-// ---- The tables inside a [[fleet]]. The lines of their keys are the fleet's: "ready.tcp".
-
-constexpr std::array<std::string_view, 4> fleet_tables{"ready", "end", "port", "files"};
-
-class FleetTables {
- public:
-  FleetTables(FleetConfig& fleet, ConfigLines& lines, ConfigProblems& problems)
-      : fleet_(fleet), lines_(lines), problems_(problems) {}
-
-  void read(const toml::table& table) {
-    if (const toml::node* node = table.get("ready"))
-      read(*node, "ready", ready_fields(), fleet_.ready);
-    if (const toml::node* node = table.get("end")) read(*node, "end", end_fields(), fleet_.end);
-    each(table, "port", "[fleet.port.NAME]", [&](const toml::key& key, const toml::node& node) {
-      core::PortConfig& port = fleet_.named_ports.emplace_back();
-      port.name = key.str();
-      if (!is_port_name(port.name))
-        problems_.error(line_of(key), fmt::format("fleet.port.{:.60}", port.name),
-                        "cannot be a port's name: 1 to 32 of a-z, 0-9 and _");
-      read(node, "port." + port.name, port_fields(), port);
-    });
-    each(table, "files", "\"file\" = { text = \"…\" }",
-         [&](const toml::key& key, const toml::node& node) {
-           core::FileConfig& file = fleet_.files.emplace_back();
-           file.path = key.str();
-           read(node, "files." + file.path, file_fields(), file);
-         });
+/// Tables by a name of the user's own, each read into an element.
+template <class Read>
+ConfigLines read_named_tables(const toml::table& table, std::string_view name,
+                              ConfigProblems& problems, Read&& read) {
+  ConfigLines lines;
+  for (const auto& [key, node] : table) {
+    const std::string full = fmt::format("{}.{:.60}", name, key.str());
+    const toml::table* const inner = node.as_table();
+    if (!inner) {
+      problems.error(line_of(key), full, wrong_type(node, "a table"));
+      continue;
+    }
+    const std::string own(key.str());
+    lines.keys.emplace(own, line_of(key));
+    for (const auto& [inner_key, line] : read(own, *inner, full, line_of(key)).keys)
+      lines.keys.emplace(own + '.' + inner_key, line);
   }
+  return lines;
+}
 
- private:
-  template <class F>
-  void each(const toml::table& table, std::string_view name, std::string_view want, F&& f) {
-    const toml::node* const node = table.get(name);
-    if (!node) return;
-    if (!node->is_table())
-      return problems_.error(line_of(*node), fmt::format("fleet.{}", name),
-                             wrong_type(*node, fmt::format("a table: {}", want)));
-    for (const auto& [key, entry] : *node->as_table()) f(key, entry);
-  }
+ConfigLines read_named_ports(const toml::table& table, std::string_view name, FleetConfig& fleet,
+                             ConfigProblems& problems) {
+  return read_named_tables(
+      table, name, problems,
+      [&](const std::string& own, const toml::table& inner, const std::string& full, int line) {
+        core::PortConfig& port = fleet.named_ports.emplace_back();
+        port.name = own;
+        if (!is_port_name(own))
+          problems.error(line, full, "cannot be a port's name: 1 to 32 of a-z, 0-9 and _");
+        return read_table(inner, full, port_fields(), port, problems);
+      });
+}
 
-  template <class T>
-  void read(const toml::node& node, const std::string& name, const std::vector<Field<T>>& fields,
-            T& out) {
-    const std::string full = fmt::format("fleet.{:.80}", name);
-    if (!node.is_table()) return problems_.error(line_of(node), full, wrong_type(node, "a table"));
-    lines_.keys.emplace(name, line_of(node));
-    for (const auto& [key, line] : read_table(*node.as_table(), full, fields, out, problems_).keys)
-      lines_.keys.emplace(name + "." + key, line);
-  }
+ConfigLines read_files(const toml::table& table, std::string_view name, FleetConfig& fleet,
+                       ConfigProblems& problems) {
+  return read_named_tables(
+      table, name, problems,
+      [&](const std::string& own, const toml::table& inner, const std::string& full, int) {
+        core::FileConfig& file = fleet.files.emplace_back();
+        file.path = own;
+        return read_table(inner, full, file_fields(), file, problems);
+      });
+}
 
-  FleetConfig& fleet_;
-  ConfigLines& lines_;
-  ConfigProblems& problems_;
-};
+const std::vector<Subtable<FleetConfig>>& fleet_subtables() {
+  static const std::vector<Subtable<FleetConfig>> subtables{
+      {"limits",
+       [](const toml::table& table, std::string_view name, FleetConfig& fleet,
+          ConfigProblems& problems) {
+         return read_table(table, name, fleet_limits_fields(), fleet.limits, problems);
+       }},
+      {"ready",
+       [](const toml::table& table, std::string_view name, FleetConfig& fleet,
+          ConfigProblems& problems) {
+         return read_table(table, name, ready_fields(), fleet.ready, problems);
+       }},
+      {"end",
+       [](const toml::table& table, std::string_view name, FleetConfig& fleet,
+          ConfigProblems& problems) {
+         return read_table(table, name, end_fields(), fleet.end, problems);
+       }},
+      {"port", read_named_ports},
+      {"files", read_files},
+  };
+  return subtables;
+}
 
 ConfigDraft read_draft(const toml::table& root, ConfigProblems& problems) {
   ConfigDraft draft;
@@ -257,8 +308,7 @@ ConfigDraft read_draft(const toml::table& root, ConfigProblems& problems) {
   for_each_table(root, "fleet", problems, [&](const toml::table& table) {
     FleetConfig& fleet = draft.config.core.fleets.emplace_back();
     draft.fleets.push_back(
-        read_table(table, "fleet", fleet_fields(), fleet, problems, fleet_tables));
-    FleetTables(fleet, draft.fleets.back(), problems).read(table);
+        read_table(table, "fleet", fleet_fields(), fleet, problems, fleet_subtables()));
   });
   for_each_table(root, "queue", problems, [&](const toml::table& table) {
     NamedQueue named;
@@ -322,7 +372,12 @@ ConfigResult load_config(const fs::path& file, const Machine& machine) {
     return one_problem(file.string(),
                        fmt::format("is larger than {}", format_bytes(file_bytes_max)));
   const fs::path whole = fs::absolute(file, error);
-  return parse_config(text, file.string(), error ? fs::path(".") : whole.parent_path(), machine);
+  ConfigResult config =
+      parse_config(text, file.string(), error ? fs::path(".") : whole.parent_path(), machine);
+  if (!config) return config;
+  config->file = error ? file : whole;
+  config->sessions_max_asked = config->core.sessions_max;
+  return config;
 }
 
 std::vector<ConfigKey> config_keys() {
@@ -334,6 +389,7 @@ std::vector<ConfigKey> config_keys() {
   add_keys(keys, "fleet.end", end_fields());
   add_keys(keys, "fleet.port.NAME", port_fields());
   add_keys(keys, "fleet.files", file_fields());
+  add_keys(keys, "fleet.limits", fleet_limits_fields());
   add_keys(keys, "queue", queue_fields());
   return keys;
 }

@@ -50,7 +50,9 @@ struct ServerConfig {
   std::string host;  // What players are told to connect to. Never empty once loaded.
   NetLimits limits;
   core::Config core;  // Commands and working directories are absolute once loaded.
-  std::vector<ConfigProblem> warnings;  // Worth saying; nothing is wrong enough to refuse.
+  std::uint32_t sessions_max_asked = 0;  // core.sessions_max as in the file; serve may lower it.
+  std::filesystem::path file;            // It was loaded from; absolute.
+  std::vector<ConfigProblem> warnings;   // Worth saying; nothing is wrong enough to refuse.
 };
 
 /// What the checks look at besides the file: looked up by this_machine(), made up by tests.
@@ -60,10 +62,16 @@ struct Machine {
   core::PortRange ephemeral_ports;              // net.ipv4.ip_local_port_range; 0-0 if unknown.
   std::vector<core::PortRange> reserved_ports;  // net.ipv4.ip_local_reserved_ports.
   bool look_for_programs = true;                // Whether commands and folders must exist.
+  std::uint32_t uid = 0;                        // Who runs the lobby, and so the node.
+  std::optional<std::uint32_t> (*uid_of)(const std::string& user) =
+      nullptr;  // None: not looked up.
 };
 Machine this_machine();
 
 using ConfigResult = std::expected<ServerConfig, std::vector<ConfigProblem>>;
+
+/// Of a configuration read again: what is worth saying, or everything that is wrong.
+using ReloadResult = std::expected<std::vector<ConfigProblem>, std::vector<ConfigProblem>>;
 
 /// Reads and checks the file. On failure: every problem found, in the order of the file, at least
 /// one of which is not a warning. Relative paths in it are relative to its folder.

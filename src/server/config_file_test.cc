@@ -79,6 +79,9 @@ ports = "7100-7199"
 working_directory = "run"
 sdk = "classic"
 ready_min = 2
+ready_max = 7
+scale_to_zero_after = "30m"
+crash_loop_after = 9
 servers_max = 20
 launch_timeout = "1500ms"
 launch_attempts_max = 5
@@ -114,6 +117,16 @@ players_udp = { send_hex = "00ff", expect = 'n=(\d+)' }
 players_interval = "2s"
 [fleet.files]
 "a.cfg" = { text = "port {port}", mode = "0644" }
+[fleet.limits]
+memory = "512MiB"
+cpu = 1.5
+processes = 64
+open_files = 1024
+user = "me"
+nice = -5
+core_dumps = true
+no_new_privileges = true
+required = true
 )");
   ASSERT_TRUE(config) << shown(config.error());
   EXPECT_THAT(config->warnings, IsEmpty()) << shown(config->warnings);
@@ -154,6 +167,9 @@ players_interval = "2s"
   EXPECT_EQ(fleet.working_directory, "/srv/game/run");
   EXPECT_EQ(fleet.sdk, core::SdkKind::classic);
   EXPECT_EQ(fleet.ready_min, 2u);
+  EXPECT_EQ(fleet.ready_max, 7u);
+  EXPECT_EQ(fleet.scale_to_zero_after, minutes{30});
+  EXPECT_EQ(fleet.crash_loop_after, 9u);
   EXPECT_EQ(fleet.servers_max, 20u);
   EXPECT_EQ(fleet.launch_timeout, std::chrono::milliseconds{1500});
   EXPECT_EQ(fleet.launch_attempts_max, 5u);
@@ -163,6 +179,15 @@ players_interval = "2s"
   EXPECT_EQ(fleet.stop_grace, seconds{3});
   EXPECT_EQ(fleet.log_bytes_max, 1u << 20);
   EXPECT_EQ(fleet.log_files_max, 4u);
+  EXPECT_EQ(fleet.limits.memory_bytes, 512u << 20);
+  EXPECT_EQ(fleet.limits.cpu_thousandths, 1500u);
+  EXPECT_EQ(fleet.limits.processes, 64u);
+  EXPECT_EQ(fleet.limits.open_files, 1024u);
+  EXPECT_EQ(fleet.limits.user, "me");
+  EXPECT_EQ(fleet.limits.nice, -5);
+  EXPECT_TRUE(fleet.limits.core_dumps);
+  EXPECT_TRUE(fleet.limits.no_new_privileges);
+  EXPECT_TRUE(fleet.limits.required);
   EXPECT_EQ(fleet.env, (std::vector<std::pair<std::string, std::string>>{{"MODE", "duel"}}));
   const core::FleetConfig& plain = config->core.fleets[2];
   EXPECT_EQ(plain.sdk, core::SdkKind::none);
@@ -248,6 +273,10 @@ TEST(ConfigFile, WhatIsWrongIsSaidWithItsLine) {
        "7009 of 7009-7020 are also the ports of fleet \"duel\" (line 4)"},
       {"more servers than ports", second + "ports = \"7100-7101\"\nservers_max = 3\n", 15,
        "fleet.servers_max", "has 2"},
+      {"fewer Ready than warm", second + "ports = \"7100-7109\"\nready_min = 3\nready_max = 2\n",
+       16, "fleet.ready_max", "less than ready_min, 3"},
+      {"asleep at once", second + "ports = \"7100-7109\"\nscale_to_zero_after = \"500ms\"\n", 15,
+       "fleet.scale_to_zero_after", "at least 1s"},
       {"more warm than servers", second + "ports = \"7100-7101\"\nready_min = 3\n", 15,
        "fleet.ready_min", "more than servers_max, 2"},
       {"backward ports", second + "ports = \"7101-7100\"\n", 14, "fleet.ports", "\"7100-7101\""},
@@ -278,6 +307,26 @@ TEST(ConfigFile, WhatIsWrongIsSaidWithItsLine) {
       {"health of a classic server",
        second + "ports = 7100\nsdk = \"classic\"\nhealth_timeout = \"5s\"\n", 16,
        "fleet.health_timeout", "no health message"},
+      {"memory without a unit", second + "ports = 7100\n[fleet.limits]\nmemory = 512\n", 16,
+       "fleet.limits.memory", "a string with a unit"},
+      {"too little memory", second + "ports = 7100\n[fleet.limits]\nmemory = \"1KiB\"\n", 16,
+       "fleet.limits.memory", "must be 1MiB to 1024GiB"},
+      {"a word for a number of cores", second + "ports = 7100\n[fleet.limits]\ncpu = \"2\"\n", 16,
+       "fleet.limits.cpu", "a number of cores"},
+      {"no core at all", second + "ports = 7100\n[fleet.limits]\ncpu = 0\n", 16, "fleet.limits.cpu",
+       "must be 0.05 to 1024"},
+      {"not a number of cores", second + "ports = 7100\n[fleet.limits]\ncpu = nan\n", 16,
+       "fleet.limits.cpu", "must be 0.05 to 1024"},
+      {"a limit there is not", second + "ports = 7100\n[fleet.limits]\nmemroy = \"1GiB\"\n", 16,
+       "fleet.limits.memroy", "did you mean \"memory\"?"},
+      {"limits that are no table", second + "ports = 7100\nlimits = 3\n", 15, "fleet.limits",
+       "[fleet.limits]"},
+      {"a user there is not", second + "ports = 7100\n[fleet.limits]\nuser = \"nobdy\"\n", 16,
+       "fleet.limits.user", "no user \"nobdy\""},
+      {"a user one may not become", second + "ports = 7100\n[fleet.limits]\nuser = \"games\"\n", 16,
+       "fleet.limits.user", "runs as root"},
+      {"a data folder too deep for a socket", "[lobby]\ndata = \"" + std::string(100, 'd') + "\"\n",
+       12, "lobby.data", "use a folder with at most"},
       {"a queue of no fleet", "[[queue]]\nname = \"x\"\nfleet = \"dual\"\n", 13, "queue.fleet",
        "there is no fleet \"dual\", did you mean \"duel\"?"},
       {"a queue without fleet", "[[queue]]\nname = \"x\"\n", 11, "queue.fleet", "missing"},

@@ -1,5 +1,6 @@
 // this_machine(): what the checks of the configuration want to know of where they run.
 #include <arpa/inet.h>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -62,6 +63,15 @@ std::vector<core::PortRange> reserved_ports() {
   return all;
 }
 
+std::optional<std::uint32_t> uid_of(const std::string& user) {
+  std::array<char, 16384> texts{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwnam_r(user.c_str(), &entry, texts.data(), texts.size(), &found) != 0 || !found)
+    return std::nullopt;
+  return entry.pw_uid;
+}
+
 }  // namespace
 
 Machine this_machine() {
@@ -72,6 +82,8 @@ Machine this_machine() {
   if (const char* path = std::getenv("PATH")) machine.search_path = path;
   machine.ephemeral_ports = ephemeral_ports();
   machine.reserved_ports = reserved_ports();
+  machine.uid = ::geteuid();
+  machine.uid_of = uid_of;
   return machine;
 }
 

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,12 @@ namespace muster::server {
 /// A machine on which nothing is looked for, so that a test is about its text alone.
 inline Machine plain_machine() {
   Machine machine;
+  machine.uid = 1000;
+  machine.uid_of = [](const std::string& user) -> std::optional<std::uint32_t> {
+    if (user == "me") return 1000;
+    if (user == "games") return 5;
+    return std::nullopt;
+  };
   machine.address = "192.0.2.10";
   machine.ephemeral_ports = {32768, 60999};
   machine.look_for_programs = false;

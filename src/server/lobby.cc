@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "server/reload.h"
+
 namespace muster::server {
 namespace {
 
@@ -60,12 +62,13 @@ Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, std::
            .program = std::move(program),
            .host = config_.host,
            .join_public_key = join_key_.public_key()},
-          config_.core, [this](core::Event&& event) { loop_.post(std::move(event)); },
+          [this](core::Event&& event) { loop_.post(std::move(event)); },
           [this](core::SessionId session) { return net_.ends_of(session); }),
-      admin_(loop_, [this](bool keep_servers) { stop(!keep_servers); }),
+      admin_(loop_, {.stop = [this](bool keep_servers) { stop(!keep_servers); },
+                     .reload = [this] { return reload(); }}),
       admin_http_(io_, config_.admin,
                   [this](const net::HttpRequest& request) { return admin_.handle(request); }),
-      signals_(io_, SIGINT, SIGTERM),
+      signals_(io_, SIGINT, SIGTERM, SIGHUP),
       leaving_(io_) {
   loop_.connect({.apply =
                      [this](const core::Effect& effect) {
@@ -126,6 +129,10 @@ int Lobby::run() {
 void Lobby::wait_for_signal() {
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {
     if (error) return;
+    if (signal == SIGHUP) {
+      reload();
+      return wait_for_signal();
+    }
     if (stopping_) return loop_.stop();  // Asked twice: at once.
     stop(signal == SIGINT);
     wait_for_signal();
@@ -147,6 +154,18 @@ void Lobby::stop(bool stop_servers) {
   node_.stop_node(grace);
   leave_at_ = loop_.now() + grace + std::chrono::seconds{5};
   wait_for_node_to_leave();
+}
+
+ReloadResult Lobby::reload() {
+  ConfigResult next = reload_config(config_);
+  const std::vector<ConfigProblem>& problems = next ? next->warnings : next.error();
+  for (const ConfigProblem& problem : problems) fmt::print(stderr, "{}\n", to_string(problem));
+  fmt::print(stderr, "muster: {} {}\n", config_.file.string(),
+             next ? "was read again" : "was not accepted; nothing has changed");
+  if (!next) return std::unexpected(std::move(next.error()));
+  config_ = std::move(*next);
+  loop_.post(core::ConfigReloaded{std::make_shared<const core::Config>(config_.core)});
+  return config_.warnings;
 }
 
 void Lobby::wait_for_node_to_leave() {

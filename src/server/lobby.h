@@ -37,6 +37,10 @@ class Lobby {
   /// the next lobby on the data folder takes them back.
   void stop(bool stop_servers);
 
+  /// Reads the configuration file again and goes on with it: what is worth saying about it, or
+  /// everything that is wrong, in which case nothing has changed.
+  ReloadResult reload();
+
   std::uint16_t players_port() const { return net_.port(); }
   std::uint16_t admin_port() const { return admin_http_.port(); }
   const ServerConfig& config() const { return config_; }

@@ -81,6 +81,7 @@ void lobby(MetricsWriter& out, const Loop& loop, const Census& census) {
 void queues(MetricsWriter& out, const core::State& state, const Census& census) {
   out.family("muster_tickets", "gauge", "Tickets that wait, by queue and state.");
   for (std::size_t i = 0; i < census.queues.size(); ++i) {
+    if (state.queues[i].removed && census.queues[i].matched == 0) continue;
     const std::string& queue = state.config.queues[i].name;
     out.sample({{"queue", queue}, {"state", "queued"}}, census.queues[i].queued);
     out.sample({{"queue", queue}, {"state", "matched"}}, census.queues[i].matched);
@@ -90,7 +91,8 @@ void queues(MetricsWriter& out, const core::State& state, const Census& census) 
 void fleets(MetricsWriter& out, const core::State& state, const Census& census) {
   const auto each = [&](auto&& f) {
     for (std::size_t i = 0; i < census.fleets.size(); ++i)
-      f(state.config.fleets[i].name, census.fleets[i]);
+      if (!state.fleets[i].removed || state.fleets[i].servers > 0)
+        f(state.config.fleets[i].name, census.fleets[i]);
   };
   out.family("muster_matches", "gauge", "Matches, by fleet and state.");
   each([&](const std::string& fleet, const Census::Fleet& counted) {
@@ -104,6 +106,15 @@ void fleets(MetricsWriter& out, const core::State& state, const Census& census) 
     out.sample({{"fleet", fleet}, {"state", "allocated"}}, counted.allocated);
     out.sample({{"fleet", fleet}, {"state", "stopping"}}, counted.stopping);
   });
+  out.family("muster_servers_outdated", "gauge",
+             "Game servers launched with another configuration than the fleet's now.");
+  each([&](const std::string& fleet, const Census::Fleet& counted) {
+    out.sample({{"fleet", fleet}}, counted.outdated);
+  });
+  out.family("muster_fleet_crash_loop", "gauge", "1 while all game servers of the fleet fail.");
+  for (std::size_t i = 0; i < state.fleets.size(); ++i)
+    if (!state.fleets[i].removed)
+      out.sample({{"fleet", state.config.fleets[i].name}}, state.fleets[i].crash_loop ? 1 : 0);
   out.family("muster_ports", "gauge", "Ports, by fleet and state.");
   each([&](const std::string& fleet, const Census::Fleet& counted) {
     out.sample({{"fleet", fleet}, {"state", "free"}}, counted.ports_free);
@@ -121,6 +132,10 @@ void totals(MetricsWriter& out, const Loop& loop) {
   out.single("muster_launches_total", "counter", "Game servers launched.", totals.launches);
   out.single("muster_launch_failures_total", "counter", "Launches that did not become Ready.",
              totals.launch_failures);
+  out.single("muster_crash_loops_total", "counter", "Times a fleet fell into a crash loop.",
+             totals.crash_loops);
+  out.single("muster_reloads_total", "counter", "Times the configuration was read again.",
+             totals.reloads);
   out.single("muster_servers_lost_total", "counter",
              "Game servers that ended when they should not.", totals.servers_lost);
 }

@@ -52,6 +52,9 @@ Faults draw_faults(Prng& prng) {
   i.operator_stop = interval(seconds{5}, minutes{1});
   i.stale_event = interval(milliseconds{500}, seconds{20});
   i.intruder = interval(seconds{1}, seconds{30});
+  i.reload = interval(seconds{5}, minutes{2});
+  i.drain = interval(seconds{5}, minutes{2});
+  i.clear = interval(seconds{5}, minutes{2});
   faults.events_kept = prng.below(2) == 0;
   faults.deadlines_late = prng.below(3) == 0;
   return faults;
@@ -88,6 +91,46 @@ void FaultSource::start() {
   every(i.operator_stop, [this] { operator_stop(); });
   every(i.stale_event, [this] { stale_event(); });
   every(i.intruder, [this] { intruder(); });
+  every(i.reload, [this] { world_.reload(draw_reload(world_.setting().config, prng_)); });
+  every(i.drain, [this] { drain(); });
+  every(i.clear, [this] { clear(); });
+}
+
+/// What is drained takes matches again after a while, or when faults stop.
+void FaultSource::drain() {
+  const auto for_a_while = [this](auto event) {
+    world_.step(event);
+    if (prng_.below(4) == 0) return;
+    event.draining = false;
+    world_.after(Duration{prng_.between(0, 40'000'000'000)}, [this, event] { world_.step(event); });
+  };
+  const core::State& state = world_.state();
+  switch (prng_.below(3)) {
+    case 0: {
+      const auto& fleets = world_.setting().config.fleets;
+      return for_a_while(core::DrainFleet{
+          fleets[prng_.below(static_cast<std::uint32_t>(fleets.size()))].name, true});
+    }
+    case 1:
+      return for_a_while(core::DrainNode{"node", true});
+    default: {
+      std::vector<core::ServerId> servers;
+      state.servers.for_each(
+          [&](core::ServerId id, const core::Server&) { servers.push_back(id); });
+      if (servers.empty()) return;
+      return for_a_while(core::DrainServer{
+          servers[prng_.below(static_cast<std::uint32_t>(servers.size()))], true});
+    }
+  }
+}
+
+void FaultSource::clear() {
+  const core::State& state = world_.state();
+  for (std::size_t i = 0; i < state.fleets.size(); ++i)
+    if (state.fleets[i].crash_loop) {
+      world_.marks().hit(Mark::crash_loop_cleared);
+      return world_.step(core::ClearFleet{state.config.fleets[i].name});
+    }
 }
 
 void FaultSource::operator_stop() {

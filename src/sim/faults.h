@@ -50,6 +50,9 @@ struct FaultIntervals {
   Duration operator_stop{};
   Duration stale_event{};
   Duration intruder{};  // Somebody else's program logs in as a classic game server.
+  Duration reload{};    // Of the configuration, changed or not.
+  Duration drain{};     // Of a fleet, the node, or a game server, for a while.
+  Duration clear{};
 };
 
 struct Faults {
@@ -76,6 +79,8 @@ class FaultSource {
   void operator_stop();
   void stale_event();
   void intruder();
+  void drain();
+  void clear();
 
   World& world_;
   Prng prng_;

@@ -47,11 +47,13 @@ void fields(const core::ClassicServerReset& e, F&& f) {
 template <class F>
 void fields(const core::ServerReport& e, F&& f) {
   f("server", e.server), f("fleet", e.fleet), f("port", e.port), f("pid", e.pid);
-  f("ready", e.ready), f("match", e.match), f("ports", e.ports), f("players", e.players);
+  f("ready", e.ready), f("match", e.match), f("version", e.version);
+  f("ports", e.ports), f("players", e.players);
 }
 template <class F>
 void fields(const core::NodeConnected& e, F&& f) {
   f("node", e.node), f("name", e.name), f("host", e.host), f("servers", e.servers);
+  f("limits", e.limits);
 }
 template <class F>
 void fields(const core::NodeLost& e, F&& f) {
@@ -118,6 +120,26 @@ void fields(const core::LobbyStopping& e, F&& f) {
 }
 template <class F>
 void fields(const core::DeadlineReached&, F&&) {}
+template <class F>
+void fields(const core::ConfigReloaded& e, F&& f) {
+  f("config", e.config);
+}
+template <class F>
+void fields(const core::ClearFleet& e, F&& f) {
+  f("fleet", e.fleet);
+}
+template <class F>
+void fields(const core::DrainFleet& e, F&& f) {
+  f("fleet", e.fleet), f("draining", e.draining);
+}
+template <class F>
+void fields(const core::DrainNode& e, F&& f) {
+  f("node", e.node), f("draining", e.draining);
+}
+template <class F>
+void fields(const core::DrainServer& e, F&& f) {
+  f("server", e.server), f("draining", e.draining);
+}
 
 template <class F>
 void fields(const core::SendWelcome& e, F&& f) {
@@ -158,7 +180,7 @@ template <class F>
 void fields(const core::LaunchServer& e, F&& f) {
   f("node", e.node), f("server", e.server), f("fleet", e.fleet), f("port", e.port);
   f("match", e.match), f("queue", e.queue), f("map", e.map), f("players", e.players);
-  f("ports", e.ports);
+  f("version", e.version), f("ports", e.ports);
 }
 template <class F>
 void fields(const core::StopServer& e, F&& f) {

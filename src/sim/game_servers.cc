@@ -34,14 +34,16 @@ void Machine::launched(const core::LaunchServer& e) {
         prng_.below(2) == 0 ? core::LaunchError::command_failed : core::LaunchError::limit_reached,
         Mark::command_failed, "exec: no such file");
 
-  const core::FleetConfig& fleet = world_.setting().config.fleets[e.fleet];
+  const core::FleetConfig& fleet = *e.config;
   Process process;
-  process.fleet = e.fleet;
+  process.fleet = fleet.name;
+  process.version = e.version;
   process.port = e.port;
   process.ports = e.ports;
   process.pid = next_pid_++;
   process.classic = fleet.sdk == core::SdkKind::classic;
   process.plain = fleet.sdk == core::SdkKind::none;
+  process.watched_for_players = fleet.end.idle > Duration::zero();
   tell(core::ServerLaunched{e.server, process.pid});
   processes_[e.server] = process;
 
@@ -172,7 +174,7 @@ void Machine::play(ServerId id, Process& process, core::MatchId match,
 /// Somebody comes, and perhaps all go before the match's end: where end.idle is set, the lobby may
 /// end it before the server says so.
 void Machine::play_plain(ServerId id, Process& process, Duration length) {
-  if (world_.setting().config.fleets[process.fleet].end.idle == Duration::zero()) return;
+  if (!process.watched_for_players) return;
   const Duration comes = between({}, length);
   planned(id, comes, [this](ServerId server, Process& p) { count_players(server, p, 1); });
   planned(id, between(comes, length),

@@ -44,6 +44,16 @@ class Fold {
   }
   void add(const core::NamedPort& port) { add(port.name), digest_.add(port.port); }
   void add(const core::ServerReport& report) { fields(report, *this); }
+  /// What tells one configuration of a run from another.
+  void add(const std::shared_ptr<const core::Config>& config) {
+    for (const core::FleetConfig& fleet : config->fleets) {
+      add(fleet.name), digest_.add(core::launch_version(fleet)), digest_.add(fleet.ready_min);
+      digest_.add(fleet.servers_max), digest_.add(fleet.ports.first);
+      digest_.add(fleet.ports.last);
+    }
+    for (const core::QueueConfig& queue : config->queues)
+      add(queue.name), digest_.add(queue.fleet), digest_.add(queue.players);
+  }
   template <class T>
   void add(const std::vector<T>& values) {
     digest_.add(values.size());
@@ -119,6 +129,16 @@ class Text {
       text += fmt::format("({})", one.empty() ? one : one.substr(1));
     }
     return text + ']';
+  }
+  static std::string show(const std::shared_ptr<const core::Config>& config) {
+    std::string text;
+    for (const core::FleetConfig& fleet : config->fleets)
+      text += fmt::format("{}@{}:{}-{},ready={}..{},max={} ", fleet.name,
+                          core::version_text(core::launch_version(fleet)), fleet.ports.first,
+                          fleet.ports.last, fleet.ready_min, fleet.ready_max, fleet.servers_max);
+    for (const core::QueueConfig& queue : config->queues)
+      text += fmt::format("{}->{}x{} ", queue.name, queue.fleet, queue.players);
+    return text;
   }
   static std::string show(const std::shared_ptr<const core::Roster>& roster) {
     if (!roster) return "";

@@ -16,6 +16,15 @@ using core::TicketState;
 
 void Laws::broken(const std::string& law) { throw LawBroken(law); }
 
+/// Of an operator, that ends no match.
+bool Laws::is_order(const core::Event& event) {
+  return std::holds_alternative<core::ConfigReloaded>(event) ||
+         std::holds_alternative<core::DrainFleet>(event) ||
+         std::holds_alternative<core::DrainNode>(event) ||
+         std::holds_alternative<core::DrainServer>(event) ||
+         std::holds_alternative<core::ClearFleet>(event);
+}
+
 void Laws::observe(const Step& step) {
   if (step.stale && !step.late)
     must(step.effects.empty(), "an event about what is gone has no effect");
@@ -192,6 +201,8 @@ void Laws::on(const core::SendError& e, const Step& step) {
       return marks.hit(Mark::lobby_full);
     case Error::lobby_stopping:
       return marks.hit(Mark::lobby_stopping);
+    case Error::queue_draining:
+      return marks.hit(Mark::queue_draining);
     case Error::session_expired:
       return marks.hit(Mark::resume_expired);
     case Error::session_token_invalid:
@@ -223,15 +234,32 @@ Laws::TicketView& Laws::ticket_begins(const core::SendTicket& e, PlayerId player
     if (player.requeued) report_.marks.hit(Mark::requeued_on_server_lost);
   }
   player.requeued = false;
-  const auto& queues = setting_.config.queues;
-  const auto queue =
-      std::find_if(queues.begin(), queues.end(), [&](const auto& q) { return q.name == e.queue; });
-  must(queue != queues.end(), "a ticket's queue is one of the lobby's");
-  ticket.queue = static_cast<core::QueueIndex>(queue - queues.begin());
+  const auto& queues = step.state.config.queues;
+  must(std::any_of(queues.begin(), queues.end(), [&](const auto& q) { return q.name == e.queue; }),
+       "a ticket's queue is one of the lobby's");
+  ticket.queue = e.queue;
   player.ticket = e.ticket;
   player.since = ticket.since;
   ++report_.tickets;
   return tickets_[e.ticket] = ticket;
+}
+
+/// A match takes as many as its queue did when it was formed, whatever the configuration says
+/// since.
+void Laws::check_needed(const core::SendTicket& e, TicketView& ticket, bool resumed) {
+  const auto& queues = setting_.config.queues;
+  const auto queue =
+      std::find_if(queues.begin(), queues.end(), [&](const auto& q) { return q.name == e.queue; });
+  const bool formed_now =
+      e.state == TicketState::matched && ticket.state == TicketState::queued && !resumed;
+  if (e.state == TicketState::queued || formed_now) {
+    must(queue != queues.end(), "a ticket waits in a queue that is configured");
+    must(e.players_needed == queue->players, "a ticket says how many its queue's match takes");
+  }
+  if (e.state != TicketState::matched) return;
+  must(formed_now || resumed || ticket.needed == e.players_needed,
+       "a ticket says how many its match takes");
+  ticket.needed = e.players_needed;
 }
 
 void Laws::on(const core::SendTicket& e, const Step& step) {
@@ -241,11 +269,10 @@ void Laws::on(const core::SendTicket& e, const Step& step) {
   TicketView& ticket = begins ? ticket_begins(e, player_id, step) : tickets_.at(e.ticket);
   PlayerView& player = players_.at(player_id);
   must(ticket.player == player_id && player.ticket == e.ticket, "a ticket is told to its player");
-  const std::uint32_t needed = setting_.config.queues[ticket.queue].players;
-  must(e.players_needed == needed, "a ticket says how many its queue's match takes");
-
+  const std::uint32_t needed = e.players_needed;
   const TicketState was = ticket.state;
   const bool resumed = resumed_ == player_id && !resumed_told_;
+  check_needed(e, ticket, resumed);
   if (resumed) resumed_told_ = true;
   Marks& marks = report_.marks;
   switch (e.state) {
@@ -279,6 +306,11 @@ void Laws::on(const core::SendTicket& e, const Step& step) {
            "no ticket fails once faults have stopped");
       if (e.error == Error::launch_failed) marks.hit(Mark::last_attempt_failed);
       if (e.error == Error::no_port_free) marks.hit(Mark::no_port_free);
+      if (e.error == Error::fleet_crash_loop) marks.hit(Mark::crash_loop_ended_ticket);
+      if (e.error == Error::queue_removed)
+        marks.hit(was == TicketState::queued ? Mark::queue_removed_queued
+                                             : Mark::queue_removed_matched);
+      if (e.error == Error::seats_invalid) marks.hit(Mark::seats_misfit);
       if (e.error == Error::node_unavailable) marks.hit(Mark::node_unavailable);
       ++report_.failed;
       break;
@@ -292,7 +324,7 @@ void Laws::on(const core::SendTicket& e, const Step& step) {
 /// A ticket has just been matched. Where all tickets have one seat, who waits longer goes first;
 /// whoever is away keeps their place but is passed over.
 void Laws::check_line(TicketId id, const TicketView& ticket) {
-  if (setting_.crowd.seats_vary[ticket.queue]) return;
+  if (setting_.crowd.seats_vary.contains(ticket.queue)) return;
   for (const auto& [other_id, other] : tickets_) {
     if (other.queue != ticket.queue || other.state != TicketState::queued) continue;
     if (std::pair(other.since, other_id) > std::pair(ticket.since, id)) continue;
@@ -307,7 +339,9 @@ void Laws::check_line(TicketId id, const TicketView& ticket) {
 }
 
 bool enough_partners(const core::State& state, core::QueueIndex queue) {
-  const std::uint32_t needed = state.config.queues[queue].players;
+  const core::QueueConfig& config = state.config.queues[queue];
+  if (state.queues[queue].removed || state.fleets[config.fleet].draining) return false;
+  const std::uint32_t needed = config.players;
   std::vector<bool> reachable(needed + 1);
   reachable[0] = true;
   state.tickets.for_each([&](TicketId, const core::Ticket& ticket) {

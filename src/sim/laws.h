@@ -65,8 +65,9 @@ class Laws {
   };
   struct TicketView {
     core::PlayerId player;
-    core::QueueIndex queue = 0;
-    std::uint32_t seats = 0;  // 0: not known.
+    std::string queue;
+    std::uint32_t seats = 0;   // 0: not known.
+    std::uint32_t needed = 0;  // Of the match it was matched for.
     core::TicketState state = core::TicketState::queued;
     Time since{};
   };
@@ -81,6 +82,7 @@ class Laws {
     core::MatchId match;
     core::MatchId launched_for;
     core::NodeId stopped_over;  // The link that carried StopServer.
+    Duration launch_timeout{};  // Of its launch.
     bool played = false;
     bool known = true;  // To the core; not any more if its node was away for too long.
   };
@@ -105,6 +107,8 @@ class Laws {
   SessionView& open_session(core::SessionId id, std::uint32_t request, const Step& step);
   core::PlayerId player_of(core::SessionId id, std::uint32_t request, const Step& step);
   TicketView& ticket_begins(const core::SendTicket& e, core::PlayerId player, const Step& step);
+  static bool is_order(const core::Event& event);
+  void check_needed(const core::SendTicket& e, TicketView& ticket, bool resumed);
   void check_line(core::TicketId id, const TicketView& ticket);
   void end_unseen(PlayerView& player);
   MatchView& match_begins(core::MatchId id, core::ServerId server, const std::string& queue,

@@ -14,7 +14,7 @@ void Machine::connect() {
   link_ = core::NodeId{0, ++links_};
   std::vector<core::ServerReport> reports =
       world_.setting().faults.events_kept ? std::exchange(as_lobby_knows_, {}) : inventory();
-  world_.step(core::NodeConnected{link_, "node", "198.51.100.7", std::move(reports)});
+  world_.step(core::NodeConnected{link_, "node", "198.51.100.7", std::move(reports), {}});
   for (core::Event& event : std::exchange(untold_, {})) tell(std::move(event));
 }
 
@@ -27,10 +27,10 @@ void Machine::connect_after(Duration down) {
 std::vector<core::ServerReport> Machine::inventory() const {
   std::vector<core::ServerReport> reports;
   for (const auto& [id, process] : processes_)
-    reports.push_back({id, world_.setting().config.fleets[process.fleet].name, process.port,
-                       process.pid, process.ready && !process.classic,
-                       process.classic ? core::MatchId{} : process.match, process.ports,
-                       process.players});
+    reports.push_back({id, process.fleet, process.port, process.pid,
+                       process.ready && !process.classic,
+                       process.classic ? core::MatchId{} : process.match, process.version,
+                       process.ports, process.players});
   return reports;
 }
 

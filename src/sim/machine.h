@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "base/prng.h"
@@ -51,13 +52,15 @@ class Machine {
 
  private:
   struct Process {
-    core::FleetIndex fleet = 0;
+    std::string fleet;
+    std::uint32_t version = 0;
     std::uint16_t port = 0;
     core::NamedPorts ports;
     std::uint32_t pid = 0;
     bool classic = false;
-    bool plain = false;         // No SDK: seen from outside.
-    std::uint32_t players = 0;  // A plain one's, as they are counted.
+    bool plain = false;                // No SDK: seen from outside.
+    bool watched_for_players = false;  // Then: end.idle is set.
+    std::uint32_t players = 0;         // A plain one's, as they are counted.
     bool ready = false;
     bool stopping = false;
     bool hung = false;              // Does nothing until it is killed.

@@ -64,6 +64,22 @@ std::string_view to_string(Mark mark) {
       "server_adopted",
       "match_adopted",
       "stale_event",
+      "config_reloaded",
+      "version_replaced",
+      "fleet_removed",
+      "queue_removed_queued",
+      "queue_removed_matched",
+      "seats_misfit",
+      "played_without_queue",
+      "fleet_drained",
+      "node_drained",
+      "server_drained",
+      "queue_draining",
+      "ready_max_kept",
+      "fleet_asleep",
+      "crash_loop_launch",
+      "crash_loop_ended_ticket",
+      "crash_loop_cleared",
   };
   static_assert(std::size(names) == mark_count, "one name per mark, in the enum's order");
   return names[static_cast<std::size_t>(mark)];

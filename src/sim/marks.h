@@ -73,9 +73,26 @@ enum class Mark : std::uint8_t {
   lobby_restarted,
   server_adopted,
   match_adopted,
-  stale_event,  // The last.
+  stale_event,
+  // What operators do, and what becomes of it.
+  config_reloaded,
+  version_replaced,
+  fleet_removed,
+  queue_removed_queued,
+  queue_removed_matched,
+  seats_misfit,
+  played_without_queue,
+  fleet_drained,
+  node_drained,
+  server_drained,
+  queue_draining,
+  ready_max_kept,
+  fleet_asleep,
+  crash_loop_launch,
+  crash_loop_ended_ticket,
+  crash_loop_cleared,  // The last.
 };
-constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::stale_event) + 1;
+constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::crash_loop_cleared) + 1;
 
 std::string_view to_string(Mark mark);
 

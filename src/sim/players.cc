@@ -89,11 +89,11 @@ void Crowd::start_match(Person& person) {
   if (!person.classic) start.queue = setting.config.queues[queue].name;
   std::size_t chosen = queue;
   if (person.classic) {
-    chosen = 0;
+    chosen = 0;  // The first, if none is named.
     for (std::size_t i = 0; i < setting.config.queues.size(); ++i)
       if (setting.config.queues[i].name == setting.config.classic_queue) chosen = i;
   }
-  if (setting.crowd.seats_vary[chosen] && prng_.below(2) == 0)
+  if (setting.crowd.seats_vary.contains(setting.config.queues[chosen].name) && prng_.below(2) == 0)
     start.seats =
         static_cast<std::int32_t>(prng_.between(1, setting.config.queues[chosen].players));
   if (chance(setting.crowd.attributes_ppm)) {

@@ -25,7 +25,18 @@ void Laws::on(const core::LaunchServer& e, const Step& step) {
   must(linked(e.node), "a launch goes to a node that is connected");
   must(launched_.insert(e.server).second, "a server id is launched once");
   must(!processes_.contains(e.server), "a server id is not that of a process still alive");
-  const core::FleetConfig& fleet = setting_.config.fleets[e.fleet];
+  const core::FleetConfig& fleet = step.state.config.fleets[e.fleet];
+  const core::Fleet& truth = step.state.fleets[e.fleet];
+  const auto& fleets = setting_.config.fleets;
+  const auto configured = std::find_if(fleets.begin(), fleets.end(),
+                                       [&](const auto& f) { return f.name == e.config->name; });
+  must(configured != fleets.end() && e.version == core::launch_version(*configured),
+       "a launch is of the fleet's newest version");
+  must(!truth.draining || step.late, "nothing is launched in a drained fleet");
+  must(!step.state.nodes.front()->draining || step.late, "nothing is launched on a drained node");
+  must(!truth.crash_loop || truth.starting + truth.outdated_starting <= 1 || step.late,
+       "in a crash loop one launch is tried at a time");
+  if (truth.crash_loop) report_.marks.hit(Mark::crash_loop_launch);
   must(e.port >= fleet.ports.first && e.port <= fleet.ports.last, "a port is of its fleet");
   std::set<std::uint16_t> ports{e.port};
   must(e.ports.size() == fleet.named_ports.size(), "a game server has every port of its fleet");
@@ -45,7 +56,8 @@ void Laws::on(const core::LaunchServer& e, const Step& step) {
   must(step.state.fleets[e.fleet].servers <= fleet.servers_max || step.late,
        "no launch goes beyond servers_max");
   processes_.emplace(e.server, std::move(ports));
-  servers_[e.server] = ServerView{.fleet = e.fleet, .launched_for = e.match};
+  servers_[e.server] = ServerView{
+      .fleet = e.fleet, .launched_for = e.match, .launch_timeout = e.config->launch_timeout};
   if (!e.match) report_.marks.hit(Mark::warm_launch);
 }
 
@@ -59,6 +71,17 @@ void Laws::on(const core::StopServer& e, const Step& step) {
   server.stopped_over = e.node;
   if (const core::Server* truth = step.state.servers.find(e.server)) {
     if (truth->state == ServerState::error) report_.marks.hit(Mark::launch_timed_out);
+    must(!truth->reason.empty(), "a server is stopped for a reason");
+    const auto because = [&](std::string_view words, Mark mark) {
+      if (truth->reason.starts_with(words)) report_.marks.hit(mark);
+    };
+    because("replaced by", Mark::version_replaced);
+    because("its fleet is no longer", Mark::fleet_removed);
+    because("its fleet was drained", Mark::fleet_drained);
+    because("its node was drained", Mark::node_drained);
+    because("it was drained", Mark::server_drained);
+    because("more than ready_max", Mark::ready_max_kept);
+    because("nobody has played", Mark::fleet_asleep);
     if (std::holds_alternative<core::DeadlineReached>(step.event) &&
         truth->state == ServerState::shutdown && !server.match)
       report_.marks.hit(Mark::idle_server_stopped);
@@ -85,14 +108,14 @@ Laws::MatchView& Laws::match_begins(MatchId id, ServerId server_id, const std::s
     report_.marks.hit(Mark::server_given_to_another_match);
   server.played = true;
 
-  const auto& queues = setting_.config.queues;
-  const auto queue = std::find_if(queues.begin(), queues.end(),
-                                  [&](const auto& q) { return q.name == queue_name; });
-  must(queue != queues.end() && roster, "a match has a queue and a roster");
+  const core::Match* const truth = step.state.matches.find(id);
+  const core::QueueConfig* const queue =
+      truth && truth->queue ? &step.state.config.queues[*truth->queue] : nullptr;
+  must(roster && (!queue || queue->name == queue_name), "a match has its queue and a roster");
   std::uint32_t seats = 0;
   for (const core::RosterEntry& entry : *roster) {
     seats += entry.seats;
-    must(entry.team < queue->teams, "a team is one of the queue's");
+    must(!queue || entry.team < queue->teams, "a team is one of the queue's");
     const auto player = players_.find(entry.player);
     must(player != players_.end(), "who is on the roster is known");
     must(!player->second.match || player->second.match == id || !player->second.session,
@@ -100,9 +123,11 @@ Laws::MatchView& Laws::match_begins(MatchId id, ServerId server_id, const std::s
     match.owed.insert(entry.player);
     if (!player->second.session) report_.marks.hit(Mark::assigned_while_away);
   }
-  if (seats != queue->players)
+  if (truth && seats != truth->seats)
     broken(fmt::format("a match has its queue's number of players: {} has {} of {}", to_string(id),
-                       seats, queue->players));
+                       seats, truth->seats));
+  if (truth && step.state.queues[*truth->queue].removed)
+    report_.marks.hit(Mark::played_without_queue);
   return match;
 }
 
@@ -157,6 +182,7 @@ void Laws::on(const core::SendAssignment& e, const Step& step) {
 void Laws::on(const core::SendMatchEnded& e, const Step& step) {
   PlayerView& player = players_.at(player_of(e.session, e.request, step));
   must(player.match == e.match, "who is told that a match has ended was in it");
+  must(!is_order(step.event) || step.late, "no match is ended by a reload or a drain");
   player.match = {};
   player.requeued = e.requeued;
   Marks& marks = report_.marks;
@@ -249,7 +275,9 @@ void Laws::check_servers(const Step& step) {
   for (const ServerId id : strangers_) {
     const core::Server* server = step.state.servers.find(id);
     if (!server || server->stopping) continue;
-    servers_[id] = ServerView{.fleet = server->fleet};
+    servers_[id] =
+        ServerView{.fleet = server->fleet,
+                   .launch_timeout = step.state.config.fleets[server->fleet].launch_timeout};
     report_.marks.hit(server->match ? Mark::match_adopted : Mark::server_adopted);
   }
   for (auto it = servers_.begin(); it != servers_.end();) {
@@ -257,10 +285,10 @@ void Laws::check_servers(const Step& step) {
     it = it->second.known || processes_.contains(it->first) ? std::next(it) : servers_.erase(it);
   }
   std::uint32_t allocated = 0, playing = 0;
-  step.state.servers.for_each([&](ServerId, const core::Server& server) {
+  step.state.servers.for_each([&](ServerId id, const core::Server& server) {
     allocated += server.state == ServerState::allocated;
-    const Duration limit = setting_.config.fleets[server.fleet].launch_timeout;
-    must(server.state != ServerState::starting || step.now < server.since + limit,
+    must(server.state != ServerState::starting ||
+             step.now < server.since + servers_[id].launch_timeout,
          "no server stays Starting past its deadline");
   });
   step.state.matches.for_each([&](MatchId, const core::Match& match) {

@@ -19,20 +19,28 @@ Duration between(Prng& prng, Duration low, Duration high) {
   return Duration{prng.between(low.count(), high.count())};
 }
 
+/// What may be drawn again at a reload.
+void draw_upkeep(Prng& prng, core::FleetConfig& fleet) {
+  if (prng.below(3) == 0)
+    fleet.ready_max =
+        static_cast<std::uint32_t>(prng.between(fleet.ready_min, fleet.ready_min + 2));
+  fleet.ready_max = std::max(fleet.ready_max, fleet.ready_min);
+  fleet.scale_to_zero_after =
+      prng.below(3) == 0 ? between(prng, seconds{1}, minutes{2}) : Duration::zero();
+  fleet.crash_loop_after = prng.below(4) == 0 ? 0 : static_cast<std::uint32_t>(prng.between(1, 6));
+}
+
 core::FleetConfig draw_fleet(Prng& prng, std::uint32_t index) {
   core::FleetConfig fleet;
   fleet.name = fmt::format("fleet{}", index);
   fleet.command = {"server", "{port}"};
   fleet.ports.first = static_cast<std::uint16_t>(7000 + 100 * index);
-  const auto offset = static_cast<std::uint16_t>(prng.below(3) == 0 ? prng.between(1, 3) : 0);
-  fleet.ports.last = static_cast<std::uint16_t>(fleet.ports.first + offset +
-                                                static_cast<int>(prng.between(0, 11)));
+  fleet.ports.last = static_cast<std::uint16_t>(fleet.ports.first + prng.between(0, 11));
   if (prng.below(3) == 0) {
     const auto first = static_cast<std::uint16_t>(27000 + 100 * index);
     fleet.named_ports.push_back(
         {"query", {first, static_cast<std::uint16_t>(first + prng.between(0, 7))}, 0, {}});
   }
-  if (offset > 0) fleet.named_ports.push_back({"rcon", {}, offset, {}});
   fleet.sdk = prng.chance_ppm(ppm_of_percent(30))   ? core::SdkKind::classic
               : prng.chance_ppm(ppm_of_percent(30)) ? core::SdkKind::none
                                                     : core::SdkKind::muster;
@@ -52,6 +60,7 @@ core::FleetConfig draw_fleet(Prng& prng, std::uint32_t index) {
   fleet.match_timeout =
       prng.below(2) == 0 ? Duration::zero() : between(prng, seconds{10}, minutes{2});
   fleet.stop_grace = prng.below(4) == 0 ? Duration::zero() : between(prng, seconds{0}, seconds{10});
+  draw_upkeep(prng, fleet);
   return fleet;
 }
 
@@ -90,7 +99,7 @@ Setting draw_setting(std::uint64_t seed) {
   const auto queues = static_cast<std::uint32_t>(prng.between(1, 4));
   for (std::uint32_t i = 0; i < queues; ++i) {
     config.queues.push_back(draw_queue(prng, i, fleets));
-    setting.crowd.seats_vary.push_back(prng.below(2) == 0);
+    if (prng.below(2) == 0) setting.crowd.seats_vary.insert(config.queues.back().name);
   }
   if (prng.below(2) == 0) config.classic_queue = config.queues[prng.below(queues)].name;
   config.resume_grace =
@@ -114,6 +123,70 @@ Setting draw_setting(std::uint64_t seed) {
   return setting;
 }
 
+core::Config draw_reload(const core::Config& now, Prng& prng) {
+  core::Config next = now;
+  const auto one_in = [&](std::uint32_t times) { return prng.below(times) == 0; };
+  const auto any = [&](const auto& all) {
+    return prng.below(static_cast<std::uint32_t>(all.size()));
+  };
+  for (core::FleetConfig& fleet : next.fleets) {
+    // Back and forth between few, so that old servers are sometimes right again.
+    if (one_in(2)) fleet.command = {"server", "{port}", fmt::format("-v{}", prng.below(3))};
+    if (one_in(4)) {
+      fleet.servers_max = static_cast<std::uint32_t>(prng.between(1, 6));
+      fleet.ready_min = prng.below(std::min(3u, fleet.servers_max) + 1);
+      draw_upkeep(prng, fleet);
+    }
+    if (one_in(6)) fleet.idle_timeout = between(prng, seconds{5}, minutes{1});
+    if (one_in(6)) {
+      const std::uint16_t base = fleet.ports.first / 100 * 100;
+      fleet.ports.first = static_cast<std::uint16_t>(base + prng.between(0, 8));
+      fleet.ports.last = static_cast<std::uint16_t>(fleet.ports.first + prng.between(0, 11));
+    }
+  }
+  if (next.fleets.size() > 1 && one_in(4)) std::swap(next.fleets[0].ports, next.fleets[1].ports);
+  if (next.fleets.size() > 1 && one_in(5)) {
+    const std::uint32_t gone = any(next.fleets);
+    next.fleets.erase(next.fleets.begin() + gone);
+    for (core::QueueConfig& queue : next.queues)
+      queue.fleet = queue.fleet == gone  ? any(next.fleets)
+                    : queue.fleet > gone ? queue.fleet - 1
+                                         : queue.fleet;
+  }
+  if (next.fleets.size() < 4 && one_in(5)) {
+    const auto taken = [&](std::uint32_t index) {
+      return std::any_of(next.fleets.begin(), next.fleets.end(), [&](const auto& fleet) {
+        return fleet.name == fmt::format("fleet{}", index) ||
+               fleet.ports.first / 100 == 70u + index;
+      });
+    };
+    std::uint32_t index = 0;
+    while (taken(index)) ++index;
+    next.fleets.insert(next.fleets.begin(), draw_fleet(prng, index));
+    for (core::QueueConfig& queue : next.queues) ++queue.fleet;
+  }
+  for (core::QueueConfig& queue : next.queues) {
+    if (one_in(4)) queue.players = static_cast<std::uint32_t>(prng.between(1, 5));
+    queue.teams = std::min(queue.teams, queue.players);
+    if (one_in(6)) queue.fleet = any(next.fleets);
+  }
+  if (next.queues.size() > 1 && one_in(5))
+    next.queues.erase(next.queues.begin() + any(next.queues));
+  if (next.queues.size() < 5 && one_in(5)) {
+    std::uint32_t index = 0;
+    while (std::any_of(next.queues.begin(), next.queues.end(), [&](const auto& queue) {
+      return queue.name == fmt::format("queue{}", index);
+    }))
+      ++index;
+    next.queues.insert(next.queues.begin(),
+                       draw_queue(prng, index, static_cast<std::uint32_t>(next.fleets.size())));
+  }
+  if (std::none_of(next.queues.begin(), next.queues.end(),
+                   [&](const auto& queue) { return queue.name == next.classic_queue; }))
+    next.classic_queue = one_in(2) ? "" : next.queues.back().name;
+  return next;
+}
+
 std::string to_text(const Setting& setting) {
   const auto seconds_of = [](Duration d) { return fmt::format("{}ms", d / milliseconds{1}); };
   std::string out;
@@ -121,7 +194,7 @@ std::string to_text(const Setting& setting) {
     out += fmt::format(
         "{}: {}, ports {}-{}{}{}, ready_min {}, servers_max {}, launch_timeout {}, "
         "launch_attempts_max {}, after_match {}, idle_timeout {}, match_timeout {}, "
-        "stop_grace {}\n",
+        "stop_grace {}, ready_max {}, scale_to_zero_after {}, crash_loop_after {}\n",
         f.name,
         f.sdk == core::SdkKind::classic ? "classic"
         : f.sdk == core::SdkKind::none  ? "none"
@@ -133,13 +206,14 @@ std::string to_text(const Setting& setting) {
             : "",
         f.ready_min, f.servers_max, seconds_of(f.launch_timeout), f.launch_attempts_max,
         f.after_match == core::AfterMatch::reuse ? "reuse" : "exit", seconds_of(f.idle_timeout),
-        seconds_of(f.match_timeout), seconds_of(f.stop_grace));
+        seconds_of(f.match_timeout), seconds_of(f.stop_grace), f.ready_max,
+        seconds_of(f.scale_to_zero_after), f.crash_loop_after);
   for (std::size_t i = 0; i < setting.config.queues.size(); ++i) {
     const core::QueueConfig& q = setting.config.queues[i];
-    out += fmt::format("{}: fleet{}, players {}, teams {}, ticket_timeout {}{}{}\n", q.name,
+    out += fmt::format("{}: fleet {}, players {}, teams {}, ticket_timeout {}{}{}\n", q.name,
                        q.fleet, q.players, q.teams, seconds_of(q.ticket_timeout),
                        q.requeue_on_server_lost ? ", requeue_on_server_lost" : "",
-                       setting.crowd.seats_vary[i] ? ", seats vary" : "");
+                       setting.crowd.seats_vary.contains(q.name) ? ", seats vary" : "");
   }
   out += fmt::format(
       "lobby: players_max {}, resume_grace {}, port_set_aside {}, classic_queue \"{}\"\n",
@@ -160,10 +234,11 @@ std::string to_text(const Setting& setting) {
   const FaultIntervals& i = setting.faults.intervals;
   out += fmt::format(
       "faults, every: link_lost {}, link_replaced {}, node_killed {}, lobby_restart {}, "
-      "operator_stop {}, stale_event {}, intruder {}{}{}\n",
+      "operator_stop {}, stale_event {}, intruder {}, reload {}, drain {}, clear {}{}{}\n",
       seconds_of(i.link_lost), seconds_of(i.link_replaced), seconds_of(i.node_killed),
       seconds_of(i.lobby_restart), seconds_of(i.operator_stop), seconds_of(i.stale_event),
-      seconds_of(i.intruder), setting.faults.events_kept ? ", events kept" : "",
+      seconds_of(i.intruder), seconds_of(i.reload), seconds_of(i.drain), seconds_of(i.clear),
+      setting.faults.events_kept ? ", events kept" : "",
       setting.faults.deadlines_late ? ", deadlines late" : "");
   return out;
 }

@@ -2,8 +2,8 @@
 // What is drawn before a run begins: the lobby's configuration, who plays, what goes wrong.
 
 #include <cstdint>
+#include <set>
 #include <string>
-#include <vector>
 
 #include "core/config.h"
 #include "sim/faults.h"
@@ -14,7 +14,7 @@ struct CrowdSetting {
   std::uint32_t people = 0;
   std::uint32_t classic_ppm = 0;     // Of the people.
   Duration think{};                  // Mean time between two acts of one person.
-  std::vector<bool> seats_vary;      // By queue: tickets of several seats.
+  std::set<std::string> seats_vary;  // Queues with tickets of several seats.
   std::uint32_t attributes_ppm = 0;  // Of the tickets.
 };
 
@@ -34,6 +34,10 @@ struct Setting {
 
 /// Fits Config's ranges whatever the seed.
 Setting draw_setting(std::uint64_t seed);
+
+/// What an operator might make of a configuration: other commands, numbers and ports; fleets and
+/// queues that come and go. At least one of each remains.
+core::Config draw_reload(const core::Config& now, Prng& prng);
 
 /// Some lines for people.
 std::string to_text(const Setting& setting);

@@ -73,6 +73,9 @@ void World::heal() {
   rates_ = {};
   fault_source_.heal();
   machine_.heal();
+  step(core::DrainNode{"node", false});
+  for (std::size_t i = 0; i < state().fleets.size(); ++i)
+    if (state().fleets[i].draining) step(core::DrainFleet{state().config.fleets[i].name, false});
   run_for(minutes{2});
   laws_.expect_no_failures();
   run_for(minutes{1});
@@ -83,24 +86,34 @@ void World::settle_with_players() {
   crowd_.quiet();
   wait_until(minutes{30}, "every match that was formed is played and ends",
              [&] { return state().matches.empty(); });
+  wait_until(minutes{2}, "servers of an old version go when their matches are over", [&] {
+    bool outdated = false;
+    state().servers.for_each([&](core::ServerId, const core::Server& server) {
+      outdated |= server.version != state().fleets[server.fleet].version;
+    });
+    return !outdated;
+  });
+}
+
+bool World::warm_only(core::FleetIndex index, bool forever) const {
+  const core::FleetConfig& config = state().config.fleets[index];
+  const core::Fleet& fleet = state().fleets[index];
+  if (fleet.removed) return fleet.servers == 0;
+  const std::uint32_t ports = core::servers_by_ports(config);
+  const std::uint32_t warm =
+      fleet.asleep ? 0 : std::min({config.ready_min, config.servers_max, ports});
+  const bool idles_forever = config.idle_timeout == Duration::zero() && !forever;
+  return fleet.ready.size() == fleet.servers && fleet.waiting.empty() &&
+         (fleet.servers == warm || (idles_forever && fleet.servers > warm));
 }
 
 void World::settle_without_players() {
   note("everybody leaves");
   crowd_.leave();
-  const auto left = [&](core::FleetIndex index, bool forever) {
-    const core::FleetConfig& config = setting_.config.fleets[index];
-    const core::Fleet& fleet = state().fleets[index];
-    const std::uint32_t ports = core::servers_by_ports(config);
-    const std::uint32_t warm = std::min({config.ready_min, config.servers_max, ports});
-    const bool idles_forever = config.idle_timeout == Duration::zero() && !forever;
-    return fleet.ready.size() == fleet.servers && fleet.waiting.empty() &&
-           (fleet.servers == warm || (idles_forever && fleet.servers > warm));
-  };
   const auto empty = [&](bool forever) {
     if (state().tickets.size() + state().matches.size() + state().players.size() > 0) return false;
-    for (core::FleetIndex i = 0; i < setting_.config.fleets.size(); ++i)
-      if (!left(i, forever)) return false;
+    for (core::FleetIndex i = 0; i < state().fleets.size(); ++i)
+      if (!warm_only(i, forever)) return false;
     return machine_.processes() == state().servers.size();
   };
   wait_until(minutes{20}, "once everybody has left, warm servers remain and nothing else",
@@ -108,11 +121,25 @@ void World::settle_without_players() {
   // Where Ready servers may idle forever, the operator sends them home.
   std::vector<core::ServerId> idle;
   state().servers.for_each([&](core::ServerId id, const core::Server& server) {
-    if (setting_.config.fleets[server.fleet].idle_timeout == Duration::zero()) idle.push_back(id);
+    if (state().config.fleets[server.fleet].idle_timeout == Duration::zero()) idle.push_back(id);
   });
   for (const core::ServerId id : idle) step(core::StopServerCommand{id});
   wait_until(minutes{5}, "once idle servers are stopped, warm servers remain and nothing else",
              [&] { return empty(true); });
+  settle_drained();
+}
+
+void World::settle_drained() {
+  note("a fleet is drained");
+  const core::FleetIndex index = prng_.below(static_cast<std::uint32_t>(state().fleets.size()));
+  if (state().fleets[index].removed) return;
+  const std::string name = state().config.fleets[index].name;
+  step(core::DrainFleet{name, true});
+  wait_until(minutes{5}, "a drained fleet ends without game servers",
+             [&] { return state().fleets[index].servers == 0; });
+  step(core::DrainFleet{name, false});
+  wait_until(minutes{5}, "a fleet that is not drained any more is warm again",
+             [&] { return warm_only(index, true); });
 }
 
 void World::stop_lobby() {
@@ -126,11 +153,8 @@ void World::stop_lobby() {
   crowd_.leave();
   wait_until(minutes{5}, "nobody is remembered for longer than resume_grace",
              [&] { return state().players.size() == 0 && state().sessions.size() == 0; });
-  for (core::FleetIndex i = 0; i < setting_.config.fleets.size(); ++i) {
-    const core::FleetPorts& ports = state().fleets[i].ports;
-    if (ports.free_count() + ports.aside().size() != ports.count())
-      throw LawBroken("without servers, all ports are free");
-  }
+  for (const core::Fleet& fleet : state().fleets)
+    if (fleet.ports.used_count() > 0) throw LawBroken("without servers, all ports are free");
 }
 
 // ---- Virtual time.
@@ -190,7 +214,7 @@ void World::step(const core::Event& event, bool stale) {
   core::check_invariants(state());
 #endif
   laws_.observe({event, now_, effects, state(), late, stale});
-  for (core::QueueIndex queue = 0; queue < setting_.config.queues.size(); ++queue)
+  for (core::QueueIndex queue = 0; queue < state().queues.size(); ++queue)
     if (enough_partners(state(), queue)) throw LawBroken("nobody waits who has enough partners");
   for (const core::Effect& effect : effects) deliver(effect);
   machine_.look_for_classic_matches();
@@ -241,6 +265,13 @@ void World::hang_up(core::SessionId session) {
 void World::close(core::SessionId session) {
   if (!sessions_.erase(session)) return;
   step(core::SessionClosed{session});
+}
+
+void World::reload(core::Config config) {
+  marks().hit(Mark::config_reloaded);
+  step(core::DeadlineReached{});  // What is due is due under the old one.
+  setting_.config = std::move(config);
+  step(core::ConfigReloaded{std::make_shared<const core::Config>(setting_.config)});
 }
 
 void World::restart_lobby(Duration down) {

@@ -84,6 +84,8 @@ class World {
   /// The far end closes, after what it has said.
   void hang_up(core::SessionId session);
 
+  /// The operator changes the configuration; also of lobbies to come.
+  void reload(core::Config config);
   /// The lobby dies and comes back without its memory; the node and its game servers live on.
   void restart_lobby(Duration down);
 
@@ -105,6 +107,8 @@ class World {
   void heal();
   void settle_with_players();
   void settle_without_players();
+  void settle_drained();
+  bool warm_only(core::FleetIndex index, bool forever) const;
   void stop_lobby();
   void run_for(Duration duration);
   void run_until(Time end, const std::function<bool()>& done);

@@ -63,6 +63,11 @@ void Lobby::start() {
   });
 }
 
+void Lobby::change(const std::function<void(LobbyOptions&)>& change) {
+  change(options_);
+  write_file(config_file(), configuration());
+}
+
 int Lobby::end(int signal) {
   process_->signal(signal);
   return process_->wait();

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,6 +64,10 @@ class Lobby {
   std::string config_file() const { return folder_ / "muster.toml"; }
   /// What it has printed.
   std::string output() const { return read_file(folder_ / "output"); }
+
+  /// Writes the configuration anew; it is not read again by that.
+  void change(const std::function<void(LobbyOptions&)>& change);
+  void signal(int number) const { process_->signal(number); }
 
   /// `muster ctl ARGUMENTS`.
   Ran ctl(std::vector<std::string> arguments) const;

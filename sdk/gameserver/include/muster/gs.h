@@ -96,10 +96,10 @@ typedef struct muster_gs_options {
   const char *token;   /* The launch token, 1 to 512 bytes. MUSTER_TOKEN. */
 } muster_gs_options;
 
-/// Makes an SDK object from the environment Muster launched this process with. Connects to nothing
-/// yet. `*out` is set on MUSTER_GS_OK and NULL otherwise.
-/// Returns MUSTER_GS_OK; MUSTER_GS_ERR_NOT_LAUNCHED; MUSTER_GS_ERR_ARGUMENT if MUSTER_SDK is no
-/// address; or MUSTER_GS_ERR_MEMORY.
+/// Makes an SDK object from the environment Muster launched this process with: MUSTER_TOKEN, and
+/// MUSTER_SDK_LOCAL or, where that cannot be reached, MUSTER_SDK. Connects to nothing yet. `*out`
+/// is set on MUSTER_GS_OK and NULL otherwise. Returns MUSTER_GS_OK; MUSTER_GS_ERR_NOT_LAUNCHED;
+/// MUSTER_GS_ERR_ARGUMENT if MUSTER_SDK is no address; or MUSTER_GS_ERR_MEMORY.
 MUSTER_GS_API muster_gs_status muster_gs_create(muster_gs **out);
 
 /// The same, from options. They are copied.

@@ -1,0 +1,103 @@
+// The launch template of a fleet as one number.
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "core/config.h"
+
+namespace muster::core {
+namespace {
+
+/// Folds only what differs from its default, under its name: a key that a later build adds leaves
+/// the versions of those who do not use it as they are, so that an upgrade replaces no game server.
+class Template {
+ public:
+  explicit Template(const FleetConfig& fleet) : fleet_(fleet) {}
+
+  template <class T>
+  void add(std::string_view key, T FleetConfig::* member) {
+    if (fleet_.*member == default_.*member) return;
+    digest_.add(key);
+    fold(fleet_.*member);
+  }
+  std::uint32_t version() const {
+    const std::uint64_t value = digest_.value();
+    const auto folded = static_cast<std::uint32_t>(value ^ value >> 32);
+    return folded == 0 ? 1 : folded;
+  }
+
+ private:
+  void fold(const std::string& text) { digest_.add(text); }
+  void fold(SdkKind kind) { digest_.add(static_cast<std::uint8_t>(kind)); }
+  void fold(Duration duration) { digest_.add(duration.count()); }
+  template <class T>
+    requires std::is_integral_v<T>
+  void fold(T value) {
+    digest_.add(value);
+  }
+  template <class T>
+  void fold(const std::vector<T>& values) {
+    digest_.add(values.size());
+    for (const T& value : values) fold(value);
+  }
+  void fold(const std::pair<std::string, std::string>& variable) {
+    digest_.add(variable.first), digest_.add(variable.second);
+  }
+
+  void fold(const ProcessLimits& limits) {
+    digest_.add(limits.memory_bytes), digest_.add(limits.cpu_thousandths);
+    digest_.add(limits.processes), digest_.add(limits.open_files), digest_.add(limits.user);
+    digest_.add(limits.nice), digest_.add(limits.core_dumps);
+    digest_.add(limits.no_new_privileges), digest_.add(limits.required);
+  }
+
+  void fold(Protocol protocol) { digest_.add(static_cast<std::uint8_t>(protocol)); }
+  void fold(const PortConfig& port) {  // Which ports it gets is each launch's own.
+    digest_.add(port.name), digest_.add(port.offset), fold(port.protocol);
+  }
+  void fold(const UdpQuery& query) {
+    digest_.add(query.port), digest_.add(query.send), digest_.add(query.placeholders);
+    digest_.add(query.expect);
+  }
+  void fold(const ReadyConfig& ready) {
+    digest_.add(static_cast<std::uint8_t>(ready.kind)), digest_.add(ready.port);
+    fold(ready.query), digest_.add(ready.log), fold(ready.delay), fold(ready.repeat);
+    digest_.add(ready.failures_max);
+  }
+  void fold(const EndConfig& end) {
+    digest_.add(end.log), digest_.add(end.joined), digest_.add(end.left), fold(end.players);
+    fold(end.players_interval), fold(end.idle), fold(end.first_player_timeout);
+  }
+  void fold(const FileConfig& file) {
+    digest_.add(file.path), digest_.add(file.text), digest_.add(file.mode);
+  }
+
+  const FleetConfig& fleet_;
+  const FleetConfig default_;
+  Digest digest_;
+};
+
+}  // namespace
+
+std::uint32_t launch_version(const FleetConfig& fleet) {
+  Template launch(fleet);
+  launch.add("command", &FleetConfig::command);
+  launch.add("env", &FleetConfig::env);
+  launch.add("working_directory", &FleetConfig::working_directory);
+  launch.add("sdk", &FleetConfig::sdk);
+  launch.add("health_timeout", &FleetConfig::health_timeout);
+  launch.add("log_bytes_max", &FleetConfig::log_bytes_max);
+  launch.add("log_files_max", &FleetConfig::log_files_max);
+  launch.add("limits", &FleetConfig::limits);
+  launch.add("protocol", &FleetConfig::protocol);
+  launch.add("named_ports", &FleetConfig::named_ports);
+  launch.add("ready", &FleetConfig::ready);
+  launch.add("end", &FleetConfig::end);
+  launch.add("files", &FleetConfig::files);
+  return launch.version();
+}
+
+std::string version_text(std::uint32_t version) {
+  return version == 0 ? "unknown" : fmt::format("{:08x}", version);
+}
+
+}  // namespace muster::core
