@@ -20,6 +20,7 @@ using std::chrono::seconds;
 struct PortRange {
   std::uint16_t first = 0;  // 1 to 65535.
   std::uint16_t last = 0;   // Inclusive; not below first.
+  bool operator==(const PortRange&) const = default;
 };
 
 enum class SdkKind : std::uint8_t { muster, classic, none };
@@ -78,81 +79,83 @@ struct FileConfig {
   std::string text;           // With {placeholders}.
   std::string template_file;  // Where the text is from; empty: the configuration itself.
   std::uint32_t mode = 0600;  // Permissions: 0 to 0777.
-  /// What one game server may use and be; enforced by the node, which says what it can enforce.
-  struct ProcessLimits {
-    std::uint64_t memory_bytes = 0;     // 1 MiB to 16 TiB, all its processes together. 0: no limit.
-    std::uint32_t cpu_thousandths = 0;  // 50 to 1024000, of one core. 0: no limit.
-    std::uint32_t processes = 0;        // 1 to 1000000, threads counted. 0: no limit.
-    std::uint32_t open_files = 0;       // 16 to 1000000000 for each process. 0: the node's own.
-    std::string user;                   // Runs as this user; empty: as the node's.
-    std::int32_t nice = 0;              // -20 to 19. 0: the node's.
-    bool core_dumps = false;            // Whether a crash may leave one.
-    bool no_new_privileges = false;     // Programs like sudo gain nothing.
-    bool required = false;  // A launch whose limits cannot be enforced fails. Else it is said.
-    bool operator==(const ProcessLimits&) const = default;
-    bool operator==(const FileConfig&) const = default;
-  };
+  bool operator==(const FileConfig&) const = default;
+};
 
-  /// Interchangeable game servers: one command, ports, how many to keep warm.
-  struct FleetConfig {
-    std::string name;                  // Required: [a-z0-9-], 1 to 32 characters, unique.
-    std::vector<std::string> command;  // Required: program and arguments, with {placeholders}.
-    std::vector<std::pair<std::string, std::string>> env;  // Added to the launch contract's.
-    std::string working_directory;  // Empty: the folder of the configuration file.
-    PortRange ports;                // Required; no port in two fleets.
-    SdkKind sdk = SdkKind::muster;
-    std::uint32_t ready_min = 0;            // 0 to servers_max: warm servers; 0 launches on demand.
-    std::uint32_t ready_max = 10'000;       // ready_min to 10000: more Ready than that are stopped.
-    std::uint32_t servers_max = 64;         // 1 to 10000: Starting, Ready, Allocated together.
-    Duration launch_timeout = seconds{30};  // 100 ms to 1 h: launch to Ready.
-    std::uint32_t launch_attempts_max = 3;  // 1 to 100 launches for one match.
-    AfterMatch after_match = AfterMatch::reuse;
-    Duration idle_timeout = minutes{5};  // Ready above ready_min for so long is stopped. 0: never.
-    // Without a ticket or match for so long, also those of ready_min are stopped, until the next
-    // ticket. 1 s to 168 h. 0: never.
-    Duration scale_to_zero_after = Duration::zero();
-    std::uint32_t crash_loop_after = 5;          // 0 to 1000 failures in a row; 0: never.
-    Duration match_timeout = Duration::zero();   // Longest match; 0: no limit.
-    Duration stop_grace = seconds{10};           // SIGTERM to SIGKILL. 0 to 10 min.
-    Duration health_timeout = Duration::zero();  // sdk muster: longest silence; 0: not watched.
-    std::uint64_t log_bytes_max = 10u << 20;     // 64 KiB to 1 GiB per log file.
-    std::uint32_t log_files_max = 2;      // 1 to 100: the one written and older ones, per server.
-    Protocol protocol = Protocol::both;   // Of `ports`.
-    std::vector<PortConfig> named_ports;  // At most 16.
-    ReadyConfig ready;
-    EndConfig end;
-    std::vector<FileConfig> files;  // At most 16, 256 KiB together.
-  };
+/// What one game server may use and be; enforced by the node, which says what it can enforce.
+struct ProcessLimits {
+  std::uint64_t memory_bytes = 0;     // 1 MiB to 16 TiB, all its processes together. 0: no limit.
+  std::uint32_t cpu_thousandths = 0;  // 50 to 1024000, of one core. 0: no limit.
+  std::uint32_t processes = 0;        // 1 to 1000000, threads counted. 0: no limit.
+  std::uint32_t open_files = 0;       // 16 to 1000000000 for each process. 0: the node's own.
+  std::string user;                   // Runs as this user; empty: as the node's.
+  std::int32_t nice = 0;              // -20 to 19. 0: the node's.
+  bool core_dumps = false;            // Whether a crash may leave one.
+  bool no_new_privileges = false;     // Programs like sudo gain nothing.
+  bool required = false;  // A launch whose limits cannot be enforced fails. Else it is said.
+  bool operator==(const ProcessLimits&) const = default;
+};
 
-  /// Which launch template: equal for two fleets whose game servers are launched alike, on every
-  /// machine and by every later build. Whatever goes to the node with a launch belongs to it. Never
-  /// 0.
-  std::uint32_t launch_version(const FleetConfig& fleet);
-  /// "3f9a1c02"; "unknown" for 0.
-  std::string version_text(std::uint32_t version);
+/// Interchangeable game servers: one command, ports, how many to keep warm.
+struct FleetConfig {
+  std::string name;                  // Required: [a-z0-9-], 1 to 32 characters, unique.
+  std::vector<std::string> command;  // Required: program and arguments, with {placeholders}.
+  std::vector<std::pair<std::string, std::string>> env;  // Added to the launch contract's.
+  std::string working_directory;  // Empty: the folder of the configuration file.
+  PortRange ports;                // Required; no port in two fleets.
+  SdkKind sdk = SdkKind::muster;
+  std::uint32_t ready_min = 0;            // 0 to servers_max: warm servers; 0 launches on demand.
+  std::uint32_t ready_max = 10'000;       // ready_min to 10000: more Ready than that are stopped.
+  std::uint32_t servers_max = 64;         // 1 to 10000: Starting, Ready, Allocated together.
+  Duration launch_timeout = seconds{30};  // 100 ms to 1 h: launch to Ready.
+  std::uint32_t launch_attempts_max = 3;  // 1 to 100 launches for one match.
+  AfterMatch after_match = AfterMatch::reuse;
+  Duration idle_timeout = minutes{5};  // Ready above ready_min for so long is stopped. 0: never.
+  // Without a ticket or match for so long, also those of ready_min are stopped, until the next
+  // ticket. 1 s to 168 h. 0: never.
+  Duration scale_to_zero_after = Duration::zero();
+  std::uint32_t crash_loop_after = 5;          // 0 to 1000 failures in a row; 0: never.
+  Duration match_timeout = Duration::zero();   // Longest match; 0: no limit.
+  Duration stop_grace = seconds{10};           // SIGTERM to SIGKILL. 0 to 10 min.
+  Duration health_timeout = Duration::zero();  // sdk muster: longest silence; 0: not watched.
+  std::uint64_t log_bytes_max = 10u << 20;     // 64 KiB to 1 GiB per log file.
+  std::uint32_t log_files_max = 2;      // 1 to 100: the one written and older ones, per server.
+  Protocol protocol = Protocol::both;   // Of `ports`.
+  std::vector<PortConfig> named_ports;  // At most 16.
+  ReadyConfig ready;
+  EndConfig end;
+  std::vector<FileConfig> files;  // At most 16, 256 KiB together.
+  ProcessLimits limits;
+};
 
-  /// What a player may choose to play.
-  struct QueueConfig {
-    std::string name;                       // Required: [a-z0-9-], 1 to 32 characters, unique.
-    std::uint32_t fleet = 0;                // Index into Config::fleets.
-    std::uint32_t players = 2;              // 1 to 256 seats in a match.
-    std::uint32_t teams = 1;                // 1 to players; seats are dealt to teams in order.
-    Duration ticket_timeout = minutes{10};  // 1 s to 24 h: waiting to Expired.
-    bool requeue_on_server_lost = false;    // Back to the front, with the waiting time so far.
-    std::string map;                        // Passed to the game server; {map}.
-  };
+/// Which launch template: equal for two fleets whose game servers are launched alike, on every
+/// machine and by every later build. Whatever goes to the node with a launch belongs to it. Never
+/// 0.
+std::uint32_t launch_version(const FleetConfig& fleet);
+/// "3f9a1c02"; "unknown" for 0.
+std::string version_text(std::uint32_t version);
 
-  struct Config {
-    // Limits of the lobby. Over one, the caller gets lobby_full and nobody else notices.
-    std::uint32_t players_max = 100'000;   // 1 to 1000000 players known, connected or in grace.
-    std::uint32_t sessions_max = 100'000;  // 1 to 1000000 connections of any kind.
-    Duration resume_grace = seconds{30};   // 0 to 1 h: a disconnected player is kept so long.
-    std::uint32_t attributes_max = 16;     // Attributes of one ticket.
-    Duration port_set_aside =
-        seconds{60};            // A port that turned out taken is not tried for so long.
-    std::string classic_queue;  // Queue of a classic match request; empty: the first.
-    std::vector<FleetConfig> fleets;
-    std::vector<QueueConfig> queues;
-  };
+/// What a player may choose to play.
+struct QueueConfig {
+  std::string name;                       // Required: [a-z0-9-], 1 to 32 characters, unique.
+  std::uint32_t fleet = 0;                // Index into Config::fleets.
+  std::uint32_t players = 2;              // 1 to 256 seats in a match.
+  std::uint32_t teams = 1;                // 1 to players; seats are dealt to teams in order.
+  Duration ticket_timeout = minutes{10};  // 1 s to 24 h: waiting to Expired.
+  bool requeue_on_server_lost = false;    // Back to the front, with the waiting time so far.
+  std::string map;                        // Passed to the game server; {map}.
+};
+
+struct Config {
+  // Limits of the lobby. Over one, the caller gets lobby_full and nobody else notices.
+  std::uint32_t players_max = 100'000;    // 1 to 1000000 players known, connected or in grace.
+  std::uint32_t sessions_max = 100'000;   // 1 to 1000000 connections of any kind.
+  Duration resume_grace = seconds{30};    // 0 to 1 h: a disconnected player is kept so long.
+  std::uint32_t attributes_max = 16;      // Attributes of one ticket.
+  Duration port_set_aside = seconds{60};  // A port that turned out taken is not tried for so long.
+  std::string classic_queue;              // Queue of a classic match request; empty: the first.
+  std::vector<FleetConfig> fleets;
+  std::vector<QueueConfig> queues;
+};
 
 }  // namespace muster::core
