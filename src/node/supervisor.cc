@@ -265,11 +265,6 @@ void Supervisor::read_output(const Shared& server) {
 
 // False at the end of the output.
 bool Supervisor::drain(GameServer& server) {
-  static char buffer[64 * 1024];
-  const ssize_t n = ::read(server.output.native_handle(), buffer, sizeof buffer);
-  if (n > 0) server.log.write({buffer, static_cast<std::size_t>(n)});
-  if (n > 0 && server.plain) server.plain->on_output({buffer, static_cast<std::size_t>(n)});
-  return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
   static char buffer[flooded_pipe_bytes];
   const std::size_t room = server.output_rate.flooded() ? sizeof buffer : 64 * 1024;
   const ssize_t n = ::read(server.output.native_handle(), buffer, room);
