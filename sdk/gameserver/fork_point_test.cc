@@ -156,6 +156,7 @@ void tell(std::vector<int>& assets) {
   int from_thread = 0;
   std::thread([&] { from_thread = 7; }).join();
   line("thread " + std::to_string(from_thread));
+  std::fflush(nullptr);  // What is printed by halves would be printed twice.
   const pid_t forked = ::fork();
   if (forked == 0) ::_exit(5);
   int status = 0;
@@ -173,6 +174,7 @@ class Parent {
     auto [ours, theirs] = make_channel();
     int output[2];
     EXPECT_EQ(::pipe(output), 0);
+    std::fflush(nullptr);
     pid_ = ::fork();
     if (pid_ == 0) {
       ours.close();

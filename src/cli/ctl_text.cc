@@ -157,6 +157,23 @@ std::string status_text(const json::object& s) {
   return out;
 }
 
+/// "7000 query:27015"
+std::string ports_text(const json::object& server) {
+  std::string out = text(server, "port");
+  const json::value* named = member(server, "ports");
+  const json::object* const ports = named ? named->if_object() : nullptr;
+  if (!ports) return out;
+  for (const auto& [name, port] : *ports)
+    out += fmt::format(" {}:{}", std::string(name), json::serialize(port));
+  return out;
+}
+
+/// Why it is stopped, or what it lacks to be Ready.
+std::string why(const json::object& server) {
+  const json::value* note = member(server, "note");
+  return note && note->is_string() ? text(server, "note") : text(server, "reason");
+}
+
 std::string servers_text(const json::object& answer) {
   Rows rows{{"SERVER", "FLEET", "VERSION", "STATE", "FOR", "NODE", "PORT", "PID", "CPU", "MEMORY",
              "MATCH", "WHY"}};
@@ -167,10 +184,10 @@ std::string servers_text(const json::object& answer) {
                                                 flag(o, "draining")
                                             ? ", then stopped"
                                             : ""),
-                    age(o, "stateSeconds"), text(o, "node"), text(o, "port"),
+                    age(o, "stateSeconds"), text(o, "node"), ports_text(o),
                     text(o, "pid") + (flag(o, "forked") ? " (forked)" : ""),
                     cpu_time(o, "cpuSeconds"), mebibytes(o, "memoryBytes"), text(o, "matchId"),
-                    text(o, "reason")});
+                    why(o)});
   });
   return list_text(rows, "no game servers", answer);
 }

@@ -22,6 +22,14 @@ struct Attribute {
   bool operator==(const Attribute&) const = default;
 };
 
+/// A port of a game server beside the main one, as [fleet.port.NAME] calls it.
+struct NamedPort {
+  std::string name;
+  std::uint16_t port = 0;
+  bool operator==(const NamedPort&) const = default;
+};
+using NamedPorts = std::vector<NamedPort>;
+
 enum class TicketState : std::uint8_t { queued, matched, assigned, cancelled, expired, failed };
 enum class ServerState : std::uint8_t {
   starting,

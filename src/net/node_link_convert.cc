@@ -25,6 +25,8 @@ wire::node::Sdk to_sdk(core::SdkKind kind) {
       return wire::node::SDK_CLASSIC;
     case core::SdkKind::agones:
       return wire::node::SDK_AGONES;
+    case core::SdkKind::none:
+      return wire::node::SDK_NONE;
   }
   CHECK(false, "every kind has its word on the wire");
 }
@@ -45,6 +47,41 @@ void write_agones(const core::AgonesConfig& config, wire::node::AgonesSettings& 
     auto& written = (*out.mutable_lists())[list.name];
     written.set_capacity(list.capacity);
     written.mutable_values()->Assign(list.values.begin(), list.values.end());
+  }
+}
+
+wire::node::Protocol to_wire(core::Protocol protocol) {
+  return protocol == core::Protocol::tcp   ? wire::node::PROTOCOL_TCP
+         : protocol == core::Protocol::udp ? wire::node::PROTOCOL_UDP
+                                           : wire::node::PROTOCOL_BOTH;
+}
+
+void write_query(const core::UdpQuery& query, wire::node::UdpQuery& out) {
+  out.set_port(query.port);
+  out.set_send(query.send);
+  out.set_placeholders(query.placeholders);
+  out.set_expect(query.expect);
+}
+
+// How a game server without any SDK is watched.
+void write_watch(const core::FleetConfig& fleet, wire::node::Launch& out) {
+  wire::node::Ready& ready = *out.mutable_ready();
+  ready.set_kind(static_cast<wire::node::Ready::Kind>(fleet.ready.kind));
+  ready.set_port(fleet.ready.port);
+  if (!fleet.ready.query.send.empty()) write_query(fleet.ready.query, *ready.mutable_query());
+  ready.set_log(fleet.ready.log);
+  if (fleet.ready.kind == core::ReadyKind::delay)
+    ready.set_delay_ms(to_milliseconds(fleet.ready.delay));
+  ready.set_repeat_ms(to_milliseconds(fleet.ready.repeat));
+  ready.set_failures_max(fleet.ready.failures_max);
+  ready.set_launch_timeout_ms(to_milliseconds(fleet.launch_timeout));
+  wire::node::End& end = *out.mutable_end();
+  end.set_log(fleet.end.log);
+  end.set_joined(fleet.end.joined);
+  end.set_left(fleet.end.left);
+  if (!fleet.end.players.send.empty()) {
+    write_query(fleet.end.players, *end.mutable_players());
+    end.set_players_interval_ms(to_milliseconds(fleet.end.players_interval));
   }
 }
 
@@ -80,14 +117,29 @@ void write_fleet(const core::FleetConfig& fleet, std::uint32_t version, wire::no
   if (fleet.sdk == core::SdkKind::agones) write_agones(fleet.agones, *out.mutable_agones());
   out.set_version(version);
   write_limits(fleet, *out.mutable_limits());
+  out.set_protocol(to_wire(fleet.protocol));
+  for (const core::FileConfig& file : fleet.files) {
+    wire::node::File& to = *out.add_files();
+    to.set_path(file.path);
+    to.set_text(file.text);
+    to.set_mode(file.mode);
+  }
+  if (fleet.sdk == core::SdkKind::none) write_watch(fleet, out);
 }
 
 void write_launch(const core::LaunchServer& effect, const std::string& host,
                   wire::node::Launch& out) {
   CHECK(effect.config, "a launch says how");
-  write_fleet(*effect.config, effect.version, out);
+  const core::FleetConfig& fleet = *effect.config;
+  write_fleet(fleet, effect.version, out);
   out.set_server_id(to_string(effect.server));
   out.set_port(effect.port);
+  for (std::size_t i = 0; i < effect.ports.size(); ++i) {
+    wire::node::Port& port = *out.add_ports();
+    port.set_name(effect.ports[i].name);
+    port.set_port(effect.ports[i].port);
+    if (i < fleet.named_ports.size()) port.set_protocol(to_wire(fleet.named_ports[i].protocol));
+  }
   out.set_host(host);
   out.set_match_id(text_or_none(effect.match));
   out.set_queue(effect.queue);
@@ -238,6 +290,8 @@ std::optional<core::Event> to_event(const FromNode& message) {
       if (event) {
         event->error = to_launch_error(message.launch_failed().reason());
         event->detail = message.launch_failed().detail();
+        if (message.launch_failed().port() <= 65535)
+          event->port = static_cast<std::uint16_t>(message.launch_failed().port());
       }
       return event;
     }
@@ -253,8 +307,21 @@ std::optional<core::Event> to_event(const FromNode& message) {
       }
       return event;
     }
-    case FromNode::kUnhealthy:
-      return about<core::ServerUnhealthy>(message.unhealthy());
+    case FromNode::kUnhealthy: {
+      auto event = about<core::ServerUnhealthy>(message.unhealthy());
+      if (event) event->detail = message.unhealthy().detail();
+      return event;
+    }
+    case FromNode::kNoted: {
+      auto event = about<core::ServerNoted>(message.noted());
+      if (event) event->note = message.noted().note();
+      return event;
+    }
+    case FromNode::kPlayersCounted: {
+      auto event = about<core::PlayersCounted>(message.players_counted());
+      if (event) event->players = message.players_counted().players();
+      return event;
+    }
     case FromNode::kPlayerJoined:
       return about_player<core::PlayerJoined>(message.player_joined());
     case FromNode::kPlayerLeft:
@@ -303,7 +370,12 @@ core::NodeConnected to_event(const wire::node::NodeHello& hello, core::NodeId no
                               server.version(),
                               server.reserved(),
                               server.allocated(),
-                              server.forked()};
+                              server.forked(),
+                              {},
+                              server.players()};
+    for (const wire::node::Port& port : server.ports())
+      if (port.port() <= 65535)
+        report.ports.push_back({port.name(), static_cast<std::uint16_t>(port.port())});
     if (const auto match = parse_id<core::MatchId>(server.match_id())) report.match = *match;
     event.servers.push_back(std::move(report));
   }

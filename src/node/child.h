@@ -54,6 +54,8 @@ struct Child : std::enable_shared_from_this<Child> {
   /// Nothing it started is left. `detail` is why it ended, if the node knows, else the last line of
   /// its output.
   std::function<void(const std::string& detail)> on_ended;
+  /// What it prints, kept or dropped. May be empty.
+  std::function<void(std::string_view bytes)> on_output;
 };
 
 }  // namespace muster::node

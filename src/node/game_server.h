@@ -7,14 +7,18 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "node/child.h"
 #include "node/connection.h"
+#include "node/launch_contract.h"
 #include "proto/node.pb.h"
 
 namespace muster::node {
 
 class AgonesEndpoint;
+
+class PlainServer;
 
 struct GameServer : Child {
   GameServer(boost::asio::io_context& io, std::string launch_token, ServerLog output_log)
@@ -24,7 +28,9 @@ struct GameServer : Child {
   std::string id;  // The lobby's: "41.3".
   std::string fleet;
   std::uint16_t port = 0;
-  std::uint32_t version = 0;  // Of its launch; for the lobby.
+  std::vector<wire::node::Port> ports;  // Beside the main one.
+  LaunchContext context;                // For what is filled in later.
+  std::uint32_t version = 0;            // Of its launch; for the lobby.
   std::chrono::milliseconds health_timeout{0};
   std::string port_conflict;    // Ended before it was Ready, and somebody else has its port.
   std::uint64_t forked_by = 0;  // ForkParent::id(); 0: launched plainly.
@@ -39,6 +45,9 @@ struct GameServer : Child {
   bool shutdown_requested = false;
   std::optional<wire::game_server::MatchStarted> match;
   bool match_ended_by_lobby = false;  // It may still say Ready or MatchOver.
+  // Without an SDK: what is seen of it instead.
+  std::shared_ptr<PlainServer> plain;
+  std::uint32_t players = 0;
 
   // sdk agones: its endpoint, and what it said there.
   std::shared_ptr<AgonesEndpoint> agones;
@@ -60,6 +69,8 @@ struct GameServer : Child {
     entry.set_ready(ready);
     entry.set_reserved(reserved);
     entry.set_allocated(allocated);
+    for (const wire::node::Port& named : ports) *entry.add_ports() = named;
+    entry.set_players(players);
     entry.set_version(version);
     entry.set_forked(forked_by != 0);
     if (match && !match_ended_by_lobby) entry.set_match_id(match->match_id());

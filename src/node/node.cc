@@ -27,6 +27,7 @@
 #include "node/fork_parents.h"
 #include "node/lobby_link.h"
 #include "node/owner.h"
+#include "node/plain_server.h"
 #include "node/sdk_server.h"
 #include "node/supervisor.h"
 #include "node/text_file.h"
@@ -52,6 +53,7 @@ class Node {
   void on_launch(const wire::node::Launch& launch);
   void on_forked(const std::string& server_id, const Command& command,
                  std::expected<ForkParent::Forked, std::string> forked);
+  void watch_plain(GameServer& server, const wire::node::Launch& message);
   void begun(GameServer& server, std::expected<void, LaunchFailure> result);
   void launch(const wire::node::Launch& launch);
   void launch_next();
@@ -73,6 +75,8 @@ class Node {
   SdkServer sdk_;
   AgonesServer agones_;
   LobbyLink lobby_;
+  SockDiag diag_;
+  PatternCache patterns_;
   asio::signal_set stop_signals_{io_, SIGTERM, SIGINT};
   asio::signal_set child_signals_{io_, SIGCHLD};
   Timer idle_timer_{io_.get_executor()};
@@ -95,7 +99,7 @@ Node::Node(const NodeOptions& options, const std::string& data, rlim_t open_file
     : options_(options),
       data_(data),
       servers_(io_,
-               {data + "/logs", options.logs_kept_max, open_files_of_servers,
+               {data + "/logs", data + "/servers", options.logs_kept_max, open_files_of_servers,
                 "unix:" + data + "/sdk.sock", tag_of(data)},
                [this](GameServer& server, const std::string& line) { on_exited(server, line); }),
       forks_(
@@ -173,6 +177,7 @@ void Node::on_message(const wire::node::ToNode& message) {
       return with(message.start_match(), [&](GameServer& server) {
         sdk_.start_match(server, message.start_match().match());
         agones_.start_match(server, message.start_match().match());
+        if (server.plain) server.plain->match_started();
       });
     case ToNode::kRemovePlayer:
       return with(message.remove_player(), [&](GameServer& server) {
@@ -183,6 +188,7 @@ void Node::on_message(const wire::node::ToNode& message) {
     case ToNode::kEndMatch:
       return with(message.end_match(), [&](GameServer& server) {
         const auto& end = message.end_match();
+        if (server.plain) return server.plain->match_ended(end.match_id());
         sdk_.end_match(server, end.match_id(), end.reason());
         agones_.end_match(server, end.match_id(), end.reason());
       });
@@ -231,7 +237,21 @@ void Node::launch(const wire::node::Launch& message) {
   auto started = servers_.start(*entered->server, command);
   const bool runs = started.has_value();
   begun(*entered->server, std::move(started));
-  if (runs && *endpoint) agones_.attach(*entered->server, message, std::move(*endpoint));
+  if (!runs) return;
+  if (*endpoint) agones_.attach(*entered->server, message, std::move(*endpoint));
+  if (message.sdk() == wire::node::SDK_NONE) watch_plain(*entered->server, message);
+}
+
+// One that cannot be watched would never be Ready.
+void Node::watch_plain(GameServer& server, const wire::node::Launch& message) {
+  const auto watched = PlainServer::watch(
+      server, message,
+      {io_, diag_, patterns_, [this](GameServer& about, wire::node::FromNode&& news) {
+         lobby_.report(about, std::move(news));
+       }});
+  if (watched) return;
+  server.log.write(fmt::format("[muster: {}]\n", watched.error()));
+  servers_.stop(server, milliseconds{0});
 }
 
 void Node::on_forked(const std::string& server_id, const Command& command,
@@ -260,6 +280,7 @@ void Node::begun(GameServer& server, std::expected<void, LaunchFailure> result) 
   message.mutable_launch_failed()->set_server_id(server.id);
   message.mutable_launch_failed()->set_reason(result.error().reason);
   message.mutable_launch_failed()->set_detail(std::move(result.error().detail));
+  message.mutable_launch_failed()->set_port(result.error().port);
   lobby_.report(server, std::move(message));
   lobby_.forget(server);
   servers_.drop(server);
@@ -272,6 +293,7 @@ void Node::refuse(const wire::node::Launch& message, LaunchFailure failure) {
   answer.mutable_launch_failed()->set_server_id(message.server_id());
   answer.mutable_launch_failed()->set_reason(failure.reason);
   answer.mutable_launch_failed()->set_detail(std::move(failure.detail));
+  answer.mutable_launch_failed()->set_port(failure.port);
   lobby_.reply(answer);
 }
 
@@ -297,6 +319,7 @@ void Node::on_exited(GameServer& server, const std::string& last_line) {
   forks_.has_ended(server, last_line);
   sdk_.forget(server);
   agones_.forget(server);
+  if (server.plain) server.plain->on_exit();
   wire::node::FromNode message;
   if (!server.port_conflict.empty()) {
     wire::node::LaunchFailed& failed = *message.mutable_launch_failed();

@@ -19,7 +19,10 @@
 
 #include "base/check.h"
 #include "node/launch_contract.h"
+#include "node/plain_server.h"
+#include "node/port_probe.h"
 #include "node/proc.h"
+#include "node/server_files.h"
 
 namespace muster::node {
 namespace {
@@ -79,6 +82,26 @@ std::expected<void, std::string> make_user_folder(const std::string& log_root,
   return {};
 }
 
+std::expected<void, LaunchFailure> look_at_ports(const wire::node::Launch& launch,
+                                                 PortLook& port_look) {
+  const auto look = [&](std::uint32_t port,
+                        wire::node::Protocol protocol) -> std::expected<void, LaunchFailure> {
+    if (port == 0 || port > 65535)
+      return std::unexpected(
+          LaunchFailure{LaunchFailed::COMMAND_FAILED, fmt::format("{} is no port", port)});
+    const PortUse use{protocol != wire::node::PROTOCOL_UDP, protocol != wire::node::PROTOCOL_TCP};
+    if (auto free = port_look.look(static_cast<std::uint16_t>(port), use); !free)
+      return std::unexpected(LaunchFailure{
+          free.error().limit_reached ? LaunchFailed::LIMIT_REACHED : LaunchFailed::PORT_TAKEN,
+          std::move(free.error().detail), port});
+    return {};
+  };
+  if (auto free = look(launch.port(), launch.protocol()); !free) return free;
+  for (const wire::node::Port& port : launch.ports())
+    if (auto free = look(port.port(), port.protocol()); !free) return free;
+  return {};
+}
+
 }  // namespace
 
 Supervisor::Supervisor(boost::asio::io_context& io, SupervisorOptions options, OnExited on_exited)
@@ -87,7 +110,10 @@ Supervisor::Supervisor(boost::asio::io_context& io, SupervisorOptions options, O
       on_exited_(std::move(on_exited)),
       cgroups_(options_.cgroup_tag),
       enforceable_(look_at_enforceable(cgroups_)),
-      prune_timer_(io.get_executor()) {}
+      prune_timer_(io.get_executor()) {
+  // Game servers end with their node, so these folders have been left behind.
+  remove_server_folder(options_.servers_root);
+}
 
 std::expected<Supervisor::Entered, LaunchFailure> Supervisor::enter(
     const wire::node::Launch& launch, const std::string& sdk_address, const std::string& join_key,
@@ -99,30 +125,36 @@ std::expected<Supervisor::Entered, LaunchFailure> Supervisor::enter(
   if (servers_.contains(launch.server_id()))
     return refuse(LaunchFailed::COMMAND_FAILED,
                   fmt::format("this node already runs a server {}", launch.server_id()));
-  if (launch.port() == 0 || launch.port() > 65535)
-    return refuse(LaunchFailed::COMMAND_FAILED, fmt::format("{} is no port", launch.port()));
   const auto port = static_cast<std::uint16_t>(launch.port());
 
   auto prepared = prepare(launch, launch.server_id(), sdk_address, join_key, agones_ports);
   if (!prepared) return std::unexpected(prepared.error());
-  if (const auto probe = port_look_.look(port); !probe)
-    return refuse(
-        probe.error().limit_reached ? LaunchFailed::LIMIT_REACHED : LaunchFailed::PORT_TAKEN,
-        probe.error().detail);
+  if (auto free = look_at_ports(launch, port_look_); !free)
+    return std::unexpected(std::move(free.error()));
+  const std::string server_dir = prepared->context.server_dir;
+  if (!server_dir.empty())
+    if (auto written = write_server_files(launch, prepared->context); !written)
+      return refuse(LaunchFailed::COMMAND_FAILED, std::move(written.error()));
 
-  const auto server =
-      std::make_shared<GameServer>(io_, prepared->token, make_log(launch, launch.server_id()));
+  const auto server = std::make_shared<GameServer>(io_, prepared->context.token,
+                                                   make_log(launch, launch.server_id()));
   server->id = launch.server_id();
   server->name = "server " + server->id;
   server->fleet = launch.fleet();
   server->port = port;
   server->version = launch.version();
+  server->ports.assign(launch.ports().begin(), launch.ports().end());
+  server->context = prepared->context;
   server->health_timeout = milliseconds{launch.health_timeout_ms()};
+  server->on_output = [raw = server.get()](std::string_view bytes) {
+    if (raw->plain) raw->plain->on_output(bytes);
+  };
   server->on_ended = [this, id = server->id](const std::string& detail) {
     GameServer& ended = *servers_.find(id)->second;
     if (!ended.ready && !ended.stopping && ended.exit->exit_code != 0)
       if (const auto probe = probe_port(ended.port); !probe && !probe.error().limit_reached)
         ended.port_conflict = probe.error().detail;
+    if (!ended.context.server_dir.empty()) remove_server_folder(ended.context.server_dir);
     const auto gone = servers_.extract(id);
     on_exited_(ended, detail);
   };
@@ -151,6 +183,7 @@ std::expected<void, LaunchFailure> Supervisor::take(GameServer& server, Process 
 
 void Supervisor::drop(GameServer& server) {
   CHECK(server.process.pid == 0, "a process would be forgotten");
+  if (!server.context.server_dir.empty()) remove_server_folder(server.context.server_dir);
   servers_.erase(server.id);
 }
 
@@ -161,7 +194,7 @@ std::expected<Supervisor::Made, LaunchFailure> Supervisor::make_child(
                   fmt::format("fleet name \"{}\" cannot be a file name", launch.fleet()));
   auto prepared = prepare(launch, fmt::format("{}-{}", name, launch.fleet()), {}, join_key, {});
   if (!prepared) return std::unexpected(prepared.error());
-  auto child = std::make_shared<Child>(io_, prepared->token, make_log(launch, name));
+  auto child = std::make_shared<Child>(io_, prepared->context.token, make_log(launch, name));
   child->name = fmt::format("{} of {}", name, launch.fleet());
   give(*child, *prepared);
   return Made{std::move(child), std::move(prepared->command)};
@@ -175,15 +208,11 @@ std::expected<Supervisor::Prepared, LaunchFailure> Supervisor::prepare(
   if (!plan)
     return refuse(LaunchFailed::COMMAND_FAILED,
                   fmt::format("fleet {}: {}", launch.fleet(), plan.error()));
-  LaunchContext context{random_token(),
-                        sdk_address,
-                        join_key,
-                        folder,
-                        options_.open_files_max,
-                        options_.sdk_local,
-                        {},
-                        {},
-                        agones_ports};
+  LaunchContext context{
+      random_token(),     sdk_address, join_key, folder,       options_.open_files_max,
+      options_.sdk_local, {},          {},       agones_ports, {}};
+  if (needs_server_folder(launch) && !launch.server_id().empty())
+    context.server_dir = fmt::format("{}/{}", options_.servers_root, launch.server_id());
   if (plan->account) {
     context.user = plan->account->name;
     context.home = plan->account->home;
@@ -194,7 +223,7 @@ std::expected<Supervisor::Prepared, LaunchFailure> Supervisor::prepare(
   auto command = make_command(launch, context);
   if (!command) return refuse(LaunchFailed::COMMAND_FAILED, command.error());
   Prepared prepared{
-      context.token, std::move(*command), {}, plan->cgroup.memory_bytes, plan->unenforced};
+      std::move(context), std::move(*command), {}, plan->cgroup.memory_bytes, plan->unenforced};
   if (const auto confined = confine(launch.fleet(), name, *plan, prepared); !confined)
     return std::unexpected(confined.error());
   return prepared;
@@ -328,6 +357,7 @@ bool Supervisor::drain(Child& child) {
     child.log.write(bytes);
   else
     child.log.drop(bytes);
+  if (child.on_output) child.on_output(bytes);
   return true;
 }
 

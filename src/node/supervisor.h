@@ -22,6 +22,7 @@ namespace muster::node {
 
 struct SupervisorOptions {
   std::string log_root;            // Absolute; <log_root>/<fleet>/ is made as needed.
+  std::string servers_root;        // Absolute; <servers_root>/<server id>/ as needed.
   std::size_t logs_kept_max = 50;  // Servers of one fleet whose logs are kept.
   rlim_t open_files_max = 0;       // For the game servers: RLIMIT_NOFILE, soft.
   std::string sdk_local;           // For their environment: unix:/path.
@@ -30,7 +31,8 @@ struct SupervisorOptions {
 
 struct LaunchFailure {
   wire::node::LaunchFailed::Reason reason = wire::node::LaunchFailed::COMMAND_FAILED;
-  std::string detail;  // For people.
+  std::string detail;      // For people.
+  std::uint32_t port = 0;  // PORT_TAKEN: which one.
 };
 
 /// Single-threaded, like all of the node. Game servers it returns are good until on_exited.
@@ -109,7 +111,7 @@ class Supervisor {
 
   /// What a process of a fleet is made of, but the process.
   struct Prepared {
-    std::string token;
+    LaunchContext context;
     Command command;
     Cgroup cgroup;
     std::uint64_t memory_bytes_max = 0;

@@ -138,6 +138,7 @@ TEST_F(Reload, EveryKeyOfAFleetMakesAnotherVersionOrNone) {
       {"env", {"{ MODE = \"hard\" }", true}},
       {"working_directory", {"\"/srv\"", true}},
       {"ports", {"\"7000-7010\"", false}},
+      {"protocol", {"\"tcp\"", true}},
       {"sdk", {"\"classic\"", true}},
       {"ready_min", {"1", false}},
       {"ready_max", {"5", false}},

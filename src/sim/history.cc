@@ -42,6 +42,7 @@ class Fold {
     if (const auto* text = std::get_if<std::string>(&attribute.value)) add(*text);
     if (const auto* texts = std::get_if<std::vector<std::string>>(&attribute.value)) add(*texts);
   }
+  void add(const core::NamedPort& port) { add(port.name), digest_.add(port.port); }
   void add(const core::ServerReport& report) { fields(report, *this); }
   /// What tells one configuration of a run from another.
   void add(const std::shared_ptr<const core::Config>& config) {
@@ -116,6 +117,12 @@ class Text {
   }
   static std::string show(const std::vector<core::Attribute>& attributes) {
     return attributes.empty() ? "" : std::to_string(attributes.size());
+  }
+  static std::string show(const core::NamedPorts& ports) {
+    std::string text;
+    for (const core::NamedPort& port : ports)
+      text += fmt::format("{}{}:{}", text.empty() ? "" : ",", port.name, port.port);
+    return text;
   }
   static std::string show(const std::vector<core::ServerReport>& reports) {
     std::string text = "[";

@@ -17,6 +17,7 @@ namespace json = boost::json;
 const std::string programs::muster = E2E_MUSTER;
 const std::string programs::duel_server = E2E_DUEL_SERVER;
 const std::string programs::duel_client = E2E_DUEL_CLIENT;
+const std::string programs::plain_server = E2E_PLAIN_SERVER;
 const std::string programs::classic_server = E2E_CLASSIC_SERVER;
 const std::string programs::minimal_server = E2E_MINIMAL_SERVER;
 const std::string programs::fork_server = E2E_FORK_SERVER;
