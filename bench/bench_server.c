@@ -2,9 +2,13 @@
  *
  * bench_server PORT: as a lobby launches it. Every match is over as soon as it starts, so that the
  * next can begin.
+ * bench_server --assets MEGABYTES: the same on the port of its environment, after it has filled so
+ * much memory and passed its fork point.
  * bench_server PORT --hold: its match goes on until it is stopped.
  * bench_server --bare PORT REGISTER_PORT: the floor. Binds and listens on PORT, connects to
- * 127.0.0.1:REGISTER_PORT, sends one packet of 4 bytes, and ends when that connection does. */
+ * 127.0.0.1:REGISTER_PORT, sends one packet of 4 bytes, and ends when that connection does.
+ * bench_server --plain PORT: a server without an SDK. Listens on PORT, binds it for UDP too, prints
+ * a line, and answers every datagram. */
 #include <arpa/inet.h>
 #include <muster/gs.h>
 #include <netinet/in.h>
@@ -44,6 +48,21 @@ static int run_bare(int port, int register_port) {
   return read(lobby, &byte, 1) == 0 ? 0 : 4;
 }
 
+static int run_plain(int port) {
+  const struct sockaddr_in address = loopback(port);
+  struct sockaddr_in from;
+  char bytes[64];
+  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  if (listen_on(port) < 0) return 1;
+  if (bind(fd, (const struct sockaddr*)&address, sizeof address) != 0) return 2;
+  if (write(STDOUT_FILENO, "ready\n", 6) != 6) return 3;
+  for (;;) {
+    socklen_t size = sizeof from;
+    if (recvfrom(fd, bytes, sizeof bytes, 0, (struct sockaddr*)&from, &size) < 0) return 4;
+    sendto(fd, "pong", 4, 0, (const struct sockaddr*)&from, size);
+  }
+}
+
 static int run_launched(int port, int hold) {
   muster_gs* gs;
   const muster_gs_match* match;
@@ -60,8 +79,22 @@ static int run_launched(int port, int hold) {
   return 0;
 }
 
+/* As a game loads maps and models: in pieces, each of which stays. */
+static int run_with_assets(int megabytes) {
+  const size_t piece_bytes = 64 << 10;
+  for (int i = 0; i < megabytes * 16; ++i) {
+    unsigned char* const piece = malloc(piece_bytes);
+    if (!piece) return 5;
+    for (size_t at = 0; at < piece_bytes; ++at) piece[at] = (unsigned char)(at * 31 + (size_t)i);
+  }
+  if (muster_gs_fork_point() != MUSTER_GS_OK) return 6;
+  return run_launched(muster_gs_port(), 0);
+}
+
 int main(int argc, char** argv) {
   if (argc == 4 && strcmp(argv[1], "--bare") == 0) return run_bare(atoi(argv[2]), atoi(argv[3]));
+  if (argc == 3 && strcmp(argv[1], "--assets") == 0) return run_with_assets(atoi(argv[2]));
+  if (argc == 3 && strcmp(argv[1], "--plain") == 0) return run_plain(atoi(argv[2]));
   if (argc == 2) return run_launched(atoi(argv[1]), 0);
   if (argc == 3 && strcmp(argv[2], "--hold") == 0) return run_launched(atoi(argv[1]), 1);
   return 64;

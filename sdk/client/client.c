@@ -200,6 +200,12 @@ const muster_client_ticket *muster_client_current_ticket(const muster_client *cl
   return client && client->has_ticket ? &client->ticket : NULL;
 }
 
+uint16_t muster_client_named_port(const muster_client_assignment *assignment, const char *name) {
+  for (size_t i = 0; assignment && name && i < assignment->ports_count; ++i)
+    if (strcmp(assignment->ports[i].name, name) == 0) return assignment->ports[i].port;
+  return 0;
+}
+
 const muster_client_assignment *muster_client_current_assignment(const muster_client *client) {
   return client && client->has_assignment ? &client->assignment : NULL;
 }

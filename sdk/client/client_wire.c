@@ -205,12 +205,27 @@ static bool read_ticket(const mst_pb_field *from, mst_arena *arena, muster_clien
   return !r.malformed;
 }
 
+static bool read_port(const mst_pb_field *from, mst_arena *arena, muster_client_port *to) {
+  to->name = "";
+  mst_pb_reader r = mst_pb_read(from->bytes, from->size);
+  for (mst_pb_field f; mst_pb_next(&r, &f);) {
+    if (!take(arena, &f, 1, &to->name)) return false;
+    if (is_uint(&f, 2)) {
+      if (f.value > 65535) return false;
+      to->port = (uint16_t)f.value;
+    }
+  }
+  return !r.malformed;
+}
+
 static bool read_assignment(const mst_pb_field *from, mst_arena *arena,
                             muster_client_assignment *to) {
   to->match_id = to->server_id = to->host = to->join_token = to->queue = to->ticket_id = "";
   muster_client_player *const players = elements(from, 7, arena, sizeof *players);
-  if (!players) return false;
+  muster_client_port *const ports = elements(from, 20, arena, sizeof *ports);
+  if (!players || !ports) return false;
   to->players = players;
+  to->ports = ports;
   mst_pb_reader r = mst_pb_read(from->bytes, from->size);
   for (mst_pb_field f; mst_pb_next(&r, &f);) {
     if (!take(arena, &f, 1, &to->match_id) || !take(arena, &f, 2, &to->server_id) ||
@@ -223,6 +238,7 @@ static bool read_assignment(const mst_pb_field *from, mst_arena *arena,
     }
     if (is_uint(&f, 6)) to->team = (uint32_t)f.value;
     if (is_bytes(&f, 7) && !read_player(&f, arena, &players[to->players_count++])) return false;
+    if (is_bytes(&f, 20) && !read_port(&f, arena, &ports[to->ports_count++])) return false;
   }
   return !r.malformed;
 }

@@ -74,6 +74,10 @@ void check_same(const client_lobby_message& ours, const pb::LobbyMessage& theirs
       CHECK(ours.assignment.players_count == static_cast<std::size_t>(a.players_size()), "players");
       for (int i = 0; i < a.players_size(); ++i)
         check_same(ours.assignment.players[i], a.players(i));
+      CHECK(ours.assignment.ports_count == a.ports().size(), "ports");
+      for (const auto& [name, port] : a.ports())
+        if (name.find('\0') == std::string::npos)
+          CHECK(muster_client_named_port(&ours.assignment, name.c_str()) == port, "a named port");
       break;
     }
     case pb::LobbyMessage::kMatchEnded:
@@ -113,8 +117,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   mst_arena_init(&arena, 64 << 20);
   const bool again = client_read_lobby_message(reinterpret_cast<const std::uint8_t*>(bytes.data()),
                                                bytes.size(), &arena, &message);
-  const bool port_is_one = !theirs.has_assignment() || theirs.assignment().port() <= 65535;
-  CHECK(again == port_is_one, "what protobuf writes is read, if it makes sense");
+  bool ports_are_some = !theirs.has_assignment() || theirs.assignment().port() <= 65535;
+  if (theirs.has_assignment())
+    for (const auto& [name, port] : theirs.assignment().ports())
+      ports_are_some = ports_are_some && port <= 65535;
+  CHECK(again == ports_are_some, "what protobuf writes is read, if it makes sense");
   if (again) check_same(message, theirs);
   mst_arena_free(&arena);
   return 0;

@@ -118,6 +118,8 @@ pb::LobbyMessage full_assignment() {
   a.set_team(1);
   a.set_queue("duel");
   a.set_ticket_id("41.3");
+  (*a.mutable_ports())["query"] = 27015;
+  (*a.mutable_ports())["voice"] = 9987;
   auto& ann = *a.add_players();
   ann.set_player_id("1.1");
   ann.set_name("ann");
@@ -143,6 +145,10 @@ TEST(LobbyMessage, Assignment) {
   EXPECT_EQ(a.team, 1u);
   EXPECT_STREQ(a.queue, "duel");
   EXPECT_STREQ(a.ticket_id, "41.3");
+  EXPECT_EQ(a.ports_count, 2u);
+  EXPECT_EQ(muster_client_named_port(&a, "query"), 27015);
+  EXPECT_EQ(muster_client_named_port(&a, "voice"), 9987);
+  EXPECT_EQ(muster_client_named_port(&a, "rcon"), 0);
   ASSERT_EQ(a.players_count, 2u);
   EXPECT_EQ(a.players[0].seats, 2u);
   ASSERT_EQ(a.players[0].attributes_count, 1u);
@@ -156,6 +162,9 @@ TEST(LobbyMessage, Assignment) {
 TEST(LobbyMessage, APortIsAPort) {
   pb::LobbyMessage m = full_assignment();
   m.mutable_assignment()->set_port(65536);
+  EXPECT_FALSE(Read(m).ok);
+  m = full_assignment();
+  (*m.mutable_assignment()->mutable_ports())["query"] = 65536;
   EXPECT_FALSE(Read(m).ok);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// For tests and fuzz targets: a record whose calls come by a connection, at a time that the test says.
+// For tests and fuzz targets: a record whose calls come by a connection, at a time that the test
+// says.
 
 #include "agones/calls.h"
 #include "agones/protocol.h"

@@ -126,6 +126,14 @@ std::string status_text(const json::object& s) {
                       text(f, "serversMax"), text(f, "portsFree") + "/" + text(f, "ports"),
                       text(f, "matchesWaiting"), text(f, "lastLaunchError")});
   });
+  Rows parents{{"FORK PARENT OF", "STATE", "FOR", "PID", "LAST ERROR"}};
+  for_each(s, "fleets", [&](const json::object& f) {
+    const json::value* parent = member(f, "forkParent");
+    if (parent && parent->is_object())
+      parents.push_back({text(f, "name"), text(f, "forkParent.state"),
+                         age(f, "forkParent.stateSeconds"), text(f, "forkParent.pid"),
+                         text(f, "forkParent.lastError")});
+  });
   Rows queues{{"QUEUE", "FLEET", "OPEN", "PLAYERS", "SEATS WAITING", "QUEUED", "MATCHED"}};
   for_each(s, "queues", [&](const json::object& q) {
     queues.push_back({text(q, "name"), text(q, "fleet"), flag(q, "open") ? "yes" : "no",
@@ -138,7 +146,7 @@ std::string status_text(const json::object& s) {
                      std::string(flag(n, "connected") ? "connected" : "away") +
                          (flag(n, "draining") ? ", draining" : "")});
   });
-  for (const Rows* rows : {&fleets, &queues, &nodes})
+  for (const Rows* rows : {&fleets, &parents, &queues, &nodes})
     if (rows->size() > 1) out += "\n" + format_table(*rows);
   for_each(s, "fleets", [&](const json::object& f) { out += trouble_of(f); });
   for_each(s, "nodes", [&](const json::object& n) {
@@ -147,6 +155,23 @@ std::string status_text(const json::object& s) {
   });
   if (nodes.size() == 1) out += "\nno node has connected yet: nothing can be launched\n";
   return out;
+}
+
+/// "7000 query:27015"
+std::string ports_text(const json::object& server) {
+  std::string out = text(server, "port");
+  const json::value* named = member(server, "ports");
+  const json::object* const ports = named ? named->if_object() : nullptr;
+  if (!ports) return out;
+  for (const auto& [name, port] : *ports)
+    out += fmt::format(" {}:{}", std::string(name), json::serialize(port));
+  return out;
+}
+
+/// Why it is stopped, or what it lacks to be Ready.
+std::string why(const json::object& server) {
+  const json::value* note = member(server, "note");
+  return note && note->is_string() ? text(server, "note") : text(server, "reason");
 }
 
 std::string servers_text(const json::object& answer) {
@@ -159,9 +184,10 @@ std::string servers_text(const json::object& answer) {
                                                 flag(o, "draining")
                                             ? ", then stopped"
                                             : ""),
-                    age(o, "stateSeconds"), text(o, "node"), text(o, "port"), text(o, "pid"),
+                    age(o, "stateSeconds"), text(o, "node"), ports_text(o),
+                    text(o, "pid") + (flag(o, "forked") ? " (forked)" : ""),
                     cpu_time(o, "cpuSeconds"), mebibytes(o, "memoryBytes"), text(o, "matchId"),
-                    text(o, "reason")});
+                    why(o)});
   });
   return list_text(rows, "no game servers", answer);
 }

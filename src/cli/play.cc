@@ -386,7 +386,7 @@ void add_play_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   play->add_option("command", options->command,
                    "After --: the game client to start when assigned. {host} {port} {token} "
-                   "{match_id} {player_id} {name} {team} {queue} in it are filled in");
+                   "{match_id} {player_id} {name} {team} {queue} {port.NAME} in it are filled in");
   play->callback([options, seconds, &exit_code] {
     options->timeout =
         std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(*seconds));

@@ -27,6 +27,9 @@ std::optional<std::string> value_of(std::string_view word, const client::Assignm
   if (word == "name") return std::string(name);
   if (word == "team") return std::to_string(a.team);
   if (word == "queue") return a.queue;
+  if (word.starts_with("port."))
+    if (const auto port = a.ports.find(std::string(word.substr(5))); port != a.ports.end())
+      return std::to_string(port->second);
   return std::nullopt;
 }
 
@@ -48,9 +51,13 @@ std::expected<std::string, std::string> expand(std::string_view text,
     const std::size_t end = text.find('}', at);
     const std::string_view word =
         text.substr(at + 1, (end == std::string_view::npos ? text.size() : end) - at - 1);
+    const std::string_view letters = word.starts_with("port.")
+                                         ? "abcdefghijklmnopqrstuvwxyz_.0123456789"
+                                         : "abcdefghijklmnopqrstuvwxyz_";
     // JSON and the like in an argument are left alone: only a bare word asks to be filled in.
     if (end == std::string_view::npos || word.empty() ||
-        word.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") != std::string_view::npos) {
+
+        word.find_first_not_of(letters) != std::string_view::npos) {
       out += text[at];
       continue;
     }
@@ -58,7 +65,9 @@ std::expected<std::string, std::string> expand(std::string_view text,
     if (!value)
       return std::unexpected(fmt::format(
           "there is no {{{}}}; there are {{host}} {{port}} {{token}} {{match_id}} {{player_id}} "
-          "{{name}} {{team}} {{queue}}, and {{{{ is a brace",
+          "{{name}} {{team}} {{queue}}, {{port.NAME}} for a port that the fleet names, and {{{{ is "
+          "a "
+          "brace",
           word));
     out += *value;
     at = end;

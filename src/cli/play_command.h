@@ -12,8 +12,9 @@
 
 namespace muster::cli {
 
-/// The words {host} {port} {token} {match_id} {player_id} {name} {team} {queue} in `text`, filled
-/// in; {{ is a brace. An unknown word in braces is an error, which says so.
+/// The words {host} {port} {token} {match_id} {player_id} {name} {team} {queue}, and {port.NAME}
+/// for a named port, in `text`, filled in; {{ is a brace. An unknown word in braces is an error,
+/// which says so.
 std::expected<std::string, std::string> expand(std::string_view text,
                                                const client::Assignment& assignment,
                                                std::string_view player_id, std::string_view name);

@@ -390,6 +390,7 @@ TEST(Expand, Table) {
   a.host = "h{port}";  // What was filled in is not looked at again.
   a.port = 7001;
   a.join_token = "t";
+  a.ports["query2"] = 27015;
   struct Row {
     const char* text;
     const char* want;  // NULL: an error.
@@ -403,6 +404,8 @@ TEST(Expand, Table) {
       {"{", "{"},
       {"{unfinished", "{unfinished"},
       {"{PORT}", "{PORT}"},
+      {"{port.query2}", "27015"},
+      {"{port.rcon}", nullptr},
       {"{prot}", nullptr},
   };
   for (const Row& row : rows) {

@@ -21,9 +21,10 @@ using std::chrono::seconds;
 struct PortRange {
   std::uint16_t first = 0;  // 1 to 65535.
   std::uint16_t last = 0;   // Inclusive; not below first.
+  bool operator==(const PortRange&) const = default;
 };
 
-enum class SdkKind : std::uint8_t { muster, classic, agones };
+enum class SdkKind : std::uint8_t { muster, classic, agones, none };
 std::string_view to_string(SdkKind kind);  // As it is written in the file.
 enum class AfterMatch : std::uint8_t { reuse, exit };
 
@@ -50,6 +51,62 @@ struct AgonesConfig {
   std::vector<AgonesCounter> counters;
   std::vector<AgonesList> lists;
   bool operator==(const AgonesConfig&) const = default;
+};
+
+/// What a port is looked at for before a launch: both on one number, as a rule.
+enum class Protocol : std::uint8_t { both, tcp, udp };
+
+/// A further port of each game server of a fleet, beside the main one: [fleet.port.NAME].
+struct PortConfig {
+  std::string name;          // [a-z0-9_], 1 to 32 characters; {port.NAME}, MUSTER_PORT_NAME.
+  PortRange ports;           // A range of its own; or 0-0, and then:
+  std::uint16_t offset = 0;  // 1 to 1000: so far above the main port, within the fleet's `ports`.
+  Protocol protocol = Protocol::both;
+  bool operator==(const PortConfig&) const = default;
+};
+
+/// A request to a UDP port of a game server, and what its answer looks like.
+struct UdpQuery {
+  std::string port;           // The name of one; empty: the main port.
+  std::string send;           // At most 1024 bytes; none: nothing is asked.
+  bool placeholders = false;  // Whether `send` has {placeholders}.
+  std::string expect;         // Regular expression to be found in the answer; empty: any answer.
+  bool operator==(const UdpQuery&) const = default;
+};
+
+enum class ReadyKind : std::uint8_t { none, tcp, udp, log, delay };
+
+/// [fleet.ready]: how a game server without any SDK is known to be Ready.
+struct ReadyConfig {
+  ReadyKind kind = ReadyKind::none;    // sdk none: one of the others.
+  std::string port;                    // tcp, udp: the name of one; empty: the main port.
+  UdpQuery query;                      // udp: asked once the port is bound, if it sends anything.
+  std::string log;                     // log: regular expression to be found in a line.
+  Duration delay = seconds{1};         // delay: 0 to 1 h.
+  Duration repeat = Duration::zero();  // tcp, udp: looked again so often; 0: never. 1 s to 1 h.
+  std::uint32_t failures_max = 3;      // 1 to 100 in a row, then it is Unhealthy.
+  bool operator==(const ReadyConfig&) const = default;
+};
+
+/// [fleet.end]: how the end of a match is known of a game server without any SDK.
+struct EndConfig {
+  std::string log;  // Regular expression: a line with it ends the match; its group is the result.
+  std::string joined, left;                // Regular expressions: a line of a player's.
+  UdpQuery players;                        // Or asked; the expression's group is their number.
+  Duration players_interval = seconds{5};  // 100 ms to 10 min: between two times of asking.
+  Duration idle = Duration::zero();  // Nobody for so long ends it. 1 s to 1 h; 0: not watched.
+  Duration first_player_timeout = minutes{2};  // The same, until the first has come. 0: no limit.
+  bool operator==(const EndConfig&) const = default;
+};
+
+/// [fleet.files]: a file written for each launch, into a folder of the game server's own.
+struct FileConfig {
+  static constexpr std::uint32_t text_bytes_max = 64u << 10;
+  std::string path;           // Within that folder.
+  std::string text;           // With {placeholders}.
+  std::string template_file;  // Where the text is from; empty: the configuration itself.
+  std::uint32_t mode = 0600;  // Permissions: 0 to 0777.
+  bool operator==(const FileConfig&) const = default;
 };
 
 /// What one game server may use and be; enforced by the node, which says what it can enforce.
@@ -88,9 +145,16 @@ struct FleetConfig {
   Duration match_timeout = Duration::zero();   // Longest match; 0: no limit.
   Duration stop_grace = seconds{10};           // SIGTERM to SIGKILL. 0 to 10 min.
   Duration health_timeout = Duration::zero();  // sdk muster: longest silence; 0: not watched.
-  std::uint64_t log_bytes_max = 10u << 20;     // 64 KiB to 1 GiB per log file.
-  std::uint32_t log_files_max = 2;  // 1 to 100: the one written and older ones, per server.
-  AgonesConfig agones;              // sdk agones alone.
+  // sdk muster: launches are copies of one loaded process that has stopped at its fork point.
+  bool fork = false;
+  std::uint64_t log_bytes_max = 10u << 20;  // 64 KiB to 1 GiB per log file.
+  std::uint32_t log_files_max = 2;          // 1 to 100: the one written and older ones, per server.
+  AgonesConfig agones;                      // sdk agones alone.
+  Protocol protocol = Protocol::both;       // Of `ports`.
+  std::vector<PortConfig> named_ports;      // At most 16.
+  ReadyConfig ready;
+  EndConfig end;
+  std::vector<FileConfig> files;  // At most 16, 256 KiB together.
   ProcessLimits limits;
 };
 

@@ -47,6 +47,9 @@ void Turn::deadlines() {
           match_due(match_id);
         break;
       }
+      case TimerKind::match_empty:
+        match_empty_due(id(MatchId{}));
+        break;
       case TimerKind::server: {
         const ServerId server = id(ServerId{});
         if (s_.servers[server].state == ServerState::starting)

@@ -54,10 +54,15 @@ Config config_of(Bytes& bytes) {
   duel.after_match = shape & 16 ? AfterMatch::exit : AfterMatch::reuse;
   duel.match_timeout = shape & 32 ? seconds{40} : Duration::zero();
   duel.idle_timeout = shape & 64 ? seconds{30} : Duration::zero();
-  duel.sdk = SdkKind::agones;  // Such may do all that Muster's own may, and more.
+  duel.named_ports = {{"query", {27000, 27002}, 0, {}}};
+  // An Agones one may do all that Muster's own may, and more.
+  duel.sdk = shape & 32 ? SdkKind::none : SdkKind::agones;
+  duel.end.idle = seconds{10};
+  duel.end.first_player_timeout = shape & 1 ? seconds{20} : Duration::zero();
   FleetConfig arena = duel;
   arena.name = "arena";
-  arena.ports = {4000, 4001};
+  arena.ports = {4000, 4003};
+  arena.named_ports = {{"query", {}, 1, {}}};
   arena.sdk = SdkKind::classic;
   arena.ready_min = shape & 128 ? 1 : 0;
   config.fleets = {duel, arena};
@@ -211,10 +216,9 @@ class World {
         return bytes_.below(3) == 0 ? node_connected()
                                     : NodeLost{bytes_.below(4) ? link_ : any(links_)};
       case 14:
-        return ServerLaunched{server(), 1u + bytes_.next()};
+        return ServerLaunched{server(), 1u + bytes_.next(), bytes_.flip()};
       case 15:
-        return LaunchFailed{server(ServerState::starting),
-                            static_cast<LaunchError>(bytes_.below(3)), "why"};
+        return launch_failed();
       case 16:
       case 17:
         return ServerReady{server(ServerState::starting)};
@@ -223,7 +227,9 @@ class World {
       case 19:
         return exited(server(ServerState::shutdown));
       case 20:
-        return ServerUnhealthy{server()};
+        if (bytes_.flip()) return ServerUnhealthy{server(), "why"};
+        if (bytes_.flip()) return ServerNoted{server(ServerState::starting), "it waits"};
+        return PlayersCounted{server(ServerState::allocated), bytes_.below(3)};
       case 21:
         if (bytes_.flip()) return PlayerJoined{server(ServerState::allocated), any(players_)};
         return PlayerLeft{server(ServerState::allocated), any(players_)};
@@ -251,10 +257,17 @@ class World {
         if (bytes_.below(8) == 0) return LobbyStopping{bytes_.flip()};
         return DeadlineReached{};
       case 27:
-        return order();
+        return bytes_.below(8) == 0 ? fork_parent_changed() : order();
       default:
         return start_match();
     }
+  }
+
+  Event launch_failed() {
+    LaunchFailed e{server(ServerState::starting), static_cast<LaunchError>(bytes_.below(3)), "why"};
+    const Server* starting = core_.state().servers.find(e.server);
+    if (starting && bytes_.flip()) e.port = starting->named_ports.front().port;
+    return e;
   }
 
   /// Of an operator.
@@ -300,6 +313,12 @@ class World {
     return ConfigReloaded{std::move(config)};
   }
 
+  Event fork_parent_changed() {
+    return ForkParentChanged{bytes_.flip() ? "duel" : "chess",
+                             static_cast<ForkParentState>(bytes_.below(3)), bytes_.next(),
+                             bytes_.flip() ? "why" : ""};
+  }
+
   Event exited(ServerId id) {
     const auto code = static_cast<std::int32_t>(bytes_.below(2));
     return ServerExited{id, code, bytes_.below(3) ? 0 : 9, "last line"};
@@ -341,11 +360,15 @@ class World {
                           server.pid,
                           server.state != ServerState::starting,
                           {},
-                          server.version};
+                          server.version,
+                          server.named_ports,
+                          server.players};
       if (shape & 1) report.match = server.match;
       if (shape & 2) report.ready = !report.ready;
       report.reserved = server.state == ServerState::reserved && (shape & 2) == 0;
       report.allocated = holds_itself(server) && !report.reserved && (shape & 2) == 0;
+      if (shape & 32) report.ports.clear();
+      if (shape & 64) report.players = 1;
       if ((shape & 28) == 28) report.port = static_cast<std::uint16_t>(report.port + 1);
       e.servers.push_back(report);
     });
@@ -358,6 +381,10 @@ class World {
                           (shape & 2) != 0,
                           {}};
       if (shape & 4) report.match = any(matches_);
+      if (shape & 8) {
+        const int query = shape & 1 ? 27000 + shape / 16 % 3 : report.port + 1;
+        report.ports = {{"query", static_cast<std::uint16_t>(query)}};
+      }
       remember(servers_, report.server);
       e.servers.push_back(report);
     }

@@ -48,6 +48,7 @@ std::uint64_t Core::digest() const {
     d.add(static_cast<int>(match.state)), d.add(match.server), d.add(match.attempts);
     d.add(match.seats);
     d.add(match.launching), d.add(match.since);
+    d.add(match.anybody_came);
     for (const TicketId ticket : match.tickets) d.add(ticket);
     for (const MatchPlayer& player : match.players)
       d.add(player.player), d.add(player.since), d.add(player.joined);
@@ -58,7 +59,10 @@ std::uint64_t Core::digest() const {
   s.servers.for_each([&](ServerId id, const Server& server) {
     d.add(id), d.add(server.fleet), d.add(server.node), d.add(server.port);
     d.add(static_cast<int>(server.state)), d.add(server.stopping), d.add(server.pid);
+    d.add(server.forked);
     d.add(server.match), d.add(server.launched_for), d.add(server.session), d.add(server.since);
+    for (const NamedPort& port : server.named_ports) d.add(port.name), d.add(port.port);
+    d.add(server.note), d.add(server.players);
     d.add(server.version), d.add(static_cast<int>(server.sdk)), d.add(server.draining);
     d.add(server.proven), d.add(server.killed_at), d.add(server.reason);
     d.add(server.launched), d.add(server.ready_at);
@@ -70,11 +74,18 @@ std::uint64_t Core::digest() const {
   for (const Fleet& fleet : s.fleets) {
     for (const std::uint16_t port : fleet.ports.free()) d.add(port);
     for (const auto& [until, port] : fleet.ports.aside()) d.add(until), d.add(port);
+    for (const NamedPool& kind : fleet.named_ports) {
+      for (const std::uint16_t port : kind.pool.free()) d.add(port);
+      for (const auto& [until, port] : kind.pool.aside()) d.add(until), d.add(port);
+    }
     for (const ServerId id : fleet.ready) d.add(id);
     for (const ServerId id : fleet.outdated_ready) d.add(id);
     d.add(fleet.failures), d.add(fleet.last_error), d.add(fleet.crash_loop);
     d.add(fleet.version), d.add(fleet.removed), d.add(fleet.draining), d.add(fleet.asleep);
     d.add(fleet.used_at), d.add(fleet.crash_loop_since), d.add(fleet.retry_at);
+    if (const auto& parent = fleet.fork_parent; parent)
+      d.add(static_cast<int>(parent->state)), d.add(parent->pid), d.add(parent->detail),
+          d.add(parent->since);
   }
   for (const EndedServer& ended : s.ended)
     d.add(ended.server), d.add(ended.ended), d.add(ended.reason), d.add(ended.exit);

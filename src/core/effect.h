@@ -57,6 +57,7 @@ struct SendAssignment {
   std::string host;
   std::uint16_t port = 0;
   std::shared_ptr<const Roster> roster;
+  NamedPorts ports;  // Beside the main one.
 };
 struct SendMatchEnded {
   SessionId session;
@@ -91,6 +92,7 @@ struct LaunchServer {
   // by the time this is carried out.
   std::shared_ptr<const FleetConfig> config;
   std::uint32_t version = 0;  // launch_version(*config).
+  NamedPorts ports;           // Beside the main one.
 };
 /// SIGTERM, and after `grace` SIGKILL, to the whole process group.
 struct StopServer {

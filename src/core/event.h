@@ -78,6 +78,9 @@ struct ServerReport {
   std::uint32_t version = 0;  // launch_version() of what it was launched with; 0: unknown.
   bool reserved = false;      // By its own word, as ServerReserved says it.
   bool allocated = false;     // By its own word, as ServerAllocated says it.
+  bool forked = false;
+  NamedPorts ports;           // Beside the main one.
+  std::uint32_t players = 0;  // As PlayersCounted has it.
 };
 /// `host` is what players are told to connect to. NodeIds are issued by net.
 struct NodeConnected {
@@ -93,12 +96,14 @@ struct NodeLost {
 struct ServerLaunched {
   ServerId server;
   std::uint32_t pid = 0;
+  bool forked = false;  // A copy of its fleet's loaded parent.
 };
 enum class LaunchError : std::uint8_t { port_taken, command_failed, limit_reached };
 struct LaunchFailed {
   ServerId server;
   LaunchError error = LaunchError::command_failed;
-  std::string detail;  // For people: "exec build/duel: No such file or directory".
+  std::string detail;      // For people: "exec build/duel: No such file or directory".
+  std::uint16_t port = 0;  // port_taken: which of its ports; 0 is the main one.
 };
 struct ServerReady {
   ServerId server;
@@ -111,7 +116,14 @@ struct ServerExited {
   std::string result;          // Of its match, if it left in good order; like MatchOver's.
 };
 struct ServerUnhealthy {
-  ServerId server;  // Silent for longer than the fleet's health_timeout.
+  ServerId server;
+  std::string detail;  // For people; empty: silent for longer than the fleet's health_timeout.
+};
+/// What the node sees of a Starting server: "it listens on TCP 7777, not on 7003". Replaces the
+/// last note; if the server does not become Ready, that is why.
+struct ServerNoted {
+  ServerId server;
+  std::string note;
 };
 struct OwnerVerified {
   SessionId session;
@@ -133,6 +145,11 @@ struct MatchOver {
   MatchId match;
   std::string result;  // The game's own, passed on as it is; at most 16 KiB.
 };
+/// sdk none: how many players its output, or its answer, says there are. Told when it changes.
+struct PlayersCounted {
+  ServerId server;
+  std::uint32_t players = 0;
+};
 /// The server's own wish to be stopped.
 struct ShutdownRequested {
   ServerId server;
@@ -148,6 +165,15 @@ struct ServerReserved {
   ServerId server;
   MatchId match;
   std::string result;
+};
+
+/// How the loaded parent of a fleet with `fork` is. Nothing is decided by it: a node launches
+/// plainly where it cannot fork.
+struct ForkParentChanged {
+  std::string fleet;
+  ForkParentState state = ForkParentState::loading;
+  std::uint32_t pid = 0;  // 0: it does not run.
+  std::string detail;     // What went wrong last; empty if nothing did.
 };
 
 // ---- From the operator, and time.
@@ -191,9 +217,10 @@ using Event =
     std::variant<SessionOpened, SessionClosed, Hello, ResumeSession, StartMatch, CancelMatch,
                  LeaveMatch, ClassicServerLogin, ClassicServerReset, NodeConnected, NodeLost,
                  ServerLaunched, LaunchFailed, ServerReady, ServerExited, ServerUnhealthy,
-                 OwnerVerified, PlayerJoined, PlayerLeft, MatchOver, ShutdownRequested,
-                 ServerAllocated, ServerReserved, StopServerCommand, LobbyStopping, DeadlineReached,
-                 ConfigReloaded, ClearFleet, DrainFleet, DrainNode, DrainServer>;
+                 ServerNoted, OwnerVerified, PlayerJoined, PlayerLeft, MatchOver, PlayersCounted,
+                 ShutdownRequested, ServerAllocated, ServerReserved, ForkParentChanged,
+                 StopServerCommand, LobbyStopping, DeadlineReached, ConfigReloaded, ClearFleet,
+                 DrainFleet, DrainNode, DrainServer>;
 
 /// "StartMatch": the event's name, for logs and traces.
 std::string_view name_of(const Event& event);

@@ -83,6 +83,7 @@ void Turn::make_ready(ServerId id) {
     }
   }
   set_state(server, ServerState::ready);
+  server.note.clear();
   (outdated(server) ? fleet.outdated_ready : fleet.ready).push_back(id);
   arm_idle(id);
   balance(index);
@@ -206,6 +207,15 @@ void Turn::idle_due(ServerId id) {
     s_.timers.set(s_.servers[id].timer, now_ + config.idle_timeout, timer(TimerKind::server, id));
 }
 
+void Turn::on(const ForkParentChanged& e) {
+  for (FleetIndex index = 0; index < s_.fleets.size(); ++index) {
+    if (s_.fleets[index].removed || s_.config.fleets[index].name != e.fleet) continue;
+    std::optional<ForkParent>& parent = s_.fleets[index].fork_parent;
+    const bool same = parent && parent->state == e.state;
+    parent = ForkParent{e.state, e.pid, e.detail, same ? parent->since : now_};
+  }
+}
+
 void Turn::on(const ServerExited& e) {
   const Server* server = s_.servers.find(e.server);
   if (!server) return;
@@ -257,7 +267,7 @@ void Turn::lose_server(ServerId id, bool clean, const std::string& why, Blame bl
   free_server(id, why);
 }
 
-void Turn::free_server(ServerId id, const std::string& exit, bool port_taken) {
+void Turn::free_server(ServerId id, const std::string& exit, std::uint16_t port_taken) {
   Server& server = s_.servers[id];
   Fleet& fleet = s_.fleets[server.fleet];
   if (s_.ended.size() == ended_max) s_.ended.pop_front();
@@ -273,13 +283,9 @@ void Turn::free_server(ServerId id, const std::string& exit, bool port_taken) {
   }
   --fleet.servers;
   fleet.by_port.erase(server.port);
-  if (PortPool* pool = pool_of(server.port)) {
-    if (port_taken)
-      pool->set_aside(server.port, now_ + s_.config.port_set_aside);
-    else
-      pool->release(server.port);
-    if (pool != &fleet.ports) rebalance_.push_back(*home_of(server.port));
-  }
+  give_back_port(server, server.port, server.port == port_taken);
+  for (const NamedPort& port : server.named_ports)
+    give_back_port(server, port.port, port.port == port_taken);
   s_.timers.cancel(server.timer);
   s_.servers.erase(id);
 }
@@ -288,7 +294,7 @@ void Turn::on(const ServerUnhealthy& e) {
   const Server* server = s_.servers.find(e.server);
   if (!server || server->stopping) return;
   const FleetIndex index = server->fleet;
-  const std::string why = "silent for health_timeout";
+  const std::string why = e.detail.empty() ? "silent for health_timeout" : e.detail;
   if (server->state == ServerState::starting) {
     launch_failed(e.server, why);
   } else {
@@ -301,6 +307,11 @@ void Turn::on(const ServerUnhealthy& e) {
   }
   stop_server(e.server, ServerState::unhealthy, Duration::zero(), why);
   balance(index);
+}
+
+void Turn::on(const ServerNoted& e) {
+  Server* server = s_.servers.find(e.server);
+  if (server && server->state == ServerState::starting) server->note = e.note;
 }
 
 void Turn::on(const ShutdownRequested& e) {

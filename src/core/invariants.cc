@@ -2,6 +2,7 @@
 #include "core/invariants.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/check.h"
@@ -106,25 +107,32 @@ void check_matches(const State& s) {
       for (const MatchPlayer& played : match.players)
         CHECK(s.players.find(played.player) && s.players.find(played.player)->match == id,
               "a match's players are in it");
+      const EndConfig& end = s.config.fleets[match.fleet].end;
+      const Duration limit = match.anybody_came ? end.idle : end.first_player_timeout;
+      CHECK(static_cast<bool>(match.empty) ==
+                (end.idle > Duration::zero() && limit > Duration::zero() && server->players == 0),
+            "a match that nobody is at ends in time, and no other for that reason");
     }
   });
 }
 
 void check_ports(const State& s) {
   std::set<std::uint16_t> used;
-  for (const Fleet& fleet : s.fleets)
-    for (const auto& [port, id] : fleet.by_port)
-      CHECK(used.insert(port).second, "no port is given to two live servers");
-  for (FleetIndex i = 0; i < s.fleets.size(); ++i) {
-    const PortPool& pool = s.fleets[i].ports;
-    const PortRange range = s.config.fleets[i].ports;
-    const std::size_t all = range.first == 0 ? 0 : range.last - range.first + 1u;
-    std::size_t here = 0;
-    for (const std::uint16_t port : used) here += range.first <= port && port <= range.last;
+  s.servers.for_each([&](ServerId, const Server& server) {
+    CHECK(used.insert(server.port).second, "no port is given to two live servers");
+    for (const NamedPort& port : server.named_ports)
+      CHECK(used.insert(port.port).second, "no port is given to two live servers");
+  });
+  const auto check_pool = [&](const PortPool& pool) {
     for (const std::uint16_t port : pool.free())
       CHECK(!used.contains(port), "a port in use is not free");
-    CHECK(pool.free().size() + pool.aside().size() + here == all,
-          "every port is free, set aside or in use");
+    const bool any_used =
+        std::any_of(used.begin(), used.end(), [&](std::uint16_t port) { return pool.holds(port); });
+    CHECK(any_used == (pool.used_count() > 0), "every port is free, set aside or in use");
+  };
+  for (const Fleet& fleet : s.fleets) {
+    check_pool(fleet.ports);
+    for (const NamedPool& kind : fleet.named_ports) check_pool(kind.pool);
   }
 }
 

@@ -40,18 +40,21 @@ void Turn::launch_missing(FleetIndex index) {
     const auto node = node_for_launch();
     if (!node) return;  // NodeConnected comes back here.
     const MatchId match = warm ? MatchId{} : fleet.unserved.begin()->second;
-    const auto port = fleet.ports.acquire(now_);
-    if (!port) {
-      const auto returns = fleet.ports.next_return();
+    auto ports = acquire_ports(config, fleet.ports, fleet.named_ports, now_);
+    if (!ports) {
+      const auto returns = ports_return(fleet.ports, fleet.named_ports, now_);
       if (returns) arm_retry(index, *returns);
       if (warm) return make_room(index);
       // Ports come back when servers end. If none has one, waiting would help nobody.
-      if (fleet.ports.used_count() > 0) return;
+      const auto in_use = [](const NamedPool& kind) { return kind.pool.used_count() > 0; };
+      if (fleet.ports.used_count() > 0 ||
+          std::any_of(fleet.named_ports.begin(), fleet.named_ports.end(), in_use))
+        return;
       fleet.last_error = message(Error::no_port_free);
       fail_match(match, Error::no_port_free);
       continue;
     }
-    launch(index, match, *port, *node);
+    launch(index, match, *std::move(ports), *node);
   }
 }
 
@@ -73,20 +76,21 @@ void Turn::make_room(FleetIndex index) {
               why_unwanted(s_.servers[id]));
 }
 
-void Turn::launch(FleetIndex index, MatchId match_id, std::uint16_t port, NodeIndex node) {
+void Turn::launch(FleetIndex index, MatchId match_id, ServerPorts ports, NodeIndex node) {
   Fleet& fleet = s_.fleets[index];
   const FleetConfig& config = s_.config.fleets[index];
   const ServerId id = s_.servers.emplace();
   Server& server = s_.servers[id];
   server.fleet = index;
   server.node = node;
-  server.port = port;
+  server.port = ports.main;
+  server.named_ports = ports.named;
   server.sdk = config.sdk;
   server.version = fleet.version;
   server.launched = server.since = now_;
   ++fleet.starting;
   ++fleet.servers;
-  fleet.by_port[port] = id;
+  fleet.by_port[ports.main] = id;
   ++s_.totals.launches;
   s_.timers.set(server.timer, now_ + config.launch_timeout, timer(TimerKind::server, id));
 
@@ -94,7 +98,8 @@ void Turn::launch(FleetIndex index, MatchId match_id, std::uint16_t port, NodeIn
   effect.node = s_.nodes[node]->link;
   effect.server = id;
   effect.fleet = index;
-  effect.port = port;
+  effect.port = ports.main;
+  effect.ports = std::move(ports.named);
   effect.match = match_id;
   effect.config = fleet.launch_config;
   effect.version = fleet.version;
@@ -110,7 +115,10 @@ void Turn::launch(FleetIndex index, MatchId match_id, std::uint16_t port, NodeIn
 }
 
 void Turn::on(const ServerLaunched& e) {
-  if (Server* server = s_.servers.find(e.server)) server->pid = e.pid;
+  Server* server = s_.servers.find(e.server);
+  if (!server) return;
+  server->pid = e.pid;
+  server->forked = e.forked;
 }
 
 void Turn::on(const LaunchFailed& e) {
@@ -124,8 +132,9 @@ void Turn::on(const LaunchFailed& e) {
   if (server->reason.empty()) server->reason = "could not be launched";
   if (e.error == LaunchError::port_taken) {
     // Nobody's fault, and no attempt: the port rests, another is tried at once.
-    fleet.last_error = "port " + std::to_string(server->port) + " is taken: " + e.detail;
-    free_server(e.server, fleet.last_error, true);
+    const std::uint16_t port = e.port == 0 ? server->port : e.port;
+    fleet.last_error = "port " + std::to_string(port) + " is taken: " + e.detail;
+    free_server(e.server, fleet.last_error, port);
   } else {
     launch_failed(e.server, e.detail);
     free_server(e.server, e.detail);
@@ -158,7 +167,8 @@ void Turn::launch_failed(ServerId id, const std::string& why, Blame blame) {
 /// launch_timeout has passed.
 void Turn::launch_due(ServerId id) {
   const FleetIndex index = s_.servers[id].fleet;
-  const std::string why = "not Ready within launch_timeout";
+  const std::string& note = s_.servers[id].note;
+  const std::string why = "not Ready within launch_timeout" + (note.empty() ? "" : ": " + note);
   launch_failed(id, why);
   stop_server(id, ServerState::error, Duration::zero(), why);
   balance(index);

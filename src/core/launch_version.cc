@@ -64,6 +64,26 @@ class Template {
     fold(agones.counters);
     fold(agones.lists);
   }
+  void fold(Protocol protocol) { digest_.add(static_cast<std::uint8_t>(protocol)); }
+  void fold(const PortConfig& port) {  // Which ports it gets is each launch's own.
+    digest_.add(port.name), digest_.add(port.offset), fold(port.protocol);
+  }
+  void fold(const UdpQuery& query) {
+    digest_.add(query.port), digest_.add(query.send), digest_.add(query.placeholders);
+    digest_.add(query.expect);
+  }
+  void fold(const ReadyConfig& ready) {
+    digest_.add(static_cast<std::uint8_t>(ready.kind)), digest_.add(ready.port);
+    fold(ready.query), digest_.add(ready.log), fold(ready.delay), fold(ready.repeat);
+    digest_.add(ready.failures_max);
+  }
+  void fold(const EndConfig& end) {
+    digest_.add(end.log), digest_.add(end.joined), digest_.add(end.left), fold(end.players);
+    fold(end.players_interval), fold(end.idle), fold(end.first_player_timeout);
+  }
+  void fold(const FileConfig& file) {
+    digest_.add(file.path), digest_.add(file.text), digest_.add(file.mode);
+  }
 
   const FleetConfig& fleet_;
   const FleetConfig default_;
@@ -83,6 +103,11 @@ std::uint32_t launch_version(const FleetConfig& fleet) {
   launch.add("log_files_max", &FleetConfig::log_files_max);
   launch.add("limits", &FleetConfig::limits);
   launch.add("agones", &FleetConfig::agones);
+  launch.add("protocol", &FleetConfig::protocol);
+  launch.add("named_ports", &FleetConfig::named_ports);
+  launch.add("ready", &FleetConfig::ready);
+  launch.add("end", &FleetConfig::end);
+  launch.add("files", &FleetConfig::files);
   return launch.version();
 }
 

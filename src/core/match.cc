@@ -45,6 +45,38 @@ void Turn::on(const MatchOver& e) {
   after_match(e.server);
 }
 
+void Turn::on(const PlayersCounted& e) {
+  Server* server = s_.servers.find(e.server);
+  if (!server) return;
+  server->players = e.players;
+  if (server->match) watch_for_players(server->match);
+}
+
+/// A game server without an SDK says nothing of its match's end; that nobody is there any more
+/// does.
+void Turn::watch_for_players(MatchId id) {
+  Match& match = s_.matches[id];
+  const Server& server = s_.servers[match.server];
+  const EndConfig& end = config_of(server).end;
+  if (end.idle <= Duration::zero()) return;
+  if (server.players > 0) {
+    match.anybody_came = true;
+    s_.timers.cancel(match.empty);
+  } else if (!match.empty) {
+    const Duration limit = match.anybody_came ? end.idle : end.first_player_timeout;
+    if (limit > Duration::zero())
+      s_.timers.set(match.empty, now_ + limit, timer(TimerKind::match_empty, id));
+  }
+}
+
+void Turn::match_empty_due(MatchId match_id) {
+  const ServerId server_id = s_.matches[match_id].server;
+  const Server& server = s_.servers[server_id];
+  emit(EndServerMatch{s_.nodes[server.node]->link, server_id, match_at(server), MatchEnd::over});
+  end_match(match_id, MatchEnd::over, {});
+  after_match(server_id);
+}
+
 /// The match has its game server: everyone is told where to go.
 void Turn::assign(MatchId match_id, ServerId server_id) {
   Match& match = s_.matches[match_id];
@@ -69,6 +101,7 @@ void Turn::assign(MatchId match_id, ServerId server_id) {
     s_.timers.set(match.timer, now_ + limit, timer(TimerKind::match, match_id));
   server.match = match_id;
   set_state(server, ServerState::allocated);
+  watch_for_players(match_id);
 
   if (!server.session)  // A classic game server has no packet for it.
     emit(StartServerMatch{s_.nodes[server.node]->link, server_id, match_id, config.name, config.map,
@@ -98,7 +131,7 @@ void Turn::send_assignment(MatchId match_id, PlayerId player_id, TicketId ticket
   emit(SendAssignment{player.session, 0, ticket, match_id, match.server, player_id, player.name,
                       entry->team, entry->seats,
                       match.queue ? s_.config.queues[*match.queue].name : std::string{},
-                      s_.nodes[server.node]->host, server.port, match.roster});
+                      s_.nodes[server.node]->host, server.port, match.roster, server.named_ports});
 }
 
 /// A launching match has lost a ticket: the others go back to their places in the queue, and the
@@ -167,6 +200,7 @@ void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result) 
   const auto queue = match.queue;
   s_.fleets[match.fleet].used_at = now_;
   s_.timers.cancel(match.timer);
+  s_.timers.cancel(match.empty);
   server.match = MatchId{};
   s_.matches.erase(match_id);
   for (const TicketId id : requeued) enqueue(id);

@@ -81,6 +81,8 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   const NodeId link = s_.nodes[index]->link;
   if (Server* server = s_.servers.find(report.server); server && server->port == report.port) {
     server->pid = report.pid;
+    server->forked = report.forked;
+    if (server->players != report.players) on(PlayersCounted{report.server, report.players});
     if (server->stopping) {
       server->stopping = false;  // The wish may have been lost with the link.
       const bool hangs =
@@ -117,7 +119,11 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   server->fleet = *fleet_index;
   server->node = index;
   server->port = report.port;
+  for (const NamedPort& port : report.ports)
+    if (take_port(port.port)) server->named_ports.push_back(port);
+  server->players = report.players;
   server->pid = report.pid;
+  server->forked = report.forked;
   server->version = report.version;
   // An outdated one may have been of another kind than its fleet is now.
   if (config.sdk != SdkKind::classic) server->sdk = config.sdk;
@@ -127,12 +133,17 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   // A classic one has said nothing to its node, and its connection to a lobby is gone.
   const bool speaks =
       config.sdk != SdkKind::classic || (outdated(*server) && (report.ready || report.match));
-  if (!speaks || (fleet.removed && !report.match)) {
+  // Players could not be told of all its ports.
+  const bool whole = server->named_ports.size() == config.named_ports.size() || outdated(*server);
+  if (!speaks || ((fleet.removed || !whole) && !report.match)) {
     server->state = ServerState::shutdown;
-    stop_server(report.server, ServerState::shutdown, config.stop_grace,
-                fleet.removed ? must_leave(*server) : "it is classic, and its lobby is gone");
+    std::string why = "its ports are not those of its fleet";
+    if (whole) why = "it is classic, and its lobby is gone";
+    if (fleet.removed) why = must_leave(*server);
+    stop_server(report.server, ServerState::shutdown, config.stop_grace, std::move(why));
     return false;
   }
+  if (!whole) server->draining = true;  // Once its match is over.
   if (report.match) {
     // Its players are strangers to this lobby; when it is over, the server is Ready again. It has
     // an id of its own here, since another match may have been given the one it was made under.
@@ -148,6 +159,7 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
       s_.timers.set(match.timer, now_ + config.match_timeout, timer(TimerKind::match, id));
     server->match = id;
     server->state = ServerState::allocated;
+    watch_for_players(id);
     return false;
   }
   ++(outdated(*server) ? fleet.outdated_starting : fleet.starting);
@@ -160,12 +172,7 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
 /// is entered as removed. Takes the port; nothing if another has it, or an id is out of all bounds.
 std::optional<FleetIndex> Turn::fleet_of(const ServerReport& report) {
   if (!report.server || report.server.slot > slot_max || report.port == 0) return std::nullopt;
-  if (PortPool* pool = pool_of(report.port)) {
-    if (!pool->acquire_exactly(report.port)) return std::nullopt;
-  } else {
-    for (const Fleet& fleet : s_.fleets)
-      if (fleet.by_port.contains(report.port)) return std::nullopt;
-  }
+  if (!take_port(report.port)) return std::nullopt;
   for (FleetIndex i = 0; i < s_.fleets.size(); ++i)
     if (s_.config.fleets[i].name == report.fleet) return i;
   FleetConfig config;
@@ -181,6 +188,7 @@ void Turn::on(const NodeLost& e) {
     if (node.link != e.node) continue;
     node.link = NodeId{};
     s_.timers.set(node.lost, now_ + node_grace, Timer{TimerKind::node_lost, index, 0});
+    for (Fleet& fleet : s_.fleets) fleet.fork_parent.reset();  // It says it again when it is back.
     watch_for_nodes();
   }
 }

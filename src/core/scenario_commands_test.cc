@@ -38,6 +38,24 @@ PortRange ports_of(std::string_view text) {
           number<std::uint16_t>(text.substr(dash + 1))};
 }
 
+/// "27000-27009", or "+1": that much above the main port.
+PortConfig named_port_of(const std::string& name, const std::string& text) {
+  PortConfig port;
+  port.name = name;
+  if (text.starts_with('+'))
+    port.offset = number<std::uint16_t>(text.substr(1));
+  else
+    port.ports = ports_of(text);
+  return port;
+}
+
+NamedPorts named_ports_of(const ScenarioLine& line) {
+  NamedPorts ports;
+  for (const auto& [key, text] : line.values)
+    if (key.starts_with("port.")) ports.push_back({key.substr(5), number<std::uint16_t>(text)});
+  return ports;
+}
+
 void configure_fleet(Config& config, const ScenarioLine& line) {
   FleetConfig& fleet = config.fleets.emplace_back();
   fleet.name = line.word(1);
@@ -48,7 +66,14 @@ void configure_fleet(Config& config, const ScenarioLine& line) {
     else if (key == "sdk")
       fleet.sdk = text == "classic"  ? SdkKind::classic
                   : text == "agones" ? SdkKind::agones
+                  : text == "none"   ? SdkKind::none
                                      : SdkKind::muster;
+    else if (key.starts_with("port."))
+      fleet.named_ports.push_back(named_port_of(key.substr(5), text));
+    else if (key == "end.idle")
+      fleet.end.idle = parse_duration(text);
+    else if (key == "end.first_player_timeout")
+      fleet.end.first_player_timeout = parse_duration(text);
     else if (key == "ready_min")
       fleet.ready_min = number<std::uint32_t>(text);
     else if (key == "servers_max")
@@ -123,6 +148,13 @@ LaunchError launch_error_of(const ScenarioLine& line) {
   if (line.flag("limit_reached")) return LaunchError::limit_reached;
   if (line.flag("command_failed")) return LaunchError::command_failed;
   throw std::runtime_error("port_taken, limit_reached or command_failed?");
+}
+
+ForkParentState fork_parent_state_of(const ScenarioLine& line) {
+  for (const auto state :
+       {ForkParentState::loading, ForkParentState::loaded, ForkParentState::failed})
+    if (line.flag(to_string(state))) return state;
+  throw std::runtime_error("loading, loaded or failed?");
 }
 
 }  // namespace
@@ -335,15 +367,22 @@ std::optional<Event> Scenario::server_event(const ScenarioLine& line) {
   const std::string& command = line.word(0);
   const auto id = [&] { return server(line.word(1)); };
   if (command == "launched")
-    return ServerLaunched{id(), number_or<std::uint32_t>(line, "pid", 100)};
-  if (command == "launch-failed") return LaunchFailed{id(), launch_error_of(line), line.text()};
+    return ServerLaunched{id(), number_or<std::uint32_t>(line, "pid", 100), line.flag("forked")};
+  if (command == "fork-parent")
+    return ForkParentChanged{line.word(1), fork_parent_state_of(line),
+                             number_or<std::uint32_t>(line, "pid", 0), line.text()};
+  if (command == "launch-failed")
+    return LaunchFailed{id(), launch_error_of(line), line.text(),
+                        number_or<std::uint16_t>(line, "port", 0)};
   if (command == "ready") return ServerReady{id()};
   if (command == "exited") {
     const auto signal = number_or<std::int32_t>(line, "signal", 0);
     return ServerExited{id(), number_or<std::int32_t>(line, "code", signal == 0 ? 0 : -1), signal,
                         line.text(), line.value("result").value_or("")};
   }
-  if (command == "unhealthy") return ServerUnhealthy{id()};
+  if (command == "unhealthy") return ServerUnhealthy{id(), line.text()};
+  if (command == "noted") return ServerNoted{id(), line.text()};
+  if (command == "counted") return PlayersCounted{id(), number<std::uint32_t>(line.word(2))};
   if (command == "joined") return PlayerJoined{id(), player(line.word(2))};
   if (command == "left") return PlayerLeft{id(), player(line.word(2))};
   if (command == "match-over") {
@@ -380,7 +419,9 @@ Event Scenario::node_connected(const ScenarioLine& line, const std::vector<std::
          number_or<std::uint16_t>(report, "port", 0), number_or<std::uint32_t>(report, "pid", 100),
          report.flag("ready"),
          report.value("match") ? id_of<MatchId>(*report.value("match")) : MatchId{},
-         version_of(report), report.flag("reserved"), report.flag("allocated")});
+         version_of(report), report.flag("reserved"), report.flag("allocated"),
+         report.flag("forked"), named_ports_of(report),
+         number_or<std::uint32_t>(report, "players", 0)});
   }
   return event;
 }

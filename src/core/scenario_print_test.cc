@@ -23,6 +23,12 @@ std::string option(std::string_view key, Id<Tag> id) {
   return id ? fmt::format(" {}={}", key, to_string(id)) : std::string{};
 }
 
+std::string print(const NamedPorts& ports) {
+  std::string text;
+  for (const NamedPort& port : ports) text += fmt::format(" port.{}={}", port.name, port.port);
+  return text;
+}
+
 std::string print(const std::vector<Attribute>& attributes) {
   std::string text;
   for (const Attribute& a : attributes) {
@@ -106,11 +112,12 @@ void Scenario::print(const Effect& effect) {
             std::string names;
             for (const RosterEntry& entry : *e.roster)
               names += (names.empty() ? "" : ", ") + entry.name;
-            to_session(e.session, e.request,
-                       fmt::format("assignment{} match={} server={} {}={} team={}{} {}:{} [{}]",
-                                   option("ticket", e.ticket), to_string(e.match),
-                                   to_string(e.server), e.player_name, to_string(e.player), e.team,
-                                   option("queue", e.queue), e.host, e.port, names));
+            to_session(
+                e.session, e.request,
+                fmt::format("assignment{} match={} server={} {}={} team={}{} {}:{}{} [{}]",
+                            option("ticket", e.ticket), to_string(e.match), to_string(e.server),
+                            e.player_name, to_string(e.player), e.team, option("queue", e.queue),
+                            e.host, e.port, muster::core::print(e.ports), names));
           },
           [&](const SendMatchEnded& e) {
             to_session(e.session, e.request,
@@ -125,11 +132,11 @@ void Scenario::print(const Effect& effect) {
           [&](const LaunchServer& e) {
             const std::string name = fmt::format("srv{}", launched_.size() + 1);
             launched_[name] = e.server;
-            to_node(e.node,
-                    fmt::format("launch {}={} {} port={}{}{}{}{}", name, to_string(e.server),
-                                e.config->name, e.port, option("match", e.match),
-                                option("queue", e.queue), option("map", e.map),
-                                e.players ? fmt::format(" players={}", e.players) : ""));
+            to_node(e.node, fmt::format("launch {}={} {} port={}{}{}{}{}{}", name,
+                                        to_string(e.server), e.config->name, e.port,
+                                        muster::core::print(e.ports), option("match", e.match),
+                                        option("queue", e.queue), option("map", e.map),
+                                        e.players ? fmt::format(" players={}", e.players) : ""));
           },
           [&](const StopServer& e) {
             to_node(e.node,
@@ -187,12 +194,16 @@ bool Scenario::show(const std::string& what) {
     });
   } else if (what == "servers") {
     s.servers.for_each([&](ServerId id, const Server& v) {
-      out_ += fmt::format(
-          "server {} {} {}{}{}{} port={}{}{}{}{}\n", to_string(id), s.config.fleets[v.fleet].name,
-          to_string(v.state), v.stopping ? " stopping" : "", v.draining ? " draining" : "",
-          v.version == s.fleets[v.fleet].version ? "" : " outdated", v.port,
-          v.pid ? fmt::format(" pid={}", v.pid) : "", option("match", v.match),
-          option("for", v.launched_for), v.session ? " session=" + name_of_session(v.session) : "");
+      out_ += fmt::format("server {} {} {}{}{}{} port={}{}{}{}{}{}{}{}\n", to_string(id),
+                          s.config.fleets[v.fleet].name, to_string(v.state),
+                          v.stopping ? " stopping" : "", v.draining ? " draining" : "",
+                          v.version == s.fleets[v.fleet].version ? "" : " outdated", v.port,
+                          muster::core::print(v.named_ports),
+                          v.pid ? fmt::format(" pid={}{}", v.pid, v.forked ? " forked" : "") : "",
+                          option("match", v.match), option("for", v.launched_for),
+                          v.session ? " session=" + name_of_session(v.session) : "",
+                          v.players ? fmt::format(" players={}", v.players) : "",
+                          v.note.empty() ? "" : " \"" + v.note + '"');
     });
   } else if (what == "ended") {
     for (const EndedServer& e : s.ended)
@@ -208,6 +219,14 @@ bool Scenario::show(const std::string& what) {
       for (const auto& [until, port] : s.fleets[i].ports.aside())
         out_ += fmt::format(" {} for {}", port, print_duration(until - now_));
       out_ += '\n';
+      for (const NamedPool& kind : s.fleets[i].named_ports) {
+        out_ += fmt::format("ports {}.{} free:", s.config.fleets[i].name, kind.name);
+        for (const std::uint16_t port : kind.pool.free()) out_ += fmt::format(" {}", port);
+        if (!kind.pool.aside().empty()) out_ += ", set aside:";
+        for (const auto& [until, port] : kind.pool.aside())
+          out_ += fmt::format(" {} for {}", port, print_duration(until - now_));
+        out_ += '\n';
+      }
     }
   } else if (what == "fleets") {
     for (std::size_t i = 0; i < s.fleets.size(); ++i) {
@@ -218,6 +237,11 @@ bool Scenario::show(const std::string& what) {
           s.config.fleets[i].name, fleet.servers, fleet.starting + fleet.outdated_starting,
           fleet.ready.size() + fleet.outdated_ready.size(), fleet.waiting.size(), fleet.failures,
           marks_of(fleet, now_), fleet.last_error.empty() ? "" : " \"" + fleet.last_error + '"');
+      if (const auto& parent = fleet.fork_parent; parent)
+        out_ +=
+            fmt::format("  fork parent {} for {}{}{}\n", to_string(parent->state),
+                        age(parent->since), parent->pid ? fmt::format(" pid={}", parent->pid) : "",
+                        parent->detail.empty() ? "" : " \"" + parent->detail + '"');
     }
   } else if (what == "queues") {
     for (std::size_t i = 0; i < s.queues.size(); ++i)

@@ -16,8 +16,8 @@
 #include "base/slot_mirror.h"
 #include "base/timer_heap.h"
 #include "core/config.h"
+#include "core/fleet_ports.h"
 #include "core/ids.h"
-#include "core/port_pool.h"
 #include "core/types.h"
 
 namespace muster::core {
@@ -74,12 +74,16 @@ struct Match {
   ServerId launching;                    // The Starting server launched for it.
   Time since{};                          // Of the state.
   TimerId timer;                         // launching: no node; playing: match_timeout.
+  // sdk none, playing, with an end.idle: runs while nobody is there.
+  TimerId empty;
+  bool anybody_came = false;
 };
 
 struct Server {
   FleetIndex fleet = 0;
   NodeIndex node = 0;
   std::uint16_t port = 0;
+  NamedPorts named_ports;
   SdkKind sdk = SdkKind::muster;  // As it was launched.
   std::uint32_t version = 0;      // launch_version() of the same; 0: unknown.
   ServerState state = ServerState::starting;
@@ -89,6 +93,7 @@ struct Server {
   Time killed_at{};       // Then: when it gets SIGKILL for not having ended.
   std::string reason;     // Why it is, or is going to be, stopped; for people.
   std::uint32_t pid = 0;  // 0 until the node has said it.
+  bool forked = false;    // A copy of its fleet's loaded parent.
   MatchId match;          // While allocated; none if it has allocated itself.
   MatchId launched_for;   // While starting; none for a warm one.
   SessionId session;      // sdk classic, once believed.
@@ -96,6 +101,16 @@ struct Server {
   Time ready_at{};        // When it was Ready for the first time.
   Time since{};           // Of the state.
   TimerId timer;          // starting: launch_timeout; ready: idle_timeout.
+  std::string note;       // starting: what the node sees of it.
+  std::uint32_t players = 0;  // sdk none: as the node counts them.
+};
+
+/// What the node says of the process that a fleet's game servers are copies of.
+struct ForkParent {
+  ForkParentState state = ForkParentState::loading;
+  std::uint32_t pid = 0;
+  std::string detail;
+  Time since{};  // Of the state.
 };
 
 /// What remains of a game server: how it ended.
@@ -145,7 +160,8 @@ struct Fleet {
   explicit Fleet(const FleetConfig& config)
       : launch_config(std::make_shared<const FleetConfig>(config)),
         version(launch_version(config)),
-        ports(config.ports) {}
+        ports(config.ports, port_offsets(config)),
+        named_ports(named_pools(config)) {}
 
   std::shared_ptr<const FleetConfig> launch_config;  // As configured now, for launches.
   std::uint32_t version = 0;
@@ -154,6 +170,7 @@ struct Fleet {
   bool asleep = false;    // Nobody played for scale_to_zero_after: as if ready_min were 0.
   Time used_at{};         // When a ticket last began or ended, or a match ended.
   PortPool ports;
+  std::vector<NamedPool> named_ports;
   MatchLine waiting;   // Matches without a server.
   MatchLine unserved;  // Those of them for which none is starting.
   // By whether they are of this version. Used from the back, so that the others may go idle.
@@ -163,7 +180,8 @@ struct Fleet {
   std::map<std::uint16_t, ServerId> by_port;  // The same, to be found by port.
   std::uint32_t failures = 0;  // In a row: launches that failed, servers that died unproven.
   std::string last_error;      // For the operator: why the last launch failed.
-  bool crash_loop = false;     // crash_loop_after failures: one launch at a time, with pauses.
+  std::optional<ForkParent> fork_parent;  // While a node has one.
+  bool crash_loop = false;  // crash_loop_after failures: one launch at a time, with pauses.
   Time crash_loop_since{};
   Time retry_at{};  // When `retry` is due.
   TimerId retry;    // Backoff of warm launches and in a crash loop, or a port coming back.
@@ -175,6 +193,7 @@ enum class TimerKind : std::uint8_t {
   player_grace,
   ticket_expiry,
   match,
+  match_empty,
   server,
   node_lost,
   fleet_retry,

@@ -44,6 +44,7 @@ class Turn {
   void on(const PlayerJoined& e);
   void on(const PlayerLeft& e);
   void on(const MatchOver& e);
+  void on(const PlayersCounted& e);
 
   // classic.cc
   void on(const ClassicServerLogin& e);
@@ -59,10 +60,12 @@ class Turn {
   void on(const ServerReady& e);
   void on(const ServerExited& e);
   void on(const ServerUnhealthy& e);
+  void on(const ServerNoted& e);
   void on(const ShutdownRequested& e);
   void on(const ServerAllocated& e);
   void on(const ServerReserved& e);
   void on(const StopServerCommand& e);
+  void on(const ForkParentChanged& e);
 
   // node.cc
   void on(const NodeConnected& e);
@@ -124,6 +127,8 @@ class Turn {
   void fail_match(MatchId match, Error error);
   void end_match(MatchId match, MatchEnd end, const std::string& result);
   void match_due(MatchId match);
+  void watch_for_players(MatchId match);
+  void match_empty_due(MatchId match);
   void remove_from_match(PlayerId player, Match& match);
   void watch_for_node(MatchId match);
   void wait_for_server(MatchId match);
@@ -147,7 +152,7 @@ class Turn {
   void set_state(Server& server, ServerState state);
   void stop_server(ServerId id, ServerState state, Duration grace, std::string reason);
   void stop_by_order(ServerId id, const std::string& reason);
-  void free_server(ServerId id, const std::string& exit, bool port_taken = false);
+  void free_server(ServerId id, const std::string& exit, std::uint16_t port_taken = 0);
   void after_match(ServerId id);
   void idle_due(ServerId id);
 
@@ -159,7 +164,7 @@ class Turn {
   void launch_missing(FleetIndex fleet);
   bool backing_off(const Fleet& fleet, bool warm) const;
   void make_room(FleetIndex fleet);
-  void launch(FleetIndex fleet, MatchId match, std::uint16_t port, NodeIndex node);
+  void launch(FleetIndex fleet, MatchId match, ServerPorts ports, NodeIndex node);
   void launch_failed(ServerId id, const std::string& why, Blame blame = Blame::fleet);
   void launch_due(ServerId id);
   void server_failed(const Server& server, const std::string& why, Blame blame = Blame::fleet);
@@ -180,6 +185,8 @@ class Turn {
   void fail_misfits();
   void leave_removed_fleet(FleetIndex fleet);
   PortPool* pool_of(std::uint16_t port);
+  bool take_port(std::uint16_t port);
+  void give_back_port(const Server& server, std::uint16_t port, bool taken);
   std::optional<FleetIndex> home_of(std::uint16_t port) const;
 
   // drain.cc: fleets, nodes and servers that get no more matches; fleets that sleep.

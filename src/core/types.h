@@ -22,6 +22,14 @@ struct Attribute {
   bool operator==(const Attribute&) const = default;
 };
 
+/// A port of a game server beside the main one, as [fleet.port.NAME] calls it.
+struct NamedPort {
+  std::string name;
+  std::uint16_t port = 0;
+  bool operator==(const NamedPort&) const = default;
+};
+using NamedPorts = std::vector<NamedPort>;
+
 enum class TicketState : std::uint8_t { queued, matched, assigned, cancelled, expired, failed };
 enum class ServerState : std::uint8_t {
   starting,
@@ -31,6 +39,11 @@ enum class ServerState : std::uint8_t {
   shutdown,
   unhealthy,
   error
+};
+enum class ForkParentState : std::uint8_t {
+  loading,  ///< Not at its fork point yet.
+  loaded,   ///< Launches are copies of it.
+  failed,   ///< Ended, or of no use.
 };
 enum class MatchState : std::uint8_t { launching, playing };
 enum class MatchEnd : std::uint8_t {
@@ -54,6 +67,7 @@ using Roster = std::vector<RosterEntry>;
 
 std::string_view to_string(TicketState state);  // "queued" …
 std::string_view to_string(ServerState state);
+std::string_view to_string(ForkParentState state);
 std::string_view to_string(MatchState state);
 std::string_view to_string(MatchEnd end);
 

@@ -44,6 +44,7 @@ void Turn::change_fleets(const std::vector<FleetConfig>& fleets, std::vector<Fle
     const bool idle_changed = config.idle_timeout != current.idle_timeout;
     const bool sleep_changed = config.scale_to_zero_after != current.scale_to_zero_after;
     fleet.removed = false;
+    if (!config.fork) fleet.fork_parent.reset();
     current = config;
     fleet.launch_config = std::make_shared<const FleetConfig>(config);
     if (const std::uint32_t version = launch_version(config); version != fleet.version) {
@@ -64,8 +65,10 @@ void Turn::change_fleets(const std::vector<FleetConfig>& fleets, std::vector<Fle
     Fleet& fleet = s_.fleets[index];
     if (fleet.removed || std::find(slots.begin(), slots.end(), index) != slots.end()) continue;
     fleet.removed = true;
+    fleet.fork_parent.reset();
     fleet.draining = fleet.asleep = false;
     s_.config.fleets[index].ports = {};
+    s_.config.fleets[index].named_ports.clear();
     fleet_works(index);
     s_.timers.cancel(fleet.sleep);
   }
@@ -148,11 +151,27 @@ void Turn::change_ports() {
   std::set<std::uint16_t> used;
   std::multimap<Time, std::uint16_t> aside;
   for (const Fleet& fleet : s_.fleets) {
-    for (const auto& [port, id] : fleet.by_port) used.insert(port);
     aside.insert(fleet.ports.aside().begin(), fleet.ports.aside().end());
+    for (const NamedPool& kind : fleet.named_ports)
+      aside.insert(kind.pool.aside().begin(), kind.pool.aside().end());
   }
-  for (FleetIndex i = 0; i < s_.fleets.size(); ++i)
-    s_.fleets[i].ports.change_range(s_.config.fleets[i].ports, used, aside);
+  s_.servers.for_each([&](ServerId, const Server& server) {
+    used.insert(server.port);
+    for (const NamedPort& port : server.named_ports) used.insert(port.port);
+  });
+  for (FleetIndex i = 0; i < s_.fleets.size(); ++i) {
+    Fleet& fleet = s_.fleets[i];
+    const FleetConfig& config = s_.config.fleets[i];
+    fleet.ports.change_range(config.ports, port_offsets(config), used, aside);
+    std::vector<NamedPool> pools = named_pools(config);
+    for (NamedPool& kind : pools) {
+      const PortRange range{kind.pool.free().front(), kind.pool.free().back()};
+      for (NamedPool& old : fleet.named_ports)
+        if (old.name == kind.name) kind.pool = std::move(old.pool);
+      kind.pool.change_range(range, {}, used, aside);
+    }
+    fleet.named_ports = std::move(pools);
+  }
 }
 
 /// Which of its servers are of its version.
@@ -197,14 +216,42 @@ std::optional<FleetIndex> Turn::find_fleet(const std::string& name) const {
 
 /// The fleet whose range a port is in: it may be another's than the game server's that has it.
 std::optional<FleetIndex> Turn::home_of(std::uint16_t port) const {
-  for (FleetIndex i = 0; i < s_.fleets.size(); ++i)
+  for (FleetIndex i = 0; i < s_.fleets.size(); ++i) {
     if (s_.fleets[i].ports.holds(port)) return i;
+    for (const NamedPool& kind : s_.fleets[i].named_ports)
+      if (kind.pool.holds(port)) return i;
+  }
   return std::nullopt;
 }
 
 PortPool* Turn::pool_of(std::uint16_t port) {
-  const auto home = home_of(port);
-  return home ? &s_.fleets[*home].ports : nullptr;
+  for (Fleet& fleet : s_.fleets) {
+    if (fleet.ports.holds(port)) return &fleet.ports;
+    for (NamedPool& kind : fleet.named_ports)
+      if (kind.pool.holds(port)) return &kind.pool;
+  }
+  return nullptr;
+}
+
+/// For a game server that was found running. False if another has the port.
+bool Turn::take_port(std::uint16_t port) {
+  if (PortPool* pool = pool_of(port)) return pool->acquire_exactly(port);
+  bool free = port != 0;
+  s_.servers.for_each([&](ServerId, const Server& server) {
+    free = free && server.port != port;
+    for (const NamedPort& named : server.named_ports) free = free && named.port != port;
+  });
+  return free;
+}
+
+void Turn::give_back_port(const Server& server, std::uint16_t port, bool taken) {
+  PortPool* const pool = pool_of(port);
+  if (!pool) return;
+  if (taken)
+    pool->set_aside(port, now_ + s_.config.port_set_aside);
+  else
+    pool->release(port);
+  if (const FleetIndex home = *home_of(port); home != server.fleet) rebalance_.push_back(home);
 }
 
 }  // namespace muster::core

@@ -179,6 +179,7 @@ void fill(const core::SendAssignment& e, const SignJoinToken& sign, player::Lobb
   assignment.set_team(e.team);
   assignment.set_queue(utf8(e.queue));
   assignment.set_ticket_id(to_string(e.ticket));
+  for (const core::NamedPort& port : e.ports) (*assignment.mutable_ports())[port.name] = port.port;
   if (!e.roster) return;
   for (const core::RosterEntry& entry : *e.roster) {
     player::MatchPlayer& to = *assignment.add_players();

@@ -170,7 +170,7 @@ TEST(ToMessage, EachEffect) {
                             std::make_shared<const core::Roster>(roster)},
        R"({"assignment":{"matchId":"9.1","serverId":"5.3","host":"h","port":7001,"joinToken":"jwt for ann","team":0,"players":[)"
        R"({"playerId":"7.1","name":"ann","team":0,"seats":1,"attributes":{"elo":{"number":1500}}},)"
-       R"({"playerId":"8.1","name":"bob","team":1,"seats":2,"attributes":{}}],"queue":"duel","ticketId":"2.1"}})"},
+       R"({"playerId":"8.1","name":"bob","team":1,"seats":2,"attributes":{}}],"queue":"duel","ticketId":"2.1","ports":{}}})"},
       {"a match that ended",
        core::SendMatchEnded{session, 0, {9, 1}, core::MatchEnd::server_lost, true, ""},
        R"({"matchEnded":{"matchId":"9.1","reason":"SERVER_LOST","requeued":true,"result":""}})"},

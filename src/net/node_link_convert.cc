@@ -25,6 +25,8 @@ wire::node::Sdk to_sdk(core::SdkKind kind) {
       return wire::node::SDK_CLASSIC;
     case core::SdkKind::agones:
       return wire::node::SDK_AGONES;
+    case core::SdkKind::none:
+      return wire::node::SDK_NONE;
   }
   CHECK(false, "every kind has its word on the wire");
 }
@@ -48,6 +50,41 @@ void write_agones(const core::AgonesConfig& config, wire::node::AgonesSettings& 
   }
 }
 
+wire::node::Protocol to_wire(core::Protocol protocol) {
+  return protocol == core::Protocol::tcp   ? wire::node::PROTOCOL_TCP
+         : protocol == core::Protocol::udp ? wire::node::PROTOCOL_UDP
+                                           : wire::node::PROTOCOL_BOTH;
+}
+
+void write_query(const core::UdpQuery& query, wire::node::UdpQuery& out) {
+  out.set_port(query.port);
+  out.set_send(query.send);
+  out.set_placeholders(query.placeholders);
+  out.set_expect(query.expect);
+}
+
+// How a game server without any SDK is watched.
+void write_watch(const core::FleetConfig& fleet, wire::node::Launch& out) {
+  wire::node::Ready& ready = *out.mutable_ready();
+  ready.set_kind(static_cast<wire::node::Ready::Kind>(fleet.ready.kind));
+  ready.set_port(fleet.ready.port);
+  if (!fleet.ready.query.send.empty()) write_query(fleet.ready.query, *ready.mutable_query());
+  ready.set_log(fleet.ready.log);
+  if (fleet.ready.kind == core::ReadyKind::delay)
+    ready.set_delay_ms(to_milliseconds(fleet.ready.delay));
+  ready.set_repeat_ms(to_milliseconds(fleet.ready.repeat));
+  ready.set_failures_max(fleet.ready.failures_max);
+  ready.set_launch_timeout_ms(to_milliseconds(fleet.launch_timeout));
+  wire::node::End& end = *out.mutable_end();
+  end.set_log(fleet.end.log);
+  end.set_joined(fleet.end.joined);
+  end.set_left(fleet.end.left);
+  if (!fleet.end.players.send.empty()) {
+    write_query(fleet.end.players, *end.mutable_players());
+    end.set_players_interval_ms(to_milliseconds(fleet.end.players_interval));
+  }
+}
+
 void write_limits(const core::FleetConfig& fleet, wire::node::ProcessLimits& out) {
   const core::ProcessLimits& limits = fleet.limits;
   out.set_memory_bytes(limits.memory_bytes);
@@ -62,11 +99,8 @@ void write_limits(const core::FleetConfig& fleet, wire::node::ProcessLimits& out
   out.set_servers_max(fleet.servers_max);
 }
 
-void write_launch(const core::LaunchServer& effect, const std::string& host,
-                  wire::node::Launch& out) {
-  CHECK(effect.config, "a launch says how");
-  const core::FleetConfig& fleet = *effect.config;
-  out.set_server_id(to_string(effect.server));
+/// What all launches of a fleet have in common.
+void write_fleet(const core::FleetConfig& fleet, std::uint32_t version, wire::node::Launch& out) {
   out.set_fleet(fleet.name);
   for (const std::string& argument : fleet.command) out.add_command(argument);
   for (const auto& [name, value] : fleet.env) {
@@ -75,20 +109,42 @@ void write_launch(const core::LaunchServer& effect, const std::string& host,
     variable.set_value(value);
   }
   out.set_working_directory(fleet.working_directory);
-  out.set_port(effect.port);
   out.set_sdk(to_sdk(fleet.sdk));
-  out.set_host(host);
-  out.set_match_id(text_or_none(effect.match));
-  out.set_queue(effect.queue);
-  out.set_map(effect.map);
-  out.set_players(effect.players);
   out.set_log_bytes_max(fleet.log_bytes_max);
   out.set_log_files_max(fleet.log_files_max);
   if (fleet.sdk == core::SdkKind::muster)
     out.set_health_timeout_ms(to_milliseconds(fleet.health_timeout));
   if (fleet.sdk == core::SdkKind::agones) write_agones(fleet.agones, *out.mutable_agones());
-  out.set_version(effect.version);
+  out.set_version(version);
   write_limits(fleet, *out.mutable_limits());
+  out.set_protocol(to_wire(fleet.protocol));
+  for (const core::FileConfig& file : fleet.files) {
+    wire::node::File& to = *out.add_files();
+    to.set_path(file.path);
+    to.set_text(file.text);
+    to.set_mode(file.mode);
+  }
+  if (fleet.sdk == core::SdkKind::none) write_watch(fleet, out);
+}
+
+void write_launch(const core::LaunchServer& effect, const std::string& host,
+                  wire::node::Launch& out) {
+  CHECK(effect.config, "a launch says how");
+  const core::FleetConfig& fleet = *effect.config;
+  write_fleet(fleet, effect.version, out);
+  out.set_server_id(to_string(effect.server));
+  out.set_port(effect.port);
+  for (std::size_t i = 0; i < effect.ports.size(); ++i) {
+    wire::node::Port& port = *out.add_ports();
+    port.set_name(effect.ports[i].name);
+    port.set_port(effect.ports[i].port);
+    if (i < fleet.named_ports.size()) port.set_protocol(to_wire(fleet.named_ports[i].protocol));
+  }
+  out.set_host(host);
+  out.set_match_id(text_or_none(effect.match));
+  out.set_queue(effect.queue);
+  out.set_map(effect.map);
+  out.set_players(effect.players);
 }
 
 void write_attribute(const core::Attribute& attribute, wire::game_server::Attribute& out) {
@@ -130,6 +186,17 @@ core::LaunchError to_launch_error(wire::node::LaunchFailed::Reason reason) {
       return core::LaunchError::limit_reached;
     default:  // Also one that a newer node has.
       return core::LaunchError::command_failed;
+  }
+}
+
+core::ForkParentState to_fork_parent_state(wire::node::ForkParent::State state) {
+  switch (state) {
+    case wire::node::ForkParent::LOADING:
+      return core::ForkParentState::loading;
+    case wire::node::ForkParent::LOADED:
+      return core::ForkParentState::loaded;
+    default:  // Also one that a newer node has.
+      return core::ForkParentState::failed;
   }
 }
 
@@ -185,6 +252,12 @@ bool to_node(const core::Effect& effect, const std::string& host, ToNode& out) {
   return true;
 }
 
+void to_prepare_forks(const core::Config& config, ToNode& out) {
+  wire::node::PrepareForks& prepare = *out.mutable_prepare_forks();
+  for (const core::FleetConfig& fleet : config.fleets)
+    if (fleet.fork) write_fleet(fleet, core::launch_version(fleet), *prepare.add_parents());
+}
+
 std::uint32_t to_milliseconds(Duration duration) {
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(duration).count();
   return static_cast<std::uint32_t>(
@@ -206,7 +279,10 @@ std::optional<core::Event> to_event(const FromNode& message) {
   switch (message.body_case()) {
     case FromNode::kLaunched: {
       auto event = about<core::ServerLaunched>(message.launched());
-      if (event) event->pid = message.launched().pid();
+      if (event) {
+        event->pid = message.launched().pid();
+        event->forked = message.launched().forked();
+      }
       return event;
     }
     case FromNode::kLaunchFailed: {
@@ -214,6 +290,8 @@ std::optional<core::Event> to_event(const FromNode& message) {
       if (event) {
         event->error = to_launch_error(message.launch_failed().reason());
         event->detail = message.launch_failed().detail();
+        if (message.launch_failed().port() <= 65535)
+          event->port = static_cast<std::uint16_t>(message.launch_failed().port());
       }
       return event;
     }
@@ -229,8 +307,21 @@ std::optional<core::Event> to_event(const FromNode& message) {
       }
       return event;
     }
-    case FromNode::kUnhealthy:
-      return about<core::ServerUnhealthy>(message.unhealthy());
+    case FromNode::kUnhealthy: {
+      auto event = about<core::ServerUnhealthy>(message.unhealthy());
+      if (event) event->detail = message.unhealthy().detail();
+      return event;
+    }
+    case FromNode::kNoted: {
+      auto event = about<core::ServerNoted>(message.noted());
+      if (event) event->note = message.noted().note();
+      return event;
+    }
+    case FromNode::kPlayersCounted: {
+      auto event = about<core::PlayersCounted>(message.players_counted());
+      if (event) event->players = message.players_counted().players();
+      return event;
+    }
     case FromNode::kPlayerJoined:
       return about_player<core::PlayerJoined>(message.player_joined());
     case FromNode::kPlayerLeft:
@@ -252,6 +343,10 @@ std::optional<core::Event> to_event(const FromNode& message) {
       event->result = message.reserved().result();
       return event;
     }
+    case FromNode::kForkParent:
+      return core::ForkParentChanged{message.fork_parent().fleet(),
+                                     to_fork_parent_state(message.fork_parent().state()),
+                                     message.fork_parent().pid(), message.fork_parent().detail()};
     case FromNode::kHello:
     case FromNode::kOwnerVerified:
     case FromNode::BODY_NOT_SET:
@@ -274,7 +369,13 @@ core::NodeConnected to_event(const wire::node::NodeHello& hello, core::NodeId no
                               {},
                               server.version(),
                               server.reserved(),
-                              server.allocated()};
+                              server.allocated(),
+                              server.forked(),
+                              {},
+                              server.players()};
+    for (const wire::node::Port& port : server.ports())
+      if (port.port() <= 65535)
+        report.ports.push_back({port.name(), static_cast<std::uint16_t>(port.port())});
     if (const auto match = parse_id<core::MatchId>(server.match_id())) report.match = *match;
     event.servers.push_back(std::move(report));
   }

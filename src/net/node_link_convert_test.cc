@@ -28,6 +28,18 @@ std::shared_ptr<const core::FleetConfig> fleet_config(const std::string& name, c
   fleet.health_timeout = milliseconds{1500};
   fleet.log_bytes_max = 70'000;
   fleet.log_files_max = 3;
+  if (sdk == core::SdkKind::none) {
+    fleet.env.clear();
+    fleet.protocol = core::Protocol::udp;
+    fleet.named_ports = {{"query", {27000, 27009}, 0, core::Protocol::udp},
+                         {"rcon", {}, 1, core::Protocol::tcp}};
+    fleet.ready.kind = core::ReadyKind::udp;
+    fleet.ready.query = {"query", "\xff{port}", true, "^ok"};
+    fleet.ready.repeat = seconds{10};
+    fleet.end.log = "over";
+    fleet.end.players = {"", "info", true, "n=(\\d+)"};
+    fleet.files = {{"server.cfg", "port {port}\n", "", 0640}};
+  }
   return std::make_shared<const core::FleetConfig>(std::move(fleet));
 }
 
@@ -57,6 +69,30 @@ TEST(NodeLinkConvert, EffectsBecomeMessages) {
                    env { name: "MODE" value: "duel" } env { name: "MAP" value: "{map}" }
                    working_directory: "/srv" port: 7002 sdk: SDK_CLASSIC host: "play.example"
                    log_bytes_max: 70000 log_files_max: 3 limits { servers_max: 64 } })"},
+      {core::LaunchServer{node,
+                          server,
+                          2,
+                          7003,
+                          {},
+                          "",
+                          "",
+                          0,
+                          fleet_config("plain", core::SdkKind::none),
+                          0,
+                          {{"query", 27001}, {"rcon", 7004}}},
+       R"x(launch { server_id: "12.9" fleet: "plain" command: "build/duel" command: "{port}"
+                   working_directory: "/srv" port: 7003 sdk: SDK_NONE host: "play.example"
+                   log_bytes_max: 70000 log_files_max: 3 protocol: PROTOCOL_UDP
+                   ports { name: "query" port: 27001 protocol: PROTOCOL_UDP }
+                   ports { name: "rcon" port: 7004 protocol: PROTOCOL_TCP }
+                   ready { kind: UDP query { port: "query" send: "\377{port}" placeholders: true
+                                             expect: "^ok" }
+                           repeat_ms: 10000 failures_max: 3 launch_timeout_ms: 30000 }
+                   end { log: "over"
+                         players { send: "info" placeholders: true expect: "n=(\\d+)" }
+                         players_interval_ms: 5000 }
+                   files { path: "server.cfg" text: "port {port}\n" mode: 416 }
+                   limits { servers_max: 64 } })x"},
       {core::StopServer{node, server, std::chrono::microseconds{1500}},
        R"(stop { server_id: "12.9" grace_ms: 2 })"},
       {core::StopServer{node, server, std::chrono::hours{2000}},
@@ -118,6 +154,28 @@ TEST(NodeLinkConvert, AnAgonesFleetsSettingsAreLaunchedWith) {
   EXPECT_EQ(got.launch().agones().DebugString(), want.launch().agones().DebugString());
 }
 
+TEST(NodeLinkConvert, AForkParentIsWhatAllLaunchesOfItsFleetHaveInCommon) {
+  const auto fleet = fleet_config("duel", core::SdkKind::muster);
+  core::Config config;
+  config.fleets = {*fleet, *fleet};
+  config.fleets[1].fork = true;
+  ToNode prepare, launch;
+  to_prepare_forks(config, prepare);
+  ASSERT_EQ(prepare.prepare_forks().parents_size(), 1);
+  ASSERT_TRUE(to_node(core::LaunchServer{node, server, 1, 7001, match, "ranked", "arena", 2, fleet,
+                                         core::launch_version(*fleet)},
+                      "play.example", launch));
+  wire::node::Launch common = launch.launch();
+  common.clear_server_id();
+  common.clear_port();
+  common.clear_host();
+  common.clear_match_id();
+  common.clear_queue();
+  common.clear_map();
+  common.clear_players();
+  EXPECT_EQ(prepare.prepare_forks().parents(0).DebugString(), common.DebugString());
+}
+
 // An event as text, for comparing.
 std::string text(const std::optional<core::Event>& event) {
   if (!event) return "nothing";
@@ -127,13 +185,21 @@ std::string text(const std::optional<core::Event>& event) {
         if constexpr (requires { e.server; }) out += ' ' + to_string(e.server);
         if constexpr (requires { e.match; }) out += ' ' + to_string(e.match);
         if constexpr (requires { e.player; }) out += ' ' + to_string(e.player);
+        if constexpr (requires { e.fleet; }) out += ' ' + e.fleet;
+        if constexpr (std::is_same_v<std::decay_t<decltype(e)>, core::ForkParentChanged>)
+          out += ' ' + std::string(core::to_string(e.state));
         if constexpr (requires { e.pid; }) out += ' ' + std::to_string(e.pid);
+        if constexpr (requires { e.forked; }) out += e.forked ? " forked" : "";
         if constexpr (requires { e.exit_code; })
           out += ' ' + std::to_string(e.exit_code) + ' ' + std::to_string(e.signal);
         if constexpr (requires { static_cast<core::LaunchError>(e.error); } &&
                       std::is_same_v<std::decay_t<decltype(e)>, core::LaunchFailed>)
           out += ' ' + std::to_string(static_cast<int>(e.error));
         if constexpr (requires { e.detail; }) out += ' ' + e.detail;
+        if constexpr (std::is_same_v<std::decay_t<decltype(e)>, core::LaunchFailed>)
+          if (e.port != 0) out += ' ' + std::to_string(e.port);
+        if constexpr (requires { e.note; }) out += ' ' + e.note;
+        if constexpr (requires { e.players; }) out += ' ' + std::to_string(e.players);
         if constexpr (requires { e.result; }) out += ' ' + e.result;
         return out;
       },
@@ -149,13 +215,18 @@ TEST(NodeLinkConvert, MessagesBecomeEvents) {
       {R"(launched { server_id: "12.9" pid: 77 })", "ServerLaunched 12.9 77"},
       {R"(launch_failed { server_id: "12.9" reason: PORT_TAKEN detail: "x" })",
        "LaunchFailed 12.9 0 x"},
+      {R"(launch_failed { server_id: "12.9" reason: PORT_TAKEN port: 27015 })",
+       "LaunchFailed 12.9 0  27015"},
       {R"(launch_failed { server_id: "12.9" detail: "x" })", "LaunchFailed 12.9 1 x"},
       {R"(launch_failed { server_id: "12.9" reason: LIMIT_REACHED })", "LaunchFailed 12.9 2 "},
       {R"(ready { server_id: "12.9" })", "ServerReady 12.9"},
       {R"(exited { server_id: "12.9" exit_code: -1 signal: 9 detail: "bye" })",
        "ServerExited 12.9 -1 9 bye "},
       {R"(exited { server_id: "12.9" result: "r" })", "ServerExited 12.9 0 0  r"},
-      {R"(unhealthy { server_id: "12.9" })", "ServerUnhealthy 12.9"},
+      {R"(unhealthy { server_id: "12.9" })", "ServerUnhealthy 12.9 "},
+      {R"(unhealthy { server_id: "12.9" detail: "mute" })", "ServerUnhealthy 12.9 mute"},
+      {R"(noted { server_id: "12.9" note: "it waits" })", "ServerNoted 12.9 it waits"},
+      {R"(players_counted { server_id: "12.9" players: 3 })", "PlayersCounted 12.9 3"},
       {R"(player_joined { server_id: "12.9" player_id: "41.3" })", "PlayerJoined 12.9 41.3"},
       {R"(player_left { server_id: "12.9" player_id: "41.3" })", "PlayerLeft 12.9 41.3"},
       {R"(match_over { server_id: "12.9" match_id: "5.1" result: "r" })", "MatchOver 12.9 5.1 r"},
@@ -166,6 +237,11 @@ TEST(NodeLinkConvert, MessagesBecomeEvents) {
       {R"(reserved { server_id: "12.9" match_id: "5.1" result: "r" })",
        "ServerReserved 12.9 5.1 r"},
       {R"(reserved { server_id: "12" match_id: "5.1" })", "nothing"},
+      {R"(fork_parent { fleet: "duel" state: LOADED pid: 7 detail: "x" })",
+       "ForkParentChanged duel loaded 7 x"},
+      {R"(fork_parent { fleet: "duel" })", "ForkParentChanged duel loading 0 "},
+      {R"(fork_parent { fleet: "duel" state: 9 })", "ForkParentChanged duel failed 0 "},
+      {R"(launched { server_id: "12.9" pid: 77 forked: true })", "ServerLaunched 12.9 77 forked"},
       {"", "nothing"},
       {R"(ready { server_id: "12" })", "nothing"},
       {R"(ready { server_id: "" })", "nothing"},
@@ -186,7 +262,8 @@ TEST(NodeLinkConvert, Inventory) {
   wire::node::NodeHello hello;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
       R"(name: "here" servers { server_id: "12.9" fleet: "duel" port: 7001 pid: 5 ready: true
-                                match_id: "5.1" version: 77 }
+                                match_id: "5.1" forked: true version: 77 players: 2
+                                ports { name: "query" port: 27001 } }
          servers { server_id: "13.1" fleet: "old" port: 7002 reserved: true }
          servers { server_id: "nonsense" port: 7003 } servers { server_id: "14.1" port: 70000 })",
       &hello));
@@ -200,8 +277,12 @@ TEST(NodeLinkConvert, Inventory) {
   EXPECT_EQ(event.servers[0].port, 7001);
   EXPECT_EQ(event.servers[0].pid, 5u);
   EXPECT_TRUE(event.servers[0].ready);
+  EXPECT_TRUE(event.servers[0].forked);
+  EXPECT_FALSE(event.servers[1].forked);
   EXPECT_EQ(event.servers[0].version, 77u);
   EXPECT_EQ(event.servers[0].match, match);
+  EXPECT_EQ(event.servers[0].players, 2u);
+  EXPECT_EQ(event.servers[0].ports, (core::NamedPorts{{"query", 27001}}));
   EXPECT_EQ(event.servers[1].server, (core::ServerId{13, 1}));
   EXPECT_FALSE(event.servers[1].match);
   EXPECT_FALSE(event.servers[0].reserved);

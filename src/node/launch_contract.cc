@@ -19,6 +19,8 @@ bool is_name_char(char c, bool first) {
          (!first && c >= '0' && c <= '9');
 }
 
+constexpr std::string_view named_port = "port.";
+
 std::optional<std::string> value_of(std::string_view name, const wire::node::Launch& launch,
                                     const LaunchContext& context) {
   if (name == "port") return std::to_string(launch.port());
@@ -33,7 +35,18 @@ std::optional<std::string> value_of(std::string_view name, const wire::node::Lau
     return std::to_string(context.agones.grpc);
   if (name == "sdk_http_port" && context.agones.http != 0)
     return std::to_string(context.agones.http);
+  if (name == "server_dir") return context.server_dir;
+  if (name.starts_with(named_port))
+    for (const wire::node::Port& port : launch.ports())
+      if (port.name() == name.substr(named_port.size())) return std::to_string(port.port());
   return std::nullopt;
+}
+
+std::string named_ports_text(const wire::node::Launch& launch) {
+  std::string text;
+  for (const wire::node::Port& port : launch.ports())
+    text += fmt::format(" {{port.{}}}", port.name());
+  return text;
 }
 
 // Replaces what has that name; the order of the rest stays.
@@ -80,12 +93,19 @@ std::expected<std::vector<std::string>, std::string> make_environment(
   const std::string port = std::to_string(launch.port());
   set(environment, "PORT", port);
   set(environment, "MUSTER_PORT", port);
+  for (const wire::node::Port& named : launch.ports()) {
+    std::string name = "MUSTER_PORT_" + named.name();
+    for (char& c : name)
+      if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    set(environment, name, std::to_string(named.port()));
+  }
   set(environment, "MUSTER_SERVER_ID", launch.server_id());
   set(environment, "MUSTER_TOKEN", context.token);
   set(environment, "MUSTER_SDK", context.sdk_address);
   set(environment, "MUSTER_SDK_LOCAL", context.sdk_local);
   set(environment, "MUSTER_JOIN_KEY", context.join_key);
   set(environment, "MUSTER_FLEET", launch.fleet());
+  if (!context.server_dir.empty()) set(environment, "MUSTER_SERVER_DIR", context.server_dir);
   if (!launch.match_id().empty()) set(environment, "MUSTER_MATCH_ID", launch.match_id());
   if (context.agones.grpc != 0) {
     set(environment, "AGONES_SDK_GRPC_PORT", std::to_string(context.agones.grpc));
@@ -152,6 +172,16 @@ std::expected<Command, std::string> make_command(const wire::node::Launch& launc
 std::expected<std::string, std::string> expand(std::string_view text,
                                                const wire::node::Launch& launch,
                                                const LaunchContext& context) {
+  auto out = fill_in(text, launch, context);
+  // The rest of such an argument would be lost without a word.
+  if (out && out->find('\0') != std::string::npos)
+    return std::unexpected(std::string("it contains a zero byte"));
+  return out;
+}
+
+std::expected<std::string, std::string> fill_in(std::string_view text,
+                                                const wire::node::Launch& launch,
+                                                const LaunchContext& context) {
   std::string out;
   while (!text.empty()) {
     const std::size_t brace = std::min(text.find('{'), text.size());
@@ -164,8 +194,10 @@ std::expected<std::string, std::string> expand(std::string_view text,
       continue;
     }
     std::size_t end = 1;
+    if (text.substr(1).starts_with(named_port)) end += named_port.size();
     while (end < text.size() && is_name_char(text[end], end == 1)) ++end;
-    if (end == 1 || end == text.size() || text[end] != '}') {
+    const bool no_name = end == 1 || text.substr(1, end - 1) == named_port;
+    if (no_name || end == text.size() || text[end] != '}') {
       out += '{';
       text.remove_prefix(1);
       continue;
@@ -173,17 +205,14 @@ std::expected<std::string, std::string> expand(std::string_view text,
     const std::string_view name = text.substr(1, end - 1);
     const auto value = value_of(name, launch, context);
     if (!value)
-      return std::unexpected(
-          fmt::format("there is no placeholder {{{}}}; there are {{port}} {{host}} {{server_id}} "
-                      "{{match_id}} {{queue}} {{map}} {{players}} {{log_dir}}, for sdk agones "
-                      "{{sdk_grpc_port}} {{sdk_http_port}}, and {{{{ is a literal brace",
-                      name));
+      return std::unexpected(fmt::format(
+          "there is no placeholder {{{}}}; there are {{port}} {{host}} {{server_id}} "
+          "{{match_id}} {{queue}} {{map}} {{players}} {{log_dir}} {{server_dir}}{}, for sdk "
+          "agones {{sdk_grpc_port}} {{sdk_http_port}}, and {{{{ is a literal brace",
+          name, named_ports_text(launch)));
     out += *value;
     text.remove_prefix(end + 1);
   }
-  // The rest of such an argument would be lost without a word.
-  if (out.find('\0') != std::string::npos)
-    return std::unexpected(std::string("it contains a zero byte"));
   return out;
 }
 

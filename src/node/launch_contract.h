@@ -2,14 +2,15 @@
 // What a game server is given at launch: its arguments and its environment.
 //
 // Placeholders in arguments and in values of the fleet's environment:
-//   {port} {host} {server_id} {match_id} {queue} {map} {players} {log_dir}, and for sdk agones
-//   {sdk_grpc_port} {sdk_http_port}
+//   {port} {host} {server_id} {match_id} {queue} {map} {players} {log_dir} {server_dir}
+//   {port.NAME}: a named port; for sdk agones {sdk_grpc_port} {sdk_http_port}
 // "{{" is a literal brace. A "{" that no name and "}" follow is literal too, so JSON arguments can
 // be written as they are ('{"a":1}'); "}" is never special. Any other {name} is an error.
 //
 // Environment: of the node's own only PATH, HOME, LANG, TZ and USER (HOME and USER are those of the
 // user it runs as); then the fleet's; and
 //   PORT, MUSTER_PORT   the port to listen on
+//   MUSTER_PORT_NAME    a named port, its name in capitals
 //   MUSTER_SERVER_ID    "41.3"
 //   MUSTER_TOKEN        128 random bits, hexadecimal: proves to the node that it is this server
 //   MUSTER_SDK          host:port of the node's SDK endpoint
@@ -19,6 +20,7 @@
 //   MUSTER_MATCH_ID     the match it is launched for; absent for a warm one
 //   AGONES_SDK_GRPC_PORT, AGONES_SDK_HTTP_PORT   sdk agones: where its SDK finds the node. Never a
 //                       host: some SDKs want a name there and others a URL, and all have a default.
+//   MUSTER_SERVER_DIR   its own folder, if it has one (server_files.h)
 // A fleet may replace the first five, but not set what Muster sets.
 
 #include <cstdint>
@@ -50,6 +52,7 @@ struct LaunchContext {
   std::string sdk_local;   // unix:/path
   std::string user, home;  // Of the user it runs as; empty: the node's own USER and HOME.
   AgonesPorts agones;
+  std::string server_dir;  // Absolute; empty if it has none.
 };
 
 /// The command to start; the program is looked up here: relative to working_directory if its name
@@ -58,6 +61,10 @@ std::expected<Command, std::string> make_command(const wire::node::Launch& launc
                                                  const LaunchContext& context);
 
 /// Fills in placeholders as described above.
+std::expected<std::string, std::string> fill_in(std::string_view text,
+                                                const wire::node::Launch& launch,
+                                                const LaunchContext& context);
+/// The same for an argument or a variable, which cannot have a zero byte.
 std::expected<std::string, std::string> expand(std::string_view text,
                                                const wire::node::Launch& launch,
                                                const LaunchContext& context);

@@ -24,10 +24,14 @@ wire::node::Launch launch_of(const std::vector<std::string>& command) {
   launch.set_map("arena");
   launch.set_players(8);
   for (const std::string& word : command) launch.add_command(word);
+  auto& query = *launch.add_ports();
+  query.set_name("query2");
+  query.set_port(27015);
   return launch;
 }
 const LaunchContext context{"secret", "127.0.0.1:9",         "key", "/data/logs/duel",
-                            0,        "unix:/data/sdk.sock", "",    ""};
+                            0,        "unix:/data/sdk.sock", "",    "",
+                            {},       "/data/servers/12.9"};
 
 TEST(LaunchContract, Placeholders) {
   struct Row {
@@ -42,6 +46,10 @@ TEST(LaunchContract, Placeholders) {
       {"{host}:{port}", "game.example:7001"},
       {"{server_id} {match_id} {queue} {map} {players} {log_dir}",
        "12.9 5.1 ranked arena 8 /data/logs/duel"},
+      {"{port.query2}/{server_dir}", "27015//data/servers/12.9"},
+      {"{port.rcon}", nullptr},
+      {"{port.}", "{port.}"},
+      {"{a.b}", "{a.b}"},
       {"{{port}", "{port}"},
       {"{{{{", "{{"},
       {"{", "{"},
@@ -109,6 +117,8 @@ TEST(LaunchContract, Environment) {
   EXPECT_THAT(command->environment, Contains("MODE=ranked").Times(1));
   EXPECT_THAT(command->environment, Not(Contains("MODE=first")));
   EXPECT_THAT(command->environment, Contains("PORT=7001"));
+  EXPECT_THAT(command->environment, Contains("MUSTER_PORT_QUERY2=27015"));
+  EXPECT_THAT(command->environment, Contains("MUSTER_SERVER_DIR=/data/servers/12.9"));
   EXPECT_THAT(command->environment, Contains("MUSTER_TOKEN=secret"));
   EXPECT_THAT(command->environment, Contains("MUSTER_SDK_LOCAL=unix:/data/sdk.sock"));
   EXPECT_THAT(command->environment, Not(Contains(StartsWith("MUSTER_MATCH_ID"))));

@@ -179,6 +179,11 @@ void LobbyLink::report(GameServer& server, wire::node::FromNode&& message) {
     return;
   }
   // The others are few by nature: a match starts only with a lobby, so at most one can be over.
+  // Of these only the last counts.
+  if (message.has_players_counted() || message.has_noted())
+    std::erase_if(server.untold, [&](const wire::node::FromNode& earlier) {
+      return earlier.body_case() == message.body_case();
+    });
   const bool droppable = message.has_player_joined() || message.has_player_left();
   if (droppable && server.untold.size() >= untold_max) return;
   server.untold.push_back(std::move(message));

@@ -78,15 +78,17 @@ bool PortLook::sees(int protocol, std::uint16_t port) {
   return found.has_value();
 }
 
-std::expected<void, PortError> PortLook::look(std::uint16_t port) {
-  if (works_ && sees(IPPROTO_TCP, port)) return std::unexpected(taken("TCP", port));
-  if (works_ && sees(IPPROTO_UDP, port)) return std::unexpected(taken("UDP", port));
-  if (!works_) return probe_port(port);
+std::expected<void, PortError> PortLook::look(std::uint16_t port, PortUse use) {
+  if (use.tcp && works_ && sees(IPPROTO_TCP, port)) return std::unexpected(taken("TCP", port));
+  if (use.udp && works_ && sees(IPPROTO_UDP, port)) return std::unexpected(taken("UDP", port));
+  if (!works_) return probe_port(port, use);
   return {};
 }
 
-std::expected<void, PortError> probe_port(std::uint16_t port) {
-  if (auto tcp = probe(port, SOCK_STREAM, "TCP"); !tcp) return tcp;
+std::expected<void, PortError> probe_port(std::uint16_t port, PortUse use) {
+  if (use.tcp)
+    if (auto tcp = probe(port, SOCK_STREAM, "TCP"); !tcp) return tcp;
+  if (!use.udp) return {};
   return probe(port, SOCK_DGRAM, "UDP");
 }
 

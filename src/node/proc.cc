@@ -76,8 +76,10 @@ bool environment_has(pid_t pid, std::string_view entry) {
   return false;
 }
 
-std::expected<bool, int> has_socket(pid_t pid, std::uint64_t inode) {
-  const std::string wanted = fmt::format("socket:[{}]", inode);
+namespace {
+/// Calls f with what each descriptor leads to, until it says false.
+template <class F>
+std::expected<void, int> for_each_descriptor(pid_t pid, F&& f) {
   const Folder folder(::opendir(fmt::format("/proc/{}/fd", pid).c_str()));
   if (!folder) return std::unexpected(errno);
   const int folder_fd = ::dirfd(folder.get());
@@ -87,10 +89,37 @@ std::expected<bool, int> has_socket(pid_t pid, std::uint64_t inode) {
     const dirent* entry = ::readdir(folder.get());
     if (!entry) break;
     const ssize_t n = ::readlinkat(folder_fd, entry->d_name, target, sizeof target);
-    if (n > 0 && std::string_view(target, static_cast<std::size_t>(n)) == wanted) return true;
+    if (n > 0 && !f(std::string_view(target, static_cast<std::size_t>(n)))) return {};
   }
   if (errno != 0) return std::unexpected(errno);
-  return false;
+  return {};
+}
+}  // namespace
+
+std::expected<bool, int> has_socket(pid_t pid, std::uint64_t inode) {
+  const std::string wanted = fmt::format("socket:[{}]", inode);
+  bool found = false;
+  const auto looked = for_each_descriptor(pid, [&](std::string_view target) {
+    found = target == wanted;
+    return !found;
+  });
+  if (!found && !looked) return std::unexpected(looked.error());
+  return found;
+}
+
+std::expected<std::vector<std::uint64_t>, int> sockets_of(pid_t pid) {
+  constexpr std::string_view prefix = "socket:[";
+  std::vector<std::uint64_t> inodes;
+  const auto looked = for_each_descriptor(pid, [&](std::string_view target) {
+    std::uint64_t inode = 0;
+    if (target.starts_with(prefix) &&
+        std::from_chars(target.data() + prefix.size(), target.data() + target.size(), inode).ec ==
+            std::errc{})
+      inodes.push_back(inode);
+    return true;
+  });
+  if (!looked) return std::unexpected(looked.error());
+  return inodes;
 }
 
 }  // namespace muster::node

@@ -38,6 +38,13 @@ std::string_view queue_name(const State& state, std::optional<core::QueueIndex> 
   return queue ? std::string_view(state.config.queues[*queue].name) : std::string_view{};
 }
 
+/// {"query": 27015}
+json::object ports_view(const core::NamedPorts& ports) {
+  json::object view;
+  for (const core::NamedPort& port : ports) view[port.name] = port.port;
+  return view;
+}
+
 /// {"<name>": [...], "total": n, "more": bool}
 template <class Pool, class View>
 json::object page_of(std::string_view name, const Pool& pool, const Page& page, View&& view) {
@@ -56,6 +63,14 @@ json::object page_of(std::string_view name, const Pool& pool, const Page& page, 
 /// Empty is null.
 json::value text_or_null(const std::string& value) {
   return value.empty() ? json::value(nullptr) : text(value);
+}
+
+json::value fork_parent_view(const State& state, const std::optional<core::ForkParent>& parent) {
+  if (!parent) return nullptr;
+  return json::object{{"state", text(to_string(parent->state))},
+                      {"stateSeconds", age(state, parent->since)},
+                      {"pid", parent->pid == 0 ? json::value(nullptr) : json::value(parent->pid)},
+                      {"lastError", text_or_null(parent->detail)}};
 }
 
 /// The first that holds: what an operator should know about a fleet.
@@ -97,7 +112,8 @@ json::object fleet_view(const State& state, std::size_t index, const Census::Fle
       {"ports", counted.ports},
       {"portsFree", counted.ports_free},
       {"portsSetAside", counted.ports_aside},
-      {"lastLaunchError", text_or_null(fleet.last_error)}};
+      {"lastLaunchError", text_or_null(fleet.last_error)},
+      {"forkParent", fork_parent_view(state, fleet.fork_parent)}};
 }
 
 }  // namespace
@@ -107,8 +123,7 @@ Census take_census(const State& state) {
   census.fleets.resize(state.fleets.size());
   census.queues.resize(state.queues.size());
   for (std::size_t i = 0; i < state.fleets.size(); ++i) {
-    const core::PortRange range = state.config.fleets[i].ports;
-    census.fleets[i].ports = range.first == 0 ? 0 : range.last - range.first + 1u;
+    census.fleets[i].ports = state.fleets[i].ports.count();
     census.fleets[i].ports_free = state.fleets[i].ports.free_count();
     census.fleets[i].ports_aside = static_cast<std::uint32_t>(state.fleets[i].ports.aside().size());
   }
@@ -220,10 +235,16 @@ json::object server_view(const State& state, ServerId id, const core::Server& se
                     {"node", node.name},
                     {"host", node.host},
                     {"port", server.port},
+                    {"ports", ports_view(server.named_ports)},
                     {"pid", server.pid == 0 ? json::value(nullptr) : json::value(server.pid)},
+                    {"forked", server.forked},
                     {"matchId", id_or_null(server.match)},
                     {"launchedForMatchId", id_or_null(server.launched_for)},
+                    {"note", server.note.empty() ? json::value(nullptr) : text(server.note)},
                     {"stateSeconds", age(state, server.since)}};
+  // Elsewhere the roster knows.
+  if (state.config.fleets[server.fleet].sdk == core::SdkKind::none)
+    view["playersCounted"] = server.players;
   if (!with_players) return view;
   json::array players;
   const core::Match* match = state.matches.find(server.match);

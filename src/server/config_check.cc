@@ -10,7 +10,10 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <tuple>
 
+#include "core/fleet_ports.h"
+#include "server/config_check_plain.h"
 #include "server/config_values.h"
 
 namespace muster::server {
@@ -21,18 +24,11 @@ using core::FleetConfig;
 using core::PortRange;
 using core::QueueConfig;
 
-// What the node fills in when it launches; anything else in braces is a slip.
-constexpr std::array<std::string_view, 10> placeholders{
-    "port", "host",    "server_id", "match_id",      "queue",
-    "map",  "players", "log_dir",   "sdk_grpc_port", "sdk_http_port"};
 // The launch contract's own variables.
 constexpr std::array<std::string_view, 3> reserved_env{"PORT", "MUSTER_", "AGONES_SDK_"};
 
 bool holds(PortRange range, std::uint16_t port) {
   return port != 0 && range.first <= port && port <= range.last;
-}
-std::uint32_t size_of(PortRange range) {
-  return range.first == 0 ? 0 : range.last - range.first + 1u;
 }
 std::optional<PortRange> overlap(PortRange a, PortRange b) {
   const PortRange both{std::max(a.first, b.first), std::min(a.last, b.last)};
@@ -84,6 +80,7 @@ class Checker {
       check_ports(i);
       check_servers(fleets_[i], draft_.fleets[i]);
       check_launch(fleets_[i], draft_.fleets[i]);
+      check_plain(fleets_[i], draft_.fleets[i], folder_, machine_.look_for_programs, problems_);
     }
     for (std::size_t i = 0; i < queues_.size(); ++i) check_queue(i);
     if (queues_.empty() && !problems_.failed())
@@ -154,38 +151,50 @@ class Checker {
 
   void check_ports(std::size_t index) {
     const FleetConfig& fleet = fleets_[index];
+    check_ports(index, "ports", fleet.ports);
+    for (const core::PortConfig& port : fleet.named_ports)
+      check_ports(index, "port." + port.name + ".ports", port.ports);
+    if (fleet.ports.first != 0 && core::main_ports(fleet.ports, core::port_offsets(fleet)).empty())
+      problems_.error(draft_.fleets[index].of("ports"), "fleet.ports",
+                      fmt::format("{} has no room for a port and those at its offsets",
+                                  format_ports(fleet.ports)));
+  }
+
+  void check_ports(std::size_t index, const std::string& name, PortRange range) {
     const ConfigLines& lines = draft_.fleets[index];
-    const int line = lines.of("ports");
-    for (std::size_t i = 0; i < index; ++i) {
-      const auto both = overlap(fleets_[i].ports, fleet.ports);
-      if (both)
+    const int line = lines.of(name);
+    const std::string key = "fleet." + name;
+    for (const OwnedPorts& other : owned_) {
+      if (const auto both = overlap(other.range, range))
         problems_.error(
-            line, "fleet.ports",
-            fmt::format("{} of {} are also the ports of fleet \"{}\" (line {}); no port "
-                        "may be in two fleets",
-                        format_ports(*both), format_ports(fleet.ports), fleets_[i].name,
-                        draft_.fleets[i].of("ports")));
+            line, key,
+            fmt::format("{} of {} are also {} of fleet \"{}\" (line {}); no port may be in two "
+                        "{}",
+                        format_ports(*both), format_ports(range),
+                        other.name == "ports" ? "the ports" : other.name, fleets_[other.fleet].name,
+                        draft_.fleets[other.fleet].of(other.name),
+                        other.fleet == index ? "ranges" : "fleets"));
     }
-    for (const auto& [key, text] :
+    owned_.push_back({index, name, range});
+    for (const auto& [owner, text] :
          {std::pair{"lobby.listen", &config_.listen}, std::pair{"lobby.admin", &config_.admin}}) {
       const auto address = parse_address(*text);
-      if (address && holds(fleet.ports, address->port))
-        problems_.error(line, "fleet.ports",
-                        fmt::format("{} contains port {}, which is {}'s", format_ports(fleet.ports),
-                                    address->port, key));
+      if (address && holds(range, address->port))
+        problems_.error(line, key,
+                        fmt::format("{} contains port {}, which is {}'s", format_ports(range),
+                                    address->port, owner));
     }
-    if (const auto taken = overlap(fleet.ports, machine_.ephemeral_ports);
-        taken && !reserved(*taken))
+    if (const auto taken = overlap(range, machine_.ephemeral_ports); taken && !reserved(*taken))
       problems_.warn(
-          line, "fleet.ports",
+          line, key,
           fmt::format("{} of {} are in net.ipv4.ip_local_port_range ({}): connections that any "
                       "program opens take ports there, and a game server then cannot bind its own. "
                       "Choose others, or reserve these with sysctl "
                       "net.ipv4.ip_local_reserved_ports={}",
-                      format_ports(*taken), format_ports(fleet.ports),
+                      format_ports(*taken), format_ports(range),
                       format_ports(machine_.ephemeral_ports), format_ports(*taken)));
-    if (fleet.ports.first != 0 && fleet.ports.first < 1024)
-      problems_.warn(line, "fleet.ports",
+    if (range.first != 0 && range.first < 1024)
+      problems_.warn(line, key,
                      "ports below 1024 need root or CAP_NET_BIND_SERVICE for the game server");
   }
 
@@ -197,12 +206,17 @@ class Checker {
   }
 
   void check_servers(FleetConfig& fleet, const ConfigLines& lines) {
-    const std::uint32_t ports = size_of(fleet.ports);
+    const std::uint32_t ports = core::servers_by_ports(fleet);
     if (ports != 0 && fleet.servers_max > ports) {
       if (lines.has("servers_max"))
-        problems_.error(lines.of("servers_max"), "fleet.servers_max",
-                        fmt::format("{} servers need as many ports, and {} has {}",
-                                    fleet.servers_max, format_ports(fleet.ports), ports));
+        problems_.error(
+            lines.of("servers_max"), "fleet.servers_max",
+            fleet.named_ports.empty()
+                ? fmt::format("{} servers need as many ports, and {} has {}", fleet.servers_max,
+                              format_ports(fleet.ports), ports)
+                : fmt::format("{} servers need as many ports of each kind, and there are enough "
+                              "for {}",
+                              fleet.servers_max, ports));
       else
         fleet.servers_max = ports;
     }
@@ -230,16 +244,8 @@ class Checker {
     for (const std::string& argument : fleet.command) {
       for (const std::string& name : placeholders_in(argument)) {
         names_port = names_port || name == "port";
-        if (std::ranges::find(placeholders, name) == placeholders.end())
-          problems_.error(
-              lines.of("command"), "fleet.command",
-              fmt::format("there is no placeholder {{{}}}{}; there are {{{}}}", name,
-                          did_you_mean(name, placeholders), fmt::join(placeholders, "} {")));
-        else if (name.starts_with("sdk_") && fleet.sdk != core::SdkKind::agones)
-          problems_.error(lines.of("command"), "fleet.command",
-                          fmt::format("{{{}}} is a port of the Agones SDK; it needs sdk = "
-                                      "\"agones\"",
-                                      name));
+        if (std::string why = unknown_placeholder(name, fleet); !why.empty())
+          problems_.error(lines.of("command"), "fleet.command", std::move(why));
       }
     }
     if (fleet.sdk == core::SdkKind::classic) {
@@ -266,16 +272,35 @@ class Checker {
           problems_.error(lines.of(key), fmt::format("fleet.{}", key),
                           "is for sdk = \"agones\"; leave it out");
     }
+    check_fork(fleet, lines, names_port);
     if (fleet.health_timeout != Duration::zero() && fleet.health_timeout < core::seconds{1})
       problems_.error(lines.of("health_timeout"), "fleet.health_timeout",
                       fmt::format("is {}; must be 0s (not watched) or at least 1s",
                                   format_duration(fleet.health_timeout)));
+    for (const auto& [name, value] : fleet.env)
+      for (const std::string& word : placeholders_in(value))
+        if (std::string why = unknown_placeholder(word, fleet); !why.empty())
+          problems_.error(lines.of("env"), "fleet.env", fmt::format("{}: {}", name, why));
     for (const auto& [name, value] : fleet.env)
       for (const std::string_view ours : reserved_env)
         if (ours.ends_with('_') ? name.starts_with(ours) : name == ours)
           problems_.error(
               lines.of("env"), "fleet.env",
               fmt::format("{} is one of the variables that the launch sets itself", name));
+  }
+
+  void check_fork(const FleetConfig& fleet, const ConfigLines& lines, bool names_port) {
+    if (!fleet.fork) return;
+    if (fleet.sdk != core::SdkKind::muster)
+      problems_.error(
+          lines.of("fork"), "fleet.fork",
+          "forked servers stop at a fork point of Muster's SDK, and this fleet's do not "
+          "use it; leave it out, or make sdk \"muster\"");
+    else if (names_port)
+      problems_.warn(
+          lines.of("command"), "fleet.command",
+          "{port} is 0 in a forked server, whose arguments are those of its fork parent; "
+          "it must take its port from muster_gs_port() after the fork point");
   }
 
   void check_working_directory(FleetConfig& fleet, const ConfigLines& lines) {
@@ -351,20 +376,6 @@ class Checker {
                                  queue.players, queue.teams));
   }
 
-  /// The words in braces: "{port}" has "port". JSON and the like in an argument are left alone.
-  static std::vector<std::string> placeholders_in(std::string_view argument) {
-    std::vector<std::string> found;
-    for (std::size_t open = argument.find('{'); open != std::string_view::npos;
-         open = argument.find('{', open + 1)) {
-      const std::size_t close = argument.find('}', open);
-      if (close == std::string_view::npos) break;
-      const std::string_view name = argument.substr(open + 1, close - open - 1);
-      const auto is_word = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
-      if (!name.empty() && std::ranges::all_of(name, is_word)) found.emplace_back(name);
-    }
-    return found;
-  }
-
   template <class T>
   static std::vector<std::string_view> names_of(const std::vector<T>& all) {
     std::vector<std::string_view> names;
@@ -372,6 +383,13 @@ class Checker {
     return names;
   }
 
+  /// The ranges seen so far.
+  struct OwnedPorts {
+    std::size_t fleet = 0;
+    std::string name;  // "ports", "port.query.ports"
+    PortRange range;
+  };
+  std::vector<OwnedPorts> owned_;
   ConfigDraft& draft_;
   ServerConfig& config_ = draft_.config;
   std::vector<FleetConfig>& fleets_ = config_.core.fleets;
@@ -385,7 +403,9 @@ class Checker {
 
 std::vector<ConfigProblem> ConfigProblems::take() {
   // Not stable_sort: clang refuses libstdc++ 12's, for a deprecated function inside it.
-  std::ranges::sort(all_, {}, [](const Found& f) { return std::pair(f.problem.line, f.order); });
+  std::ranges::sort(all_, {}, [this](const Found& f) {
+    return std::tuple(f.problem.file != file_, f.problem.line, f.order);
+  });
   std::vector<ConfigProblem> problems;
   for (Found& found : all_) problems.push_back(std::move(found.problem));
   return problems;

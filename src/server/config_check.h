@@ -43,11 +43,16 @@ class ConfigProblems {
     add({file_, line, std::move(key), std::move(text), false});
     failed_ = true;
   }
+  /// In another file: a template.
+  void error(std::string file, int line, std::string text) {
+    add({std::move(file), line, "", std::move(text), false});
+    failed_ = true;
+  }
   void warn(int line, std::string key, std::string text) {
     add({file_, line, std::move(key), std::move(text), true});
   }
   bool failed() const { return failed_; }
-  /// In the order of the file.
+  /// In the order of the file; then those of its templates.
   std::vector<ConfigProblem> take();
 
  private:

@@ -6,9 +6,11 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <span>
 
 #include "server/config_check.h"
 #include "server/config_fields.h"
+#include "server/config_plain_fields.h"
 
 namespace muster::server {
 namespace {
@@ -86,7 +88,9 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
           "sdk", AT(sdk),
           std::vector<std::pair<std::string_view, SdkKind>>{{"muster", SdkKind::muster},
                                                             {"classic", SdkKind::classic},
-                                                            {"agones", SdkKind::agones}}),
+                                                            {"agones", SdkKind::agones},
+                                                            {"none", SdkKind::none}}),
+      protocol_field<FleetConfig>(),
       count<FleetConfig>("ready_min", AT(ready_min), 0, 10'000),
       count<FleetConfig>("ready_max", AT(ready_max), 0, 10'000),
       count<FleetConfig>("servers_max", AT(servers_max), 1, 10'000),
@@ -101,6 +105,7 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
       duration<FleetConfig>("match_timeout", AT(match_timeout), seconds{0}, hours{168}),
       duration<FleetConfig>("stop_grace", AT(stop_grace), seconds{0}, minutes{10}),
       duration<FleetConfig>("health_timeout", AT(health_timeout), seconds{0}, hours{1}),
+      boolean<FleetConfig>("fork", AT(fork)),
       bytes<FleetConfig>("log_bytes_max", AT(log_bytes_max), 64u << 10, 1u << 30),
       count<FleetConfig>("log_files_max", AT(log_files_max), 1, 100),
       counters<FleetConfig>("counters", AT(agones.counters)),
@@ -190,6 +195,7 @@ ConfigLines read_table(const toml::table& table, std::string_view name,
       continue;
     }
     if (field == fields.end()) {
+      lines.keys.emplace("?", line_of(key));  // It may be what somebody else is going to miss.
       problems.error(line_of(key), full,
                      fmt::format("there is no such key{}", did_you_mean(key.str(), known)));
       continue;
@@ -234,6 +240,50 @@ void for_each_table(const toml::table& root, std::string_view name, ConfigProble
   for (const toml::node& element : *array) f(*element.as_table());
 }
 
+/// Tables by a name of the user's own, each read into an element.
+template <class Read>
+ConfigLines read_named_tables(const toml::table& table, std::string_view name,
+                              ConfigProblems& problems, Read&& read) {
+  ConfigLines lines;
+  for (const auto& [key, node] : table) {
+    const std::string full = fmt::format("{}.{:.60}", name, key.str());
+    const toml::table* const inner = node.as_table();
+    if (!inner) {
+      problems.error(line_of(key), full, wrong_type(node, "a table"));
+      continue;
+    }
+    const std::string own(key.str());
+    lines.keys.emplace(own, line_of(key));
+    for (const auto& [inner_key, line] : read(own, *inner, full, line_of(key)).keys)
+      lines.keys.emplace(own + '.' + inner_key, line);
+  }
+  return lines;
+}
+
+ConfigLines read_named_ports(const toml::table& table, std::string_view name, FleetConfig& fleet,
+                             ConfigProblems& problems) {
+  return read_named_tables(
+      table, name, problems,
+      [&](const std::string& own, const toml::table& inner, const std::string& full, int line) {
+        core::PortConfig& port = fleet.named_ports.emplace_back();
+        port.name = own;
+        if (!is_port_name(own))
+          problems.error(line, full, "cannot be a port's name: 1 to 32 of a-z, 0-9 and _");
+        return read_table(inner, full, port_fields(), port, problems);
+      });
+}
+
+ConfigLines read_files(const toml::table& table, std::string_view name, FleetConfig& fleet,
+                       ConfigProblems& problems) {
+  return read_named_tables(
+      table, name, problems,
+      [&](const std::string& own, const toml::table& inner, const std::string& full, int) {
+        core::FileConfig& file = fleet.files.emplace_back();
+        file.path = own;
+        return read_table(inner, full, file_fields(), file, problems);
+      });
+}
+
 const std::vector<Subtable<FleetConfig>>& fleet_subtables() {
   static const std::vector<Subtable<FleetConfig>> subtables{
       {"limits",
@@ -246,6 +296,18 @@ const std::vector<Subtable<FleetConfig>>& fleet_subtables() {
           ConfigProblems& problems) {
          return read_table(table, name, agones_fields(), fleet.agones, problems);
        }},
+      {"ready",
+       [](const toml::table& table, std::string_view name, FleetConfig& fleet,
+          ConfigProblems& problems) {
+         return read_table(table, name, ready_fields(), fleet.ready, problems);
+       }},
+      {"end",
+       [](const toml::table& table, std::string_view name, FleetConfig& fleet,
+          ConfigProblems& problems) {
+         return read_table(table, name, end_fields(), fleet.end, problems);
+       }},
+      {"port", read_named_ports},
+      {"files", read_files},
   };
   return subtables;
 }
@@ -344,6 +406,10 @@ std::vector<ConfigKey> config_keys() {
   add_keys(keys, "limits", limits_fields());
   add_keys(keys, "fleet", fleet_fields());
   add_keys(keys, "fleet.agones", agones_fields());
+  add_keys(keys, "fleet.ready", ready_fields());
+  add_keys(keys, "fleet.end", end_fields());
+  add_keys(keys, "fleet.port.NAME", port_fields());
+  add_keys(keys, "fleet.files", file_fields());
   add_keys(keys, "fleet.limits", fleet_limits_fields());
   add_keys(keys, "queue", queue_fields());
   return keys;

@@ -1,14 +1,13 @@
-#include "server/config_file.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX's.
 
 #include <algorithm>
 #include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
+
+#include "server/config_test_help.h"
 
 namespace muster::server {
 namespace {
@@ -18,44 +17,6 @@ using core::minutes;
 using core::seconds;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-/// A machine on which nothing is looked for, so that a test is about its text alone.
-Machine plain_machine() {
-  Machine machine;
-  machine.uid = 1000;
-  machine.uid_of = [](const std::string& user) -> std::optional<std::uint32_t> {
-    if (user == "me") return 1000;
-    if (user == "games") return 5;
-    return std::nullopt;
-  };
-  machine.address = "192.0.2.10";
-  machine.ephemeral_ports = {32768, 60999};
-  machine.look_for_programs = false;
-  return machine;
-}
-
-ConfigResult parse(const std::string& text, const Machine& machine = plain_machine()) {
-  return parse_config(text, "muster.toml", "/srv/game", machine);
-}
-
-std::string shown(const std::vector<ConfigProblem>& problems) {
-  std::string all;
-  for (const ConfigProblem& p : problems) all += to_string(p) + "\n";
-  return all;
-}
-
-// Line 1 on; rows below are appended, so that their first line is 11.
-const std::string good =
-    "[[fleet]]\n"
-    "name = \"duel\"\n"
-    "command = [\"bin/duel\", \"{port}\"]\n"
-    "ports = \"7000-7009\"\n"
-    "\n"
-    "[[queue]]\n"
-    "name = \"duel\"\n"
-    "fleet = \"duel\"\n"
-    "players = 2\n"
-    "\n";
 
 TEST(ConfigFile, DefaultsAreThoseOfTheTypes) {
   const auto config = parse(good);
@@ -188,6 +149,29 @@ nice = -5
 core_dumps = true
 no_new_privileges = true
 required = true
+[[fleet]]
+name = "plain"
+command = ["/opt/plain", "--config={server_dir}/a.cfg", "{port.query}"]
+ports = "7200-7299"
+protocol = "udp"
+sdk = "none"
+[fleet.port.query]
+ports = "27000-27009"
+protocol = "tcp"
+[fleet.port.rcon_2]
+offset = 2
+[fleet.ready]
+udp = { send = '\xff\n{port}', expect_hex = "ff 4f6b", port = "rcon_2" }
+repeat = "10s"
+failures_max = 5
+[fleet.end]
+log = 'over: (\w+)'
+idle = "45s"
+first_player_timeout = "1m"
+players_udp = { send_hex = "00ff", expect = 'n=(\d+)' }
+players_interval = "2s"
+[fleet.files]
+"a.cfg" = { text = "port {port}", mode = "0644" }
 )");
   ASSERT_TRUE(config) << shown(config.error());
   EXPECT_THAT(config->warnings, IsEmpty()) << shown(config->warnings);
@@ -219,7 +203,7 @@ required = true
   EXPECT_EQ(queue.ticket_timeout, minutes{1});
   EXPECT_TRUE(queue.requeue_on_server_lost);
   EXPECT_EQ(queue.map, "bridge");
-  ASSERT_EQ(config->core.fleets.size(), 2u);
+  ASSERT_EQ(config->core.fleets.size(), 3u);
   EXPECT_EQ(config->core.fleets[0].ports.last, 7000);
   EXPECT_EQ(config->core.fleets[0].servers_max, 1u);
   const core::FleetConfig& fleet = config->core.fleets[1];
@@ -250,6 +234,33 @@ required = true
   EXPECT_TRUE(fleet.limits.no_new_privileges);
   EXPECT_TRUE(fleet.limits.required);
   EXPECT_EQ(fleet.env, (std::vector<std::pair<std::string, std::string>>{{"MODE", "duel"}}));
+  const core::FleetConfig& plain = config->core.fleets[2];
+  EXPECT_EQ(plain.sdk, core::SdkKind::none);
+  EXPECT_EQ(plain.protocol, core::Protocol::udp);
+  EXPECT_EQ(plain.servers_max, 10u) << "there are as many query ports";
+  ASSERT_EQ(plain.named_ports.size(), 2u);
+  EXPECT_EQ(plain.named_ports[0].name, "query");
+  EXPECT_EQ(plain.named_ports[0].ports.last, 27009);
+  EXPECT_EQ(plain.named_ports[0].protocol, core::Protocol::tcp);
+  EXPECT_EQ(plain.named_ports[1].name, "rcon_2");
+  EXPECT_EQ(plain.named_ports[1].offset, 2);
+  EXPECT_EQ(plain.ready.kind, core::ReadyKind::udp);
+  EXPECT_EQ(plain.ready.query.send, "\xff\n{port}");
+  EXPECT_TRUE(plain.ready.query.placeholders);
+  EXPECT_EQ(plain.ready.query.expect, "^\\xff\\x4f\\x6b");
+  EXPECT_EQ(plain.ready.query.port, "rcon_2");
+  EXPECT_EQ(plain.ready.repeat, seconds{10});
+  EXPECT_EQ(plain.ready.failures_max, 5u);
+  EXPECT_EQ(plain.end.log, "over: (\\w+)");
+  EXPECT_EQ(plain.end.idle, seconds{45});
+  EXPECT_EQ(plain.end.first_player_timeout, minutes{1});
+  EXPECT_EQ(plain.end.players.send, std::string("\0\xff", 2));
+  EXPECT_FALSE(plain.end.players.placeholders);
+  EXPECT_EQ(plain.end.players_interval, seconds{2});
+  ASSERT_EQ(plain.files.size(), 1u);
+  EXPECT_EQ(plain.files[0].path, "a.cfg");
+  EXPECT_EQ(plain.files[0].text, "port {port}");
+  EXPECT_EQ(plain.files[0].mode, 0644u);
 }
 
 TEST(ConfigFile, WhatIsWrongIsSaidWithItsLine) {
@@ -315,7 +326,7 @@ TEST(ConfigFile, WhatIsWrongIsSaidWithItsLine) {
        "fleet.ready_min", "more than servers_max, 2"},
       {"backward ports", second + "ports = \"7101-7100\"\n", 14, "fleet.ports", "\"7100-7101\""},
       {"an SDK there is not", second + "ports = 7100\nsdk = \"agons\"\n", 15, "fleet.sdk",
-       "one of muster, classic, agones, did you mean \"agones\"?"},
+       "one of muster, classic, agones, none, did you mean \"agones\"?"},
       {"an Agones port without its SDK",
        "[[fleet]]\nname = \"second\"\ncommand = [\"/bin/true\", \"{sdk_http_port}\"]\nports = "
        "7100\n",
@@ -387,6 +398,8 @@ TEST(ConfigFile, WhatIsWrongIsSaidWithItsLine) {
       {"health of a classic server",
        second + "ports = 7100\nsdk = \"classic\"\nhealth_timeout = \"5s\"\n", 16,
        "fleet.health_timeout", "no health message"},
+      {"forks of a classic server", second + "ports = 7100\nsdk = \"classic\"\nfork = true\n", 16,
+       "fleet.fork", "fork point of Muster's SDK"},
       {"memory without a unit", second + "ports = 7100\n[fleet.limits]\nmemory = 512\n", 16,
        "fleet.limits.memory", "a string with a unit"},
       {"too little memory", second + "ports = 7100\n[fleet.limits]\nmemory = \"1KiB\"\n", 16,
@@ -499,34 +512,6 @@ TEST(ConfigFile, HostIsWhatPlayersCanReach) {
   }
 }
 
-/// A folder with a program, a file that is none, and a subfolder.
-class ConfigOnDisk : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "muster-config-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    std::ofstream(folder_ / "server") << "#!/bin/sh\n";
-    fs::permissions(folder_ / "server", fs::perms::owner_all);
-    std::ofstream(folder_ / "notes") << "text";
-    fs::create_directory(folder_ / "sub");
-    machine_ = plain_machine();
-    machine_.look_for_programs = true;
-    machine_.search_path = "relative:" + folder_.string();
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  ConfigResult load(const std::string& command, const std::string& more = "") {
-    std::ofstream(folder_ / "muster.toml")
-        << "[[fleet]]\nname = \"f\"\nports = 7000\ncommand = [\"" << command << "\"]\n"
-        << more << "[[queue]]\nname = \"q\"\nfleet = \"f\"\n";
-    return load_config(folder_ / "muster.toml", machine_);
-  }
-
-  fs::path folder_;
-  Machine machine_;
-};
-
 TEST_F(ConfigOnDisk, CommandsAreLookedUp) {
   struct Row {
     const char* command;
@@ -599,6 +584,8 @@ TEST(ConfigFile, TheDocumentationHasEveryKeyWithItsDefaultAndRange) {
       rows.insert(table + " " + line.substr(0, end));
     }
   }
+  // The parts of a query, which is a value: their table has two columns.
+  std::erase_if(rows, [](const std::string& row) { return row.find('`') == std::string::npos; });
   std::set<std::string> wanted;
   for (const ConfigKey& key : config_keys())
     wanted.insert(key.table + " | `" + key.name + "` | " + key.type + " | " + key.fallback + " | " +

@@ -81,6 +81,7 @@ Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, std::
                        net_.flush();
                      },
                  .work_when_idle = [this] { return !join_key_.prepare(1); }});
+  node_.prepare_forks(config_.core);
 }
 
 Lobby::~Lobby() = default;
@@ -165,6 +166,7 @@ ReloadResult Lobby::reload() {
   if (!next) return std::unexpected(std::move(next.error()));
   config_ = std::move(*next);
   loop_.post(core::ConfigReloaded{std::make_shared<const core::Config>(config_.core)});
+  node_.prepare_forks(config_.core);
   return config_.warnings;
 }
 

@@ -138,6 +138,7 @@ TEST_F(Reload, EveryKeyOfAFleetMakesAnotherVersionOrNone) {
       {"env", {"{ MODE = \"hard\" }", true}},
       {"working_directory", {"\"/srv\"", true}},
       {"ports", {"\"7000-7010\"", false}},
+      {"protocol", {"\"tcp\"", true}},
       {"sdk", {"\"classic\"", true}},
       {"ready_min", {"1", false}},
       {"ready_max", {"5", false}},
@@ -151,6 +152,7 @@ TEST_F(Reload, EveryKeyOfAFleetMakesAnotherVersionOrNone) {
       {"match_timeout", {"\"7s\"", false}},
       {"stop_grace", {"\"7s\"", false}},
       {"health_timeout", {"\"7s\"", true}},
+      {"fork", {"true", false}},  // Copies are what plain launches are.
       {"log_bytes_max", {"\"7MiB\"", true}},
       {"log_files_max", {"7", true}},
       {"counters", {"{ rooms = { capacity = 7 } }", true}},

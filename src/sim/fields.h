@@ -49,6 +49,8 @@ void fields(const core::ServerReport& e, F&& f) {
   f("server", e.server), f("fleet", e.fleet), f("port", e.port), f("pid", e.pid);
   f("ready", e.ready), f("match", e.match), f("version", e.version);
   f("reserved", e.reserved), f("allocated", e.allocated);
+  f("forked", e.forked);
+  f("ports", e.ports), f("players", e.players);
 }
 template <class F>
 void fields(const core::NodeConnected& e, F&& f) {
@@ -61,11 +63,12 @@ void fields(const core::NodeLost& e, F&& f) {
 }
 template <class F>
 void fields(const core::ServerLaunched& e, F&& f) {
-  f("server", e.server), f("pid", e.pid);
+  f("server", e.server), f("pid", e.pid), f("forked", e.forked);
 }
 template <class F>
 void fields(const core::LaunchFailed& e, F&& f) {
   f("server", e.server), f("error", e.error), f("detail", e.detail);
+  f("port", e.port);
 }
 template <class F>
 void fields(const core::ServerReady& e, F&& f) {
@@ -78,7 +81,11 @@ void fields(const core::ServerExited& e, F&& f) {
 }
 template <class F>
 void fields(const core::ServerUnhealthy& e, F&& f) {
-  f("server", e.server);
+  f("server", e.server), f("detail", e.detail);
+}
+template <class F>
+void fields(const core::ServerNoted& e, F&& f) {
+  f("server", e.server), f("note", e.note);
 }
 template <class F>
 void fields(const core::OwnerVerified& e, F&& f) {
@@ -98,6 +105,10 @@ void fields(const core::MatchOver& e, F&& f) {
   f("server", e.server), f("match", e.match), f("result", e.result);
 }
 template <class F>
+void fields(const core::PlayersCounted& e, F&& f) {
+  f("server", e.server), f("players", e.players);
+}
+template <class F>
 void fields(const core::ShutdownRequested& e, F&& f) {
   f("server", e.server), f("result", e.result);
 }
@@ -108,6 +119,10 @@ void fields(const core::ServerAllocated& e, F&& f) {
 template <class F>
 void fields(const core::ServerReserved& e, F&& f) {
   f("server", e.server), f("match", e.match), f("result", e.result);
+}
+template <class F>
+void fields(const core::ForkParentChanged& e, F&& f) {
+  f("fleet", e.fleet), f("state", e.state), f("pid", e.pid), f("detail", e.detail);
 }
 template <class F>
 void fields(const core::StopServerCommand& e, F&& f) {
@@ -160,7 +175,7 @@ void fields(const core::SendAssignment& e, F&& f) {
   f("session", e.session), f("request", e.request), f("ticket", e.ticket), f("match", e.match);
   f("server", e.server), f("player", e.player), f("player_name", e.player_name);
   f("team", e.team), f("seats", e.seats), f("queue", e.queue), f("host", e.host), f("port", e.port);
-  f("roster", e.roster);
+  f("roster", e.roster), f("ports", e.ports);
 }
 template <class F>
 void fields(const core::SendMatchEnded& e, F&& f) {
@@ -179,7 +194,7 @@ template <class F>
 void fields(const core::LaunchServer& e, F&& f) {
   f("node", e.node), f("server", e.server), f("fleet", e.fleet), f("port", e.port);
   f("match", e.match), f("queue", e.queue), f("map", e.map), f("players", e.players);
-  f("version", e.version);
+  f("version", e.version), f("ports", e.ports);
 }
 template <class F>
 void fields(const core::StopServer& e, F&& f) {

@@ -20,8 +20,15 @@ void Machine::launched(const core::LaunchServer& e) {
     world_.laws().process_gone(e.server);
     tell(core::LaunchFailed{e.server, error, detail});
   };
-  if (prng_.chance_ppm(rates.port_taken))
-    return fail(core::LaunchError::port_taken, Mark::port_taken, "somebody listens on it");
+  if (prng_.chance_ppm(rates.port_taken)) {
+    const std::uint32_t which = prng_.below(static_cast<std::uint32_t>(e.ports.size()) + 1);
+    if (which == 0)
+      return fail(core::LaunchError::port_taken, Mark::port_taken, "somebody listens on it");
+    marks.hit(Mark::named_port_taken);
+    world_.laws().process_gone(e.server);
+    return tell(core::LaunchFailed{e.server, core::LaunchError::port_taken, "somebody has it",
+                                   e.ports[which - 1].port});
+  }
   if (prng_.chance_ppm(rates.command_failed))
     return fail(
         prng_.below(2) == 0 ? core::LaunchError::command_failed : core::LaunchError::limit_reached,
@@ -32,9 +39,12 @@ void Machine::launched(const core::LaunchServer& e) {
   process.fleet = fleet.name;
   process.version = e.version;
   process.port = e.port;
+  process.ports = e.ports;
   process.pid = next_pid_++;
   process.classic = fleet.sdk == core::SdkKind::classic;
   process.agones = fleet.sdk == core::SdkKind::agones;
+  process.plain = fleet.sdk == core::SdkKind::none;
+  process.watched_for_players = fleet.end.idle > Duration::zero();
   tell(core::ServerLaunched{e.server, process.pid});
   processes_[e.server] = process;
 
@@ -147,7 +157,7 @@ void Machine::play(ServerId id, Process& process, core::MatchId match,
   ++process.plan;
   if (process.hung) return;
   const Duration length = between(setting.match_min, setting.match_max);
-  if (roster && !process.classic)
+  if (roster && !process.classic && !process.plain)
     for (const core::RosterEntry& entry : *roster) {
       if (prng_.below(10) == 0) continue;  // Never comes.
       const Duration comes = between({}, length);
@@ -181,7 +191,7 @@ void Machine::play(ServerId id, Process& process, core::MatchId match,
         later(server, between({}, milliseconds{50}),
               [this](ServerId dying, Process&) { exit(dying, prng_.below(2) == 0 ? 0 : 1, 0); });
     });
-  if (!process.classic && prng_.chance_ppm(rates.shutdown_wish))
+  if (!process.classic && !process.plain && prng_.chance_ppm(rates.shutdown_wish))
     return at_some_point([this](ServerId server, Process& p) {
       p.given_up = true;
       tell(core::ShutdownRequested{server});
@@ -191,7 +201,24 @@ void Machine::play(ServerId id, Process& process, core::MatchId match,
       p.given_up = true;
       tell(core::ServerUnhealthy{server});
     });
+  if (process.plain) play_plain(id, process, length);
   planned(id, length, [this, match](ServerId server, Process& p) { finish(server, p, match); });
+}
+
+/// Somebody comes, and perhaps all go before the match's end: where end.idle is set, the lobby may
+/// end it before the server says so.
+void Machine::play_plain(ServerId id, Process& process, Duration length) {
+  if (!process.watched_for_players) return;
+  const Duration comes = between({}, length);
+  planned(id, comes, [this](ServerId server, Process& p) { count_players(server, p, 1); });
+  planned(id, between(comes, length),
+          [this](ServerId server, Process& p) { count_players(server, p, 0); });
+}
+
+void Machine::count_players(ServerId id, Process& process, std::uint32_t players) {
+  if (process.players == players) return;
+  process.players = players;
+  tell(core::PlayersCounted{id, players});
 }
 
 void Machine::finish(ServerId id, Process& process, core::MatchId match) {
@@ -200,6 +227,7 @@ void Machine::finish(ServerId id, Process& process, core::MatchId match) {
     return world_.say(process.session, core::ClassicServerReset{});
   }
   process.match = {};
+  if (process.plain && process.players > 0 && prng_.below(2) == 0) count_players(id, process, 0);
   const core::MatchOver over{id, match, R"({"winner":1})"};
   tell(over);
   hold_itself_perhaps(id, process);

@@ -42,6 +42,7 @@ class Fold {
     if (const auto* text = std::get_if<std::string>(&attribute.value)) add(*text);
     if (const auto* texts = std::get_if<std::vector<std::string>>(&attribute.value)) add(*texts);
   }
+  void add(const core::NamedPort& port) { add(port.name), digest_.add(port.port); }
   void add(const core::ServerReport& report) { fields(report, *this); }
   /// What tells one configuration of a run from another.
   void add(const std::shared_ptr<const core::Config>& config) {
@@ -96,6 +97,9 @@ class Text {
     return error == core::Error::none ? "" : std::string{core::code(error)};
   }
   static std::string show(core::TicketState state) { return std::string{core::to_string(state)}; }
+  static std::string show(core::ForkParentState state) {
+    return std::string{core::to_string(state)};
+  }
   static std::string show(core::MatchEnd end) { return std::string{core::to_string(end)}; }
   static std::string show(core::LaunchError error) {
     return error == core::LaunchError::port_taken       ? "port_taken"
@@ -113,6 +117,12 @@ class Text {
   }
   static std::string show(const std::vector<core::Attribute>& attributes) {
     return attributes.empty() ? "" : std::to_string(attributes.size());
+  }
+  static std::string show(const core::NamedPorts& ports) {
+    std::string text;
+    for (const core::NamedPort& port : ports)
+      text += fmt::format("{}{}:{}", text.empty() ? "" : ",", port.name, port.port);
+    return text;
   }
   static std::string show(const std::vector<core::ServerReport>& reports) {
     std::string text = "[";

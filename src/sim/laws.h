@@ -142,8 +142,8 @@ class Laws {
   Matches matches_;
   std::map<core::ServerId, ServerView> servers_;
   std::set<core::TicketId> ended_;
-  std::set<core::ServerId> launched_;                  // Every id of this lobby.
-  std::map<core::ServerId, std::uint16_t> processes_;  // Live, with their ports.
+  std::set<core::ServerId> launched_;                            // Every id of this lobby.
+  std::map<core::ServerId, std::set<std::uint16_t>> processes_;  // Live, with their ports.
   core::NodeId link_;
 
   // Of the step being observed.

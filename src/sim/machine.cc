@@ -31,8 +31,8 @@ std::vector<core::ServerReport> Machine::inventory() const {
         {id, process.fleet, process.port, process.pid,
          process.ready && !process.classic && process.held == core::ServerState::ready,
          process.classic ? core::MatchId{} : process.match, process.version,
-         process.held == core::ServerState::reserved,
-         process.held == core::ServerState::allocated});
+         process.held == core::ServerState::reserved, process.held == core::ServerState::allocated,
+         false, process.ports, process.players});
   return reports;
 }
 

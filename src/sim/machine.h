@@ -55,10 +55,14 @@ class Machine {
     std::string fleet;
     std::uint32_t version = 0;
     std::uint16_t port = 0;
+    core::NamedPorts ports;
     std::uint32_t pid = 0;
     bool classic = false;
     bool agones = false;
     core::ServerState held = core::ServerState::ready;  // Reserved or Allocated by its own word.
+    bool plain = false;                                 // No SDK: seen from outside.
+    bool watched_for_players = false;                   // Then: end.idle is set.
+    std::uint32_t players = 0;                          // A plain one's, as they are counted.
     bool ready = false;
     bool stopping = false;
     bool hung = false;              // Does nothing until it is killed.
@@ -83,6 +87,8 @@ class Machine {
   void hold_itself(core::ServerId id, Process& process);
   void play(core::ServerId id, Process& process, core::MatchId match,
             std::shared_ptr<const core::Roster> roster);
+  void play_plain(core::ServerId id, Process& process, Duration length);
+  void count_players(core::ServerId id, Process& process, std::uint32_t players);
   void finish(core::ServerId id, Process& process, core::MatchId match);
   void exit(core::ServerId id, std::int32_t code, std::int32_t signal);
   void unlink();

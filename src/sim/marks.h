@@ -36,6 +36,7 @@ enum class Mark : std::uint8_t {
   // Launches.
   warm_launch,
   port_taken,
+  named_port_taken,
   command_failed,
   exited_before_ready,
   launch_timed_out,
@@ -60,6 +61,7 @@ enum class Mark : std::uint8_t {
   match_timed_out,
   match_stopped_by_operator,
   match_over_twice,
+  nobody_left_in_match,
   killed_after_grace,
   // Agones servers that are their own for a while.
   allocated_itself,

@@ -38,13 +38,24 @@ void Laws::on(const core::LaunchServer& e, const Step& step) {
        "in a crash loop one launch is tried at a time");
   if (truth.crash_loop) report_.marks.hit(Mark::crash_loop_launch);
   must(e.port >= fleet.ports.first && e.port <= fleet.ports.last, "a port is of its fleet");
-  for (const auto& [other, port] : processes_)
-    if (port == e.port)
-      broken(fmt::format("no port is given to two live servers: {} to {} while {} has it", e.port,
-                         to_string(e.server), to_string(other)));
+  std::set<std::uint16_t> ports{e.port};
+  must(e.ports.size() == fleet.named_ports.size(), "a game server has every port of its fleet");
+  for (std::size_t i = 0; i < e.ports.size(); ++i) {
+    const core::PortConfig& named = fleet.named_ports[i];
+    const std::uint16_t port = e.ports[i].port;
+    must(named.offset > 0 ? port == e.port + named.offset && port <= fleet.ports.last
+                          : port >= named.ports.first && port <= named.ports.last,
+         "a named port is of its range, or at its offset");
+    must(ports.insert(port).second, "a game server's ports differ");
+  }
+  for (const auto& [other, taken] : processes_)
+    for (const std::uint16_t port : ports)
+      if (taken.contains(port))
+        broken(fmt::format("no port is given to two live servers: {} to {} while {} has it", port,
+                           to_string(e.server), to_string(other)));
   must(step.state.fleets[e.fleet].servers <= fleet.servers_max || step.late,
        "no launch goes beyond servers_max");
-  processes_.emplace(e.server, e.port);
+  processes_.emplace(e.server, std::move(ports));
   servers_[e.server] = ServerView{
       .fleet = e.fleet, .launched_for = e.match, .launch_timeout = e.config->launch_timeout};
   if (!e.match) report_.marks.hit(Mark::warm_launch);
@@ -171,7 +182,8 @@ void Laws::on(const core::SendAssignment& e, const Step& step) {
            [&](const core::RosterEntry& r) { return r.player == player_id && r.team == e.team; }),
        "an assigned player is on the roster, in their team");
   const core::Server* server = step.state.servers.find(e.server);
-  must(step.late || (server && server->port == e.port), "an assignment has its server's port");
+  must(step.late || (server && server->port == e.port && server->named_ports == e.ports),
+       "an assignment has its server's ports");
 }
 
 void Laws::on(const core::SendMatchEnded& e, const Step& step) {
@@ -230,6 +242,7 @@ void Laws::on(const core::RemoveServerPlayer& e, const Step&) {
 }
 void Laws::on(const core::EndServerMatch& e, const Step&) {
   must(!e.node || linked(e.node), "a node that is told something is connected");
+  if (e.end == core::MatchEnd::over) report_.marks.hit(Mark::nobody_left_in_match);
 }
 void Laws::on(const core::VerifyOwner& e, const Step&) {
   must(!e.node || linked(e.node), "a node that is asked something is connected");

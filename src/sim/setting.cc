@@ -36,10 +36,21 @@ core::FleetConfig draw_fleet(Prng& prng, std::uint32_t index) {
   fleet.command = {"server", "{port}"};
   fleet.ports.first = static_cast<std::uint16_t>(7000 + 100 * index);
   fleet.ports.last = static_cast<std::uint16_t>(fleet.ports.first + prng.between(0, 11));
+  if (prng.below(3) == 0) {
+    const auto first = static_cast<std::uint16_t>(27000 + 100 * index);
+    fleet.named_ports.push_back(
+        {"query", {first, static_cast<std::uint16_t>(first + prng.between(0, 7))}, 0, {}});
+  }
   const std::uint32_t kind = prng.below(ppm_of_percent(100));
   fleet.sdk = kind < ppm_of_percent(30)   ? core::SdkKind::classic
-              : kind < ppm_of_percent(55) ? core::SdkKind::agones
+              : kind < ppm_of_percent(50) ? core::SdkKind::agones
+              : kind < ppm_of_percent(65) ? core::SdkKind::none
                                           : core::SdkKind::muster;
+  if (fleet.sdk == core::SdkKind::none && prng.below(2) == 0) {
+    fleet.end.idle = between(prng, seconds{1}, seconds{30});
+    fleet.end.first_player_timeout =
+        prng.below(3) == 0 ? Duration::zero() : between(prng, seconds{5}, minutes{2});
+  }
   fleet.servers_max = static_cast<std::uint32_t>(prng.between(1, 6));
   if (prng.chance_ppm(ppm_of_percent(40)))
     fleet.ready_min = static_cast<std::uint32_t>(prng.between(1, std::min(3u, fleet.servers_max)));
@@ -53,6 +64,15 @@ core::FleetConfig draw_fleet(Prng& prng, std::uint32_t index) {
   fleet.stop_grace = prng.below(4) == 0 ? Duration::zero() : between(prng, seconds{0}, seconds{10});
   draw_upkeep(prng, fleet);
   return fleet;
+}
+
+std::string named_ports_text(const core::FleetConfig& fleet) {
+  std::string text;
+  for (const core::PortConfig& port : fleet.named_ports)
+    text += port.offset > 0
+                ? fmt::format(" {} +{}", port.name, port.offset)
+                : fmt::format(" {} {}-{}", port.name, port.ports.first, port.ports.last);
+  return text;
 }
 
 core::QueueConfig draw_queue(Prng& prng, std::uint32_t index, std::uint32_t fleets) {
@@ -174,11 +194,15 @@ std::string to_text(const Setting& setting) {
   std::string out;
   for (const core::FleetConfig& f : setting.config.fleets)
     out += fmt::format(
-        "{}: {}, ports {}-{}, ready_min {}, servers_max {}, launch_timeout {}, "
+        "{}: {}, ports {}-{}{}{}, ready_min {}, servers_max {}, launch_timeout {}, "
         "launch_attempts_max {}, after_match {}, idle_timeout {}, match_timeout {}, "
         "stop_grace {}, ready_max {}, scale_to_zero_after {}, crash_loop_after {}\n",
-        f.name, core::to_string(f.sdk), f.ports.first, f.ports.last, f.ready_min, f.servers_max,
-        seconds_of(f.launch_timeout), f.launch_attempts_max,
+        f.name, core::to_string(f.sdk), f.ports.first, f.ports.last, named_ports_text(f),
+        f.end.idle > Duration::zero()
+            ? fmt::format(", idle {}, first_player_timeout {}", seconds_of(f.end.idle),
+                          seconds_of(f.end.first_player_timeout))
+            : "",
+        f.ready_min, f.servers_max, seconds_of(f.launch_timeout), f.launch_attempts_max,
         f.after_match == core::AfterMatch::reuse ? "reuse" : "exit", seconds_of(f.idle_timeout),
         seconds_of(f.match_timeout), seconds_of(f.stop_grace), f.ready_max,
         seconds_of(f.scale_to_zero_after), f.crash_loop_after);

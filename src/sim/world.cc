@@ -100,9 +100,9 @@ bool World::warm_only(core::FleetIndex index, bool forever) const {
   const core::Fleet& fleet = state().fleets[index];
   if (fleet.removed) return fleet.servers == 0;
   // A reload may have given it a port that another fleet's server has, and keeps.
-  std::uint32_t ports = config.ports.last - config.ports.first + 1u;
+  std::uint32_t ports = core::servers_by_ports(config);
   state().servers.for_each([&](core::ServerId, const core::Server& server) {
-    ports -= server.fleet != index && config.ports.first <= server.port &&
+    ports -= ports > 0 && server.fleet != index && config.ports.first <= server.port &&
              server.port <= config.ports.last;
   });
   const std::uint32_t warm =

@@ -1,10 +1,13 @@
 // Game servers that do not start, do not stop, or whose port is taken; and what one is started
 // with.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <optional>
@@ -194,16 +197,21 @@ TEST(Launch, NothingOfTheLobbysLeaksIn) {
 }
 
 TEST(Launch, WithoutANodeTicketsFailAndTheReasonIsSaid) {
-  // The node's socket is in the data folder, and the name of a unix socket is short.
+  // As if another node had the data folder: none that the lobby starts can stay.
+  const TempFolder data;
+  const int lock = ::open((data / "node.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_EQ(::flock(lock, LOCK_EX | LOCK_NB), 0);
   Lobby lobby({.players = 1,
                .fleet = "launch_timeout = \"300ms\"",
-               .data = "data/" + std::string(100, 'x'),
+               .data = data.path(),
                .has_node = false});
   Player ann(lobby.port(), "ann");
   ann.start_match();
   EXPECT_EQ(ann.ticket(Ticket::FAILED).error().code(), "node_unavailable");
-  EXPECT_THAT(lobby.output(), HasSubstr("use a data folder with a shorter path"));
+  EXPECT_THAT(lobby.output(), HasSubstr("node.log"));
+  EXPECT_THAT(read_file(data / "node.log"), HasSubstr("another node"));
   EXPECT_THAT(lobby.ctl({"status"}).output, HasSubstr("nothing can be launched"));
+  ::close(lock);
 }
 
 TEST(Launch, ServersMaxLetsOthersWait) {

@@ -175,6 +175,12 @@ typedef struct muster_client_player {
   size_t attributes_count;
 } muster_client_player;
 
+/// A port of the game server that the fleet's configuration gives a name.
+typedef struct muster_client_port {
+  const char *name;
+  uint16_t port;
+} muster_client_port;
+
 /// Where to go. Connect to host and port as the game does, and show the game server the join token.
 typedef struct muster_client_assignment {
   const char *match_id;
@@ -187,7 +193,13 @@ typedef struct muster_client_assignment {
   const char *ticket_id;
   const muster_client_player *players; /* All of the match, this one too. */
   size_t players_count;
+  const muster_client_port *ports; /* Beside `port`: see muster_client_named_port. */
+  size_t ports_count;
 } muster_client_assignment;
+
+/// The port of that name, as [fleet.port.NAME] has it; 0 if the game server has none.
+MUSTER_CLIENT_API uint16_t muster_client_named_port(const muster_client_assignment *assignment,
+                                                    const char *name);
 
 typedef enum muster_client_end_reason {
   MUSTER_CLIENT_END_UNKNOWN = 0, /* A newer lobby's. */

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,6 +73,7 @@ struct Assignment {
   std::string queue;
   std::string ticket_id;
   std::vector<Player> players;
+  std::map<std::string, std::uint16_t> ports;  // Beside `port`: those with a name.
 };
 
 enum class EndReason { unknown, over, server_lost, timed_out, cancelled, left };
@@ -130,7 +132,7 @@ inline Ticket copy(const muster_client_ticket& from) {
 
 inline Assignment copy(const muster_client_assignment& from) {
   Assignment to{from.match_id, from.server_id, from.host,      from.port, from.join_token,
-                from.team,     from.queue,     from.ticket_id, {}};
+                from.team,     from.queue,     from.ticket_id, {},        {}};
   to.players.reserve(from.players_count);
   for (std::size_t i = 0; i < from.players_count; ++i) {
     const muster_client_player& p = from.players[i];
@@ -139,6 +141,8 @@ inline Assignment copy(const muster_client_assignment& from) {
       player.attributes.push_back(copy(p.attributes[a]));
     to.players.push_back(std::move(player));
   }
+  for (std::size_t i = 0; i < from.ports_count; ++i)
+    to.ports[from.ports[i].name] = from.ports[i].port;
   return to;
 }
 
