@@ -21,7 +21,7 @@ const std::string prefix = windows_examples + "/wine";
 
 LobbyOptions fleet_of(const std::string& program, std::vector<std::string> arguments,
                       const std::string& sdk) {
-  LobbyOptions options{.players = 1};
+  LobbyOptions options{.ports = 2, .players = 1};
   options.command = {wine_run, windows_examples + '/' + program};
   options.command.insert(options.command.end(), arguments.begin(), arguments.end());
   options.fleet = fmt::format(
