@@ -52,6 +52,7 @@ using wire::node::FromNode;
 using wire::node::ToNode;
 
 constexpr auto patience = seconds{20};
+constexpr std::uint64_t match_started_ms = 1'700'000'000'123;
 
 /// For what has no event to wait for: asks again and again, until the deadline.
 inline bool eventually(const std::function<bool()>& holds) {
@@ -201,12 +202,14 @@ class TestLobby : public Peer<FromNode, ToNode> {
     message.mutable_stop()->set_grace_ms(static_cast<std::uint32_t>(grace.count()));
     send(message);
   }
+  /// A match that began at match_started_ms.
   void start_match(const std::string& server_id, const std::string& match_id,
                    const std::vector<std::string>& players) {
     ToNode message;
     message.mutable_start_match()->set_server_id(server_id);
     auto* match = message.mutable_start_match()->mutable_match();
     match->set_match_id(match_id);
+    match->set_started_ms(match_started_ms);
     for (const std::string& player : players) match->add_players()->set_player_id(player);
     send(message);
   }

@@ -325,7 +325,8 @@ void SdkServer::on_verify_join(Peer& peer, GameServer& server, std::uint32_t req
   if (claims->server != server.id)
     return send_error(*peer.connection, request, "join_token_invalid",
                       "the join token is for another game server");
-  if (!has_running_match(server) || claims->match != server.match->match_id())
+  if (!has_running_match(server) || claims->match != server.match->match_id() ||
+      claims->match_started_ms != server.match->started_ms())
     return send_error(*peer.connection, request, "no_match",
                       "the join token is not for the match that is running here");
   const auto& players = server.match->players();

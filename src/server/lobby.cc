@@ -202,7 +202,8 @@ std::string Lobby::sign(const core::SendAssignment& a) {
                          .team = a.team,
                          .seats = a.seats,
                          .issued_at = now,
-                         .expires_at = now + join_token_seconds});
+                         .expires_at = now + join_token_seconds,
+                         .match_started_ms = to_unix_milliseconds(a.started)});
 }
 
 }  // namespace muster::server
