@@ -192,6 +192,7 @@ class Turn {
   std::optional<NodeIndex> node_for_launch() const;
   bool adopt(NodeIndex node, const ServerReport& report);
   std::optional<FleetIndex> fleet_of(const ServerReport& report);
+  void tell_match_again(NodeId link, const ServerReport& report);
   void server_gone(ServerId id, bool clean, const std::string& why);
   void lose_server(ServerId id, bool clean, const std::string& why, Blame blame = Blame::fleet);
   void watch_for_nodes();

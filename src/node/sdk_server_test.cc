@@ -177,6 +177,8 @@ TEST_F(SdkServerTest, AMatchFromStartToEnd) {
   remove.mutable_remove_player()->set_player_id("2.1");
   lobby_.send(remove);
   EXPECT_EQ(sdk.next()->player_removed().player_id(), "2.1");
+  lobby_.send(remove);  // As one does whose link was lost.
+  EXPECT_FALSE(sdk.next(milliseconds{100})) << "the server knows";
 
   EXPECT_EQ(error_of(sdk.ask(over("4.1"))), "no_match") << "of another match";
   EXPECT_EQ(error_of(sdk.ask(over("5.1", std::string((16 << 10) + 1, 'x')))), "message_invalid");
@@ -293,10 +295,10 @@ TEST_F(SdkServerTest, JoinTokens) {
       {"for a server of another life", with([](auto& c) { c.server = "0.11"; }),
        "join_token_invalid"},
       {"for another match", with([](auto& c) { c.match = "4.1"; }), "no_match"},
-      {"for a player not in it", with([](auto& c) { c.player = "3.1"; }), "join_token_invalid"},
-      {"expired", with([&](auto& c) { c.expires_at = now - 1; }), "join_token_expired"},
       {"for a match of that id before the lobby was restarted",
        with([](auto& c) { c.match_started_ms -= 1; }), "no_match"},
+      {"for a player not in it", with([](auto& c) { c.player = "3.1"; }), "join_token_invalid"},
+      {"expired", with([&](auto& c) { c.expires_at = now - 1; }), "join_token_expired"},
   };
   for (const Row& row : rows) EXPECT_EQ(error_of(sdk.ask(verify(row.token))), row.code) << row.name;
 
