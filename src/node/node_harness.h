@@ -302,8 +302,10 @@ class NodeProcess {
     if (pid_ != 0) return;
     // Nothing of the test's connections may stay open here, nor what it keeps for its processes.
     use_clone_call(CloneCall::automatic);
-    if (options.link_fd >= 0) options.link_fd = ::dup2(options.link_fd, 3);
-    ::syscall(SYS_close_range, options.link_fd >= 0 ? 4u : 3u, ~0u, 0u);
+    unsigned kept = 3;
+    for (int* const fd : {&options.link_fd, &options.lock_fd})  // One of them at most.
+      if (*fd >= 0) kept = static_cast<unsigned>(*fd = ::dup2(*fd, 3)) + 1;
+    ::syscall(SYS_close_range, kept, ~0u, 0u);
     const int code = run_node(options);
 #ifdef __SANITIZE_ADDRESS__
     if (__lsan_do_recoverable_leak_check() != 0) ::_exit(99);
