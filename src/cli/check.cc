@@ -28,8 +28,7 @@ std::string summary(const ServerConfig& config) {
         {"FLEET", "PORTS", "SERVERS", "WARM", "SDK", "AFTER MATCH", "COMMAND"}};
     for (const core::FleetConfig& f : config.core.fleets)
       rows.push_back({f.name, server::format_ports(f.ports), std::to_string(f.servers_max),
-                      std::to_string(f.ready_min),
-                      f.sdk == core::SdkKind::muster ? "muster" : "classic",
+                      std::to_string(f.ready_min), std::string(core::to_string(f.sdk)),
                       f.after_match == core::AfterMatch::reuse ? "reuse" : "exit",
                       fmt::format("{}", fmt::join(f.command, " "))});
     out += "\n" + format_table(rows);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,8 +23,34 @@ struct PortRange {
   std::uint16_t last = 0;   // Inclusive; not below first.
 };
 
-enum class SdkKind : std::uint8_t { muster, classic };
+enum class SdkKind : std::uint8_t { muster, classic, agones };
+std::string_view to_string(SdkKind kind);  // As it is written in the file.
 enum class AfterMatch : std::uint8_t { reuse, exit };
+
+/// What the Agones SDK of a fleet's game servers starts with.
+struct AgonesCounter {
+  std::string name;        // 1 to 63 bytes, unique in the fleet.
+  std::int64_t count = 0;  // 0 to capacity.
+  std::int64_t capacity = 1000;
+  bool operator==(const AgonesCounter&) const = default;
+};
+struct AgonesList {
+  std::string name;                 // 1 to 63 bytes, unique in the fleet.
+  std::vector<std::string> values;  // Each once; at most capacity.
+  std::int64_t capacity = 1000;     // 0 to 1000.
+  bool operator==(const AgonesList&) const = default;
+};
+struct AgonesConfig {
+  bool health = true;                          // Whether its health messages are watched.
+  Duration health_period = seconds{5};         // 1 s to 1 h.
+  std::uint32_t health_failures_max = 3;       // 1 to 1000 periods in a row without a message.
+  Duration health_initial_delay = seconds{5};  // 0 to 1 h after the launch.
+  std::uint32_t player_capacity = 0;           // Of player tracking.
+  bool fixed_ports = false;  // Also served on ports 9357 and 9358, for engines that know no others.
+  std::vector<AgonesCounter> counters;
+  std::vector<AgonesList> lists;
+  bool operator==(const AgonesConfig&) const = default;
+};
 
 /// What one game server may use and be; enforced by the node, which says what it can enforce.
 struct ProcessLimits {
@@ -63,6 +90,7 @@ struct FleetConfig {
   Duration health_timeout = Duration::zero();  // sdk muster: longest silence; 0: not watched.
   std::uint64_t log_bytes_max = 10u << 20;     // 64 KiB to 1 GiB per log file.
   std::uint32_t log_files_max = 2;  // 1 to 100: the one written and older ones, per server.
+  AgonesConfig agones;              // sdk agones alone.
   ProcessLimits limits;
 };
 

@@ -54,6 +54,7 @@ Config config_of(Bytes& bytes) {
   duel.after_match = shape & 16 ? AfterMatch::exit : AfterMatch::reuse;
   duel.match_timeout = shape & 32 ? seconds{40} : Duration::zero();
   duel.idle_timeout = shape & 64 ? seconds{30} : Duration::zero();
+  duel.sdk = SdkKind::agones;  // Such may do all that Muster's own may, and more.
   FleetConfig arena = duel;
   arena.name = "arena";
   arena.ports = {4000, 4001};
@@ -232,7 +233,18 @@ class World {
         return MatchOver{id, match_of(id), "result"};
       }
       case 24:
-        return ShutdownRequested{server()};
+        switch (bytes_.below(4)) {
+          case 0:
+            return ServerAllocated{server()};
+          case 1: {
+            const ServerId id = server();
+            return ServerReserved{id, bytes_.flip() ? match_of(id) : MatchId{}, "result"};
+          }
+          case 2:
+            return ServerReady{server(ServerState::reserved)};
+          default:
+            return ShutdownRequested{server(), "result"};
+        }
       case 25:
         return StopServerCommand{server()};
       case 26:
@@ -332,6 +344,8 @@ class World {
                           server.version};
       if (shape & 1) report.match = server.match;
       if (shape & 2) report.ready = !report.ready;
+      report.reserved = server.state == ServerState::reserved && (shape & 2) == 0;
+      report.allocated = holds_itself(server) && !report.reserved && (shape & 2) == 0;
       if ((shape & 28) == 28) report.port = static_cast<std::uint16_t>(report.port + 1);
       e.servers.push_back(report);
     });

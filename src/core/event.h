@@ -76,6 +76,8 @@ struct ServerReport {
   bool ready = false;
   MatchId match;              // The match it was last told of and has not ended.
   std::uint32_t version = 0;  // launch_version() of what it was launched with; 0: unknown.
+  bool reserved = false;      // By its own word, as ServerReserved says it.
+  bool allocated = false;     // By its own word, as ServerAllocated says it.
 };
 /// `host` is what players are told to connect to. NodeIds are issued by net.
 struct NodeConnected {
@@ -106,6 +108,7 @@ struct ServerExited {
   std::int32_t exit_code = 0;  // 0 to 255; -1 if a signal ended it.
   std::int32_t signal = 0;     // 0 if it exited by itself.
   std::string detail;          // The last line of its output, at most 200 bytes.
+  std::string result;          // Of its match, if it left in good order; like MatchOver's.
 };
 struct ServerUnhealthy {
   ServerId server;  // Silent for longer than the fleet's health_timeout.
@@ -133,6 +136,18 @@ struct MatchOver {
 /// The server's own wish to be stopped.
 struct ShutdownRequested {
   ServerId server;
+  std::string result;  // Of its match, which is over with it; like MatchOver's.
+};
+/// sdk agones: it is in use, by its own word, and gets no match until it says Ready.
+struct ServerAllocated {
+  ServerId server;
+};
+/// sdk agones: it is to be left alone until it says Ready. `match` is the one that is over with it;
+/// one that it has not heard of yet goes on.
+struct ServerReserved {
+  ServerId server;
+  MatchId match;
+  std::string result;
 };
 
 // ---- From the operator, and time.
@@ -177,8 +192,8 @@ using Event =
                  LeaveMatch, ClassicServerLogin, ClassicServerReset, NodeConnected, NodeLost,
                  ServerLaunched, LaunchFailed, ServerReady, ServerExited, ServerUnhealthy,
                  OwnerVerified, PlayerJoined, PlayerLeft, MatchOver, ShutdownRequested,
-                 StopServerCommand, LobbyStopping, DeadlineReached, ConfigReloaded, ClearFleet,
-                 DrainFleet, DrainNode, DrainServer>;
+                 ServerAllocated, ServerReserved, StopServerCommand, LobbyStopping, DeadlineReached,
+                 ConfigReloaded, ClearFleet, DrainFleet, DrainNode, DrainServer>;
 
 /// "StartMatch": the event's name, for logs and traces.
 std::string_view name_of(const Event& event);

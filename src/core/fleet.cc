@@ -58,12 +58,13 @@ void Turn::stop_surplus(FleetIndex index) {
 
 void Turn::on(const ServerReady& e) {
   const Server* server = s_.servers.find(e.server);
-  if (!server || server->state != ServerState::starting || server->stopping) return;
+  if (!server || server->stopping) return;
+  if (server->state != ServerState::starting && !holds_itself(*server)) return;
   if (server->sdk == SdkKind::classic) return;  // Its login alone makes it Ready.
   make_ready(e.server);
 }
 
-/// From Starting, or again after a match.
+/// From Starting, or again after a match or after it was its own.
 void Turn::make_ready(ServerId id) {
   Server& server = s_.servers[id];
   const FleetIndex index = server.fleet;
@@ -88,6 +89,43 @@ void Turn::make_ready(ServerId id) {
   if (server.state != ServerState::ready) return;
   if (std::string leaves = must_leave(server); !leaves.empty())
     stop_server(id, ServerState::shutdown, config_of(server).stop_grace, std::move(leaves));
+}
+
+void Turn::on(const ServerAllocated& e) {
+  const Server* server = s_.servers.find(e.server);
+  if (!server || server->stopping || server->sdk == SdkKind::classic) return;
+  if (server->match) return;  // What it said crossed the match on its way: it is the match's.
+  hold_server(e.server, ServerState::allocated);
+}
+
+void Turn::on(const ServerReserved& e) {
+  const Server* server = s_.servers.find(e.server);
+  if (!server || server->sdk == SdkKind::classic) return;
+  if (server->match) {
+    if (match_at(*server) != e.match) return;  // As above.
+    end_match(server->match, MatchEnd::over, e.result);
+    if (server->stopping || config_of(*server).after_match == AfterMatch::exit ||
+        outdated(*server) || !must_leave(*server).empty())
+      return after_match(e.server);
+    server_works(s_.servers[e.server]);
+  }
+  if (!server->stopping) hold_server(e.server, ServerState::reserved);
+}
+
+/// No more Ready, nor waited for as Starting: another takes its place if one is needed.
+void Turn::hold_server(ServerId id, ServerState state) {
+  Server& server = s_.servers[id];
+  const FleetIndex index = server.fleet;
+  if (server.state == ServerState::starting) {
+    starting_ends(server);
+    unbind(server.launched_for);
+    server.ready_at = now_;
+    watch_for_proof(index);
+  }
+  if (server.state == ServerState::ready) unready(id);
+  s_.timers.cancel(server.timer);
+  set_state(server, state);
+  balance(index);
 }
 
 void Turn::arm_idle(ServerId id) {
@@ -179,18 +217,19 @@ void Turn::on(const ServerExited& e) {
   if (server->stopping && e.signal == sigkill && now_ >= server->killed_at)
     why = "did not end within stop_grace: " + why;
   if (!e.detail.empty()) why += ": " + e.detail;
-  server_gone(e.server, clean, why);
+  server_gone(e.server, clean, why, e.result);
 }
 
-void Turn::server_gone(ServerId id, bool clean, const std::string& why) {
+void Turn::server_gone(ServerId id, bool clean, const std::string& why, const std::string& result) {
   const FleetIndex index = s_.servers[id].fleet;
-  lose_server(id, clean, why);
+  lose_server(id, clean, why, Blame::fleet, result);
   balance(index);
 }
 
 /// Its process is no more: whatever it was doing ends, its port is free. The fleet is left for the
 /// caller to balance.
-void Turn::lose_server(ServerId id, bool clean, const std::string& why, Blame blame) {
+void Turn::lose_server(ServerId id, bool clean, const std::string& why, Blame blame,
+                       const std::string& result) {
   Server& server = s_.servers[id];
   const auto because = [&](const char* reason) {
     if (server.reason.empty()) server.reason = reason;
@@ -207,10 +246,13 @@ void Turn::lose_server(ServerId id, bool clean, const std::string& why, Blame bl
       ++s_.totals.servers_lost;
       server_failed(server, why + " during a match", server.proven ? Blame::nobody : blame);
     }
-    end_match(server.match, clean ? MatchEnd::over : MatchEnd::server_lost, {});
+    end_match(server.match, clean ? MatchEnd::over : MatchEnd::server_lost,
+              clean ? result : std::string{});
   } else if (server.state == ServerState::ready) {
     because("died while Ready");
     server_failed(server, why + " while Ready", blame);
+  } else if (holds_itself(server)) {
+    because(clean ? "left by itself" : "died while it was its own");
   }
   free_server(id, why);
 }
@@ -268,7 +310,7 @@ void Turn::on(const ShutdownRequested& e) {
   const bool was_starting = server->state == ServerState::starting;
   const std::string why = "it asked to be shut down";
   if (was_starting) launch_failed(e.server, why + " before it was Ready");
-  if (server->match) end_match(server->match, MatchEnd::over, {});
+  if (server->match) end_match(server->match, MatchEnd::over, e.result);
   if (server->state == ServerState::ready) server_failed(*server, why);
   stop_server(e.server, ServerState::shutdown, config_of(*server).stop_grace,
               was_starting ? why + " before it was Ready" : why);

@@ -184,8 +184,10 @@ void check_fleet(const State& s, FleetIndex index) {
 
 void check_servers(const State& s) {
   s.servers.for_each([&](ServerId id, const Server& server) {
-    CHECK((server.state == ServerState::allocated) == static_cast<bool>(server.match),
-          "Allocated servers are those with a match");
+    CHECK(!server.match || server.state == ServerState::allocated,
+          "a server with a match is Allocated");
+    CHECK(!holds_itself(server) || server.sdk != SdkKind::classic,
+          "a classic server is neither Reserved nor Allocated without a match");
     if (server.match) {
       const Match* match = s.matches.find(server.match);
       CHECK(match && match->server == id, "a server's match is at it");

@@ -116,7 +116,8 @@ void Turn::on(const ServerLaunched& e) {
 void Turn::on(const LaunchFailed& e) {
   Server* server = s_.servers.find(e.server);
   if (!server) return;
-  if (server->match || server->state == ServerState::ready)  // It did run, so it does no more.
+  // It did run, so it does no more.
+  if (server->match || server->state == ServerState::ready || holds_itself(*server))
     return server_gone(e.server, false, e.detail);
   const FleetIndex index = server->fleet;
   Fleet& fleet = s_.fleets[index];

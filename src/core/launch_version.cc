@@ -50,6 +50,21 @@ class Template {
     digest_.add(limits.no_new_privileges), digest_.add(limits.required);
   }
 
+  void fold(const AgonesCounter& counter) {
+    digest_.add(counter.name), digest_.add(counter.count), digest_.add(counter.capacity);
+  }
+  void fold(const AgonesList& list) {
+    digest_.add(list.name), digest_.add(list.capacity);
+    fold(list.values);
+  }
+  void fold(const AgonesConfig& agones) {
+    digest_.add(agones.health), digest_.add(agones.health_period.count());
+    digest_.add(agones.health_failures_max), digest_.add(agones.health_initial_delay.count());
+    digest_.add(agones.player_capacity), digest_.add(agones.fixed_ports);
+    fold(agones.counters);
+    fold(agones.lists);
+  }
+
   const FleetConfig& fleet_;
   const FleetConfig default_;
   Digest digest_;
@@ -67,6 +82,7 @@ std::uint32_t launch_version(const FleetConfig& fleet) {
   launch.add("log_bytes_max", &FleetConfig::log_bytes_max);
   launch.add("log_files_max", &FleetConfig::log_files_max);
   launch.add("limits", &FleetConfig::limits);
+  launch.add("agones", &FleetConfig::agones);
   return launch.version();
 }
 

@@ -2,6 +2,7 @@
 #include <array>
 #include <type_traits>
 
+#include "core/config.h"
 #include "core/effect.h"
 #include "core/error.h"
 #include "core/event.h"
@@ -106,6 +107,11 @@ std::string_view to_string(ServerState state) {
   return names[static_cast<std::size_t>(state)];
 }
 
+std::string_view to_string(SdkKind kind) {
+  constexpr std::string_view names[] = {"muster", "classic", "agones"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
 std::string_view to_string(MatchState state) {
   constexpr std::string_view names[] = {"launching", "playing"};
   return names[static_cast<std::size_t>(state)];
@@ -117,15 +123,15 @@ std::string_view to_string(MatchEnd end) {
 }
 
 std::string_view name_of(const Event& event) {
-  static constexpr std::array<std::string_view, 29> names = {
-      "SessionOpened",      "SessionClosed",     "Hello",         "ResumeSession",
-      "StartMatch",         "CancelMatch",       "LeaveMatch",    "ClassicServerLogin",
-      "ClassicServerReset", "NodeConnected",     "NodeLost",      "ServerLaunched",
-      "LaunchFailed",       "ServerReady",       "ServerExited",  "ServerUnhealthy",
-      "OwnerVerified",      "PlayerJoined",      "PlayerLeft",    "MatchOver",
-      "ShutdownRequested",  "StopServerCommand", "LobbyStopping", "DeadlineReached",
-      "ConfigReloaded",     "ClearFleet",        "DrainFleet",    "DrainNode",
-      "DrainServer"};
+  static constexpr std::array<std::string_view, 31> names = {
+      "SessionOpened",      "SessionClosed",   "Hello",          "ResumeSession",
+      "StartMatch",         "CancelMatch",     "LeaveMatch",     "ClassicServerLogin",
+      "ClassicServerReset", "NodeConnected",   "NodeLost",       "ServerLaunched",
+      "LaunchFailed",       "ServerReady",     "ServerExited",   "ServerUnhealthy",
+      "OwnerVerified",      "PlayerJoined",    "PlayerLeft",     "MatchOver",
+      "ShutdownRequested",  "ServerAllocated", "ServerReserved", "StopServerCommand",
+      "LobbyStopping",      "DeadlineReached", "ConfigReloaded", "ClearFleet",
+      "DrainFleet",         "DrainNode",       "DrainServer"};
   return name_in(names, event);
 }
 

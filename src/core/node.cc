@@ -38,11 +38,13 @@ void Turn::on(const NodeConnected& e) {
   // between could take the port of a server not yet looked at, a match be given to one that is
   // lost.
   std::set<ServerId> reported;
-  std::vector<ServerId> ready;
+  std::vector<ServerId> ready, reserved, allocated;
   std::vector<MatchOver> over;
   for (const ServerReport& report : e.servers) {
     reported.insert(report.server);
     if (adopt(index, report)) ready.push_back(report.server);
+    if (report.reserved) reserved.push_back(report.server);
+    if (report.allocated) allocated.push_back(report.server);
     // A match from before this lobby that its server has no more: its end was lost on the way.
     const Server* server = s_.servers.find(report.server);
     if (server && server->match && !report.match && !s_.matches[server->match].queue)
@@ -54,6 +56,8 @@ void Turn::on(const NodeConnected& e) {
   });
   for (const ServerId id : missing)
     lose_server(id, false, "gone when its node came back", Blame::nobody);
+  for (const ServerId id : reserved) on(ServerReserved{id, {}, {}});
+  for (const ServerId id : allocated) on(ServerAllocated{id});
   for (const ServerId id : ready) on(ServerReady{id});
   for (const MatchOver& end : over) on(end);
   watch_for_nodes();
@@ -110,6 +114,8 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   server->port = report.port;
   server->pid = report.pid;
   server->version = report.version;
+  // An outdated one may have been of another kind than its fleet is now.
+  if (config.sdk != SdkKind::classic) server->sdk = config.sdk;
   server->launched = server->since = server->ready_at = now_;
   ++fleet.servers;
   fleet.by_port[report.port] = report.server;

@@ -46,7 +46,9 @@ void configure_fleet(Config& config, const ScenarioLine& line) {
     if (key == "ports")
       fleet.ports = ports_of(text);
     else if (key == "sdk")
-      fleet.sdk = text == "classic" ? SdkKind::classic : SdkKind::muster;
+      fleet.sdk = text == "classic"  ? SdkKind::classic
+                  : text == "agones" ? SdkKind::agones
+                                     : SdkKind::muster;
     else if (key == "ready_min")
       fleet.ready_min = number<std::uint32_t>(text);
     else if (key == "servers_max")
@@ -339,7 +341,7 @@ std::optional<Event> Scenario::server_event(const ScenarioLine& line) {
   if (command == "exited") {
     const auto signal = number_or<std::int32_t>(line, "signal", 0);
     return ServerExited{id(), number_or<std::int32_t>(line, "code", signal == 0 ? 0 : -1), signal,
-                        line.text()};
+                        line.text(), line.value("result").value_or("")};
   }
   if (command == "unhealthy") return ServerUnhealthy{id()};
   if (command == "joined") return PlayerJoined{id(), player(line.word(2))};
@@ -353,7 +355,13 @@ std::optional<Event> Scenario::server_event(const ScenarioLine& line) {
         event.match = running->known_as ? running->known_as : found->match;
     return event;
   }
-  if (command == "shutdown-wish") return ShutdownRequested{id()};
+  if (command == "allocates-itself") return ServerAllocated{id()};
+  if (command == "reserves-itself") {
+    ServerReserved event{id(), {}, line.text()};
+    if (const auto match = line.value("match")) event.match = id_of<MatchId>(*match);
+    return event;
+  }
+  if (command == "shutdown-wish") return ShutdownRequested{id(), line.text()};
   if (command == "stop-server") return StopServerCommand{id()};
   return std::nullopt;
 }
@@ -372,7 +380,7 @@ Event Scenario::node_connected(const ScenarioLine& line, const std::vector<std::
          number_or<std::uint16_t>(report, "port", 0), number_or<std::uint32_t>(report, "pid", 100),
          report.flag("ready"),
          report.value("match") ? id_of<MatchId>(*report.value("match")) : MatchId{},
-         version_of(report)});
+         version_of(report), report.flag("reserved"), report.flag("allocated")});
   }
   return event;
 }

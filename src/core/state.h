@@ -89,7 +89,7 @@ struct Server {
   Time killed_at{};       // Then: when it gets SIGKILL for not having ended.
   std::string reason;     // Why it is, or is going to be, stopped; for people.
   std::uint32_t pid = 0;  // 0 until the node has said it.
-  MatchId match;          // While allocated.
+  MatchId match;          // While allocated; none if it has allocated itself.
   MatchId launched_for;   // While starting; none for a warm one.
   SessionId session;      // sdk classic, once believed.
   Time launched{};        // Or taken back.
@@ -122,6 +122,12 @@ struct Node {
   std::string limits;  // Which it can enforce, for people.
   TimerId lost;        // Runs while disconnected: then its game servers are lost.
 };
+
+/// sdk agones: in use or set aside by its own word, so that it gets no match until it says Ready.
+inline bool holds_itself(const Server& server) {
+  return server.state == ServerState::reserved ||
+         (server.state == ServerState::allocated && !server.match);
+}
 
 /// Waiting tickets of one size stand in order of age, ties by id.
 using WaitingLine = std::set<std::pair<Time, TicketId>>;

@@ -60,6 +60,8 @@ class Turn {
   void on(const ServerExited& e);
   void on(const ServerUnhealthy& e);
   void on(const ShutdownRequested& e);
+  void on(const ServerAllocated& e);
+  void on(const ServerReserved& e);
   void on(const StopServerCommand& e);
 
   // node.cc
@@ -136,6 +138,7 @@ class Turn {
   void stop_surplus(FleetIndex fleet);
   void make_ready(ServerId id);
   void unready(ServerId id);
+  void hold_server(ServerId id, ServerState state);
   void starting_ends(const Server& server);
   bool outdated(const Server& server) const;
   std::string must_leave(const Server& server) const;
@@ -193,8 +196,9 @@ class Turn {
   bool adopt(NodeIndex node, const ServerReport& report);
   std::optional<FleetIndex> fleet_of(const ServerReport& report);
   void tell_match_again(NodeId link, const ServerReport& report);
-  void server_gone(ServerId id, bool clean, const std::string& why);
-  void lose_server(ServerId id, bool clean, const std::string& why, Blame blame = Blame::fleet);
+  void server_gone(ServerId id, bool clean, const std::string& why, const std::string& result = {});
+  void lose_server(ServerId id, bool clean, const std::string& why, Blame blame = Blame::fleet,
+                   const std::string& result = {});
   void watch_for_nodes();
   void node_lost_for_good(NodeIndex index);
 

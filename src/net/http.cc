@@ -11,48 +11,13 @@
 #include "base/id.h"
 #include "base/slot_map.h"
 #include "net/connection.h"
-#include "net/http_reader.h"
 #include "net/listener.h"
+#include "wire/http_reader.h"
 
 namespace muster::net {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-
-std::string_view HttpRequest::header(std::string_view name) const {
-  for (const auto& [key, value] : headers)
-    if (key == name) return value;
-  return {};
-}
-
-std::string HttpRequest::query_value(std::string_view name) const {
-  const auto hex = [](char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-  };
-  const auto resolve = [&](std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
-        out.push_back(static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2])));
-        i += 2;
-      } else {
-        out.push_back(text[i] == '+' ? ' ' : text[i]);
-      }
-    }
-    return out;
-  };
-  for (std::string_view rest = query; !rest.empty();) {
-    const std::string_view pair = rest.substr(0, rest.find('&'));
-    rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
-    const auto equals = pair.find('=');
-    if (resolve(pair.substr(0, equals)) != name) continue;
-    return equals == std::string_view::npos ? "" : resolve(pair.substr(equals + 1));
-  }
-  return {};
-}
 
 namespace {
 
@@ -63,7 +28,7 @@ struct Client {
   Client(Socket socket, const HttpLimits& limits)
       : connection(std::move(socket)), reader(limits.head_bytes_max, limits.body_bytes_max) {}
   Connection connection;
-  HttpReader reader;
+  wire::HttpReader reader;
   Clock::time_point since = Clock::now();  // When what it is at now began.
   std::string rest;                        // Bytes that wait until a response has been taken.
   bool closing = false;                    // Sends what is left, then ends.
@@ -159,13 +124,13 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
     bool at_start = !client.reader.unfinished();
     while (!client.closing) {
       const auto read = client.reader.next(bytes, request);
-      if (read == HttpReader::Read::more) {
+      if (read == wire::HttpReader::Read::more) {
         if (at_start) client.since = Clock::now();
         if (client.reader.take_expects_continue())
           client.connection.outbound(buffers_) += "HTTP/1.1 100 Continue\r\n\r\n";
         break;
       }
-      if (read == HttpReader::Read::failed)
+      if (read == wire::HttpReader::Read::failed)
         answer(client, plain(client.reader.status()), false, false);
       else
         answer(client, respond(request), client.reader.keep_alive(), request.method == "HEAD");
@@ -190,11 +155,11 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
   static HttpResponse plain(int status) {
     return {.status = status,
             .content_type = "text/plain; charset=utf-8",
-            .body = std::string(status_text(status)) + "\n"};
+            .body = std::string(wire::status_text(status)) + "\n"};
   }
 
   void answer(Client& client, const HttpResponse& response, bool keep_alive, bool head_only) {
-    append_response(client.connection.outbound(buffers_), response, keep_alive, head_only);
+    wire::append_response(client.connection.outbound(buffers_), response, keep_alive, head_only);
     client.closing = !keep_alive;
     client.since = Clock::now();
   }

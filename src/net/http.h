@@ -1,6 +1,6 @@
 #pragma once
 // A small HTTP/1.1 server, for the admin port. The player port answers plain HTTP with the same
-// reader (http_reader.h) and the same response writer.
+// reader and the same response writer (wire/http_reader.h).
 
 #include <chrono>
 #include <cstdint>
@@ -8,11 +8,9 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
 #include "base/time.h"
+#include "wire/http_reader.h"
 
 namespace boost::asio {
 class io_context;  // NOLINT(readability-identifier-naming): Boost's.
@@ -20,27 +18,8 @@ class io_context;  // NOLINT(readability-identifier-naming): Boost's.
 
 namespace muster::net {
 
-struct HttpRequest {
-  std::string method;  // As sent: "GET".
-  std::string path;    // Up to the '?', as sent (percent escapes are left alone): "/v1/servers".
-  std::string query;   // After the '?', as sent; may be empty.
-  std::vector<std::pair<std::string, std::string>>
-      headers;       // Names in lower case, as many as came.
-  std::string body;  // Whole; at most HttpLimits::body_bytes_max.
-
-  /// The header's first value, or "". `name` in lower case: "content-type", "authorization",
-  /// "host".
-  std::string_view header(std::string_view name) const;
-  /// The query's first value of that name with escapes resolved, or "".
-  std::string query_value(std::string_view name) const;
-};
-
-struct HttpResponse {
-  int status = 200;
-  std::string content_type = "application/json";
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;  // Beyond the usual ones.
-};
+using wire::HttpRequest;
+using wire::HttpResponse;
 
 /// Called on the io_context's thread, one request at a time; must not block. An exception thrown by
 /// it becomes a 500.

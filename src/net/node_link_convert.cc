@@ -17,6 +17,37 @@ using wire::node::ToNode;
 
 std::string text_or_none(core::MatchId match) { return match ? to_string(match) : std::string(); }
 
+wire::node::Sdk to_sdk(core::SdkKind kind) {
+  switch (kind) {
+    case core::SdkKind::muster:
+      return wire::node::SDK_MUSTER;
+    case core::SdkKind::classic:
+      return wire::node::SDK_CLASSIC;
+    case core::SdkKind::agones:
+      return wire::node::SDK_AGONES;
+  }
+  CHECK(false, "every kind has its word on the wire");
+}
+
+void write_agones(const core::AgonesConfig& config, wire::node::AgonesSettings& out) {
+  out.set_health_disabled(!config.health);
+  out.set_health_period_ms(to_milliseconds(config.health_period));
+  out.set_health_failures_max(config.health_failures_max);
+  out.set_health_initial_delay_ms(to_milliseconds(config.health_initial_delay));
+  out.set_player_capacity(config.player_capacity);
+  out.set_fixed_ports(config.fixed_ports);
+  for (const core::AgonesCounter& counter : config.counters) {
+    auto& written = (*out.mutable_counters())[counter.name];
+    written.set_count(counter.count);
+    written.set_capacity(counter.capacity);
+  }
+  for (const core::AgonesList& list : config.lists) {
+    auto& written = (*out.mutable_lists())[list.name];
+    written.set_capacity(list.capacity);
+    written.mutable_values()->Assign(list.values.begin(), list.values.end());
+  }
+}
+
 void write_limits(const core::FleetConfig& fleet, wire::node::ProcessLimits& out) {
   const core::ProcessLimits& limits = fleet.limits;
   out.set_memory_bytes(limits.memory_bytes);
@@ -45,8 +76,7 @@ void write_launch(const core::LaunchServer& effect, const std::string& host,
   }
   out.set_working_directory(fleet.working_directory);
   out.set_port(effect.port);
-  out.set_sdk(fleet.sdk == core::SdkKind::classic ? wire::node::SDK_CLASSIC
-                                                  : wire::node::SDK_MUSTER);
+  out.set_sdk(to_sdk(fleet.sdk));
   out.set_host(host);
   out.set_match_id(text_or_none(effect.match));
   out.set_queue(effect.queue);
@@ -56,6 +86,7 @@ void write_launch(const core::LaunchServer& effect, const std::string& host,
   out.set_log_files_max(fleet.log_files_max);
   if (fleet.sdk == core::SdkKind::muster)
     out.set_health_timeout_ms(to_milliseconds(fleet.health_timeout));
+  if (fleet.sdk == core::SdkKind::agones) write_agones(fleet.agones, *out.mutable_agones());
   out.set_version(effect.version);
   write_limits(fleet, *out.mutable_limits());
 }
@@ -195,6 +226,7 @@ std::optional<core::Event> to_event(const FromNode& message) {
         event->exit_code = message.exited().exit_code();
         event->signal = message.exited().signal();
         event->detail = message.exited().detail();
+        event->result = message.exited().result();
       }
       return event;
     }
@@ -206,8 +238,21 @@ std::optional<core::Event> to_event(const FromNode& message) {
       return about_player<core::PlayerLeft>(message.player_left());
     case FromNode::kMatchOver:
       return to_match_over(message.match_over());
-    case FromNode::kShutdownRequested:
-      return about<core::ShutdownRequested>(message.shutdown_requested());
+    case FromNode::kShutdownRequested: {
+      auto event = about<core::ShutdownRequested>(message.shutdown_requested());
+      if (event) event->result = message.shutdown_requested().result();
+      return event;
+    }
+    case FromNode::kAllocated:
+      return about<core::ServerAllocated>(message.allocated());
+    case FromNode::kReserved: {
+      auto event = about<core::ServerReserved>(message.reserved());
+      if (!event) break;
+      if (const auto match = parse_id<core::MatchId>(message.reserved().match_id()))
+        event->match = *match;
+      event->result = message.reserved().result();
+      return event;
+    }
     case FromNode::kHello:
     case FromNode::kOwnerVerified:
     case FromNode::BODY_NOT_SET:
@@ -228,7 +273,9 @@ core::NodeConnected to_event(const wire::node::NodeHello& hello, core::NodeId no
                               server.pid(),
                               server.ready(),
                               {},
-                              server.version()};
+                              server.version(),
+                              server.reserved(),
+                              server.allocated()};
     if (const auto match = parse_id<core::MatchId>(server.match_id())) report.match = *match;
     event.servers.push_back(std::move(report));
   }

@@ -91,6 +91,33 @@ TEST(NodeLinkConvert, EffectsBecomeMessages) {
   EXPECT_FALSE(node_of(core::SendServerLoginOk{}));
 }
 
+TEST(NodeLinkConvert, AnAgonesFleetsSettingsAreLaunchedWith) {
+  core::FleetConfig fleet;
+  fleet.name = "duel";
+  fleet.sdk = core::SdkKind::agones;
+  fleet.agones.health = false;
+  fleet.agones.health_initial_delay = std::chrono::seconds{60};
+  fleet.agones.player_capacity = 8;
+  fleet.agones.fixed_ports = true;
+  fleet.agones.counters = {{"rooms", 1, 10}};
+  fleet.agones.lists = {{"players", {"a"}, 100}};
+  ToNode want, got;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      R"(health_disabled: true health_period_ms: 5000 health_failures_max: 3
+         health_initial_delay_ms: 60000 player_capacity: 8 fixed_ports: true
+         counters { key: "rooms" value { count: 1 capacity: 10 } }
+         lists { key: "players" value { capacity: 100 values: "a" } })",
+      want.mutable_launch()->mutable_agones()));
+  core::LaunchServer launch;
+  launch.node = node;
+  launch.server = server;
+  launch.port = 7000;
+  launch.config = std::make_shared<const core::FleetConfig>(fleet);
+  ASSERT_TRUE(to_node(launch, "", got));
+  EXPECT_EQ(got.launch().sdk(), wire::node::SDK_AGONES);
+  EXPECT_EQ(got.launch().agones().DebugString(), want.launch().agones().DebugString());
+}
+
 // An event as text, for comparing.
 std::string text(const std::optional<core::Event>& event) {
   if (!event) return "nothing";
@@ -126,12 +153,19 @@ TEST(NodeLinkConvert, MessagesBecomeEvents) {
       {R"(launch_failed { server_id: "12.9" reason: LIMIT_REACHED })", "LaunchFailed 12.9 2 "},
       {R"(ready { server_id: "12.9" })", "ServerReady 12.9"},
       {R"(exited { server_id: "12.9" exit_code: -1 signal: 9 detail: "bye" })",
-       "ServerExited 12.9 -1 9 bye"},
+       "ServerExited 12.9 -1 9 bye "},
+      {R"(exited { server_id: "12.9" result: "r" })", "ServerExited 12.9 0 0  r"},
       {R"(unhealthy { server_id: "12.9" })", "ServerUnhealthy 12.9"},
       {R"(player_joined { server_id: "12.9" player_id: "41.3" })", "PlayerJoined 12.9 41.3"},
       {R"(player_left { server_id: "12.9" player_id: "41.3" })", "PlayerLeft 12.9 41.3"},
       {R"(match_over { server_id: "12.9" match_id: "5.1" result: "r" })", "MatchOver 12.9 5.1 r"},
-      {R"(shutdown_requested { server_id: "12.9" })", "ShutdownRequested 12.9"},
+      {R"(shutdown_requested { server_id: "12.9" })", "ShutdownRequested 12.9 "},
+      {R"(shutdown_requested { server_id: "12.9" result: "r" })", "ShutdownRequested 12.9 r"},
+      {R"(allocated { server_id: "12.9" })", "ServerAllocated 12.9"},
+      {R"(reserved { server_id: "12.9" })", "ServerReserved 12.9 0.0 "},
+      {R"(reserved { server_id: "12.9" match_id: "5.1" result: "r" })",
+       "ServerReserved 12.9 5.1 r"},
+      {R"(reserved { server_id: "12" match_id: "5.1" })", "nothing"},
       {"", "nothing"},
       {R"(ready { server_id: "12" })", "nothing"},
       {R"(ready { server_id: "" })", "nothing"},
@@ -153,7 +187,7 @@ TEST(NodeLinkConvert, Inventory) {
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
       R"(name: "here" servers { server_id: "12.9" fleet: "duel" port: 7001 pid: 5 ready: true
                                 match_id: "5.1" version: 77 }
-         servers { server_id: "13.1" fleet: "old" port: 7002 }
+         servers { server_id: "13.1" fleet: "old" port: 7002 reserved: true }
          servers { server_id: "nonsense" port: 7003 } servers { server_id: "14.1" port: 70000 })",
       &hello));
   const core::NodeConnected event = to_event(hello, node, "play.example");
@@ -170,6 +204,9 @@ TEST(NodeLinkConvert, Inventory) {
   EXPECT_EQ(event.servers[0].match, match);
   EXPECT_EQ(event.servers[1].server, (core::ServerId{13, 1}));
   EXPECT_FALSE(event.servers[1].match);
+  EXPECT_FALSE(event.servers[0].reserved);
+  EXPECT_TRUE(event.servers[1].reserved);
+  EXPECT_FALSE(event.servers[1].allocated);
 }
 
 }  // namespace

@@ -14,12 +14,12 @@
 #include "core/effect.h"
 #include "core/event.h"
 #include "net/connection.h"
-#include "net/http_reader.h"
 #include "net/net.h"
 #include "net/options.h"
 #include "proto/player.pb.h"
 #include "wire/classic_packet.h"
 #include "wire/frame.h"
+#include "wire/http_reader.h"
 #include "wire/player_message.h"
 #include "wire/websocket.h"
 
@@ -142,7 +142,7 @@ class Session {
     return dialect_ == Dialect::ws_binary || dialect_ == Dialect::ws_json;
   }
 
-  using HttpReaderPtr = std::unique_ptr<HttpReader>;
+  using HttpReaderPtr = std::unique_ptr<wire::HttpReader>;
 
   SessionHost& host_;
   core::SessionId id_;

@@ -104,7 +104,7 @@ void Session::begin(std::span<std::uint8_t>& bytes) {
       return;
     case First::http:
       dialect_ = Dialect::http;
-      reader_ = std::make_unique<HttpReader>(http_head_bytes_max, http_body_bytes_max);
+      reader_ = std::make_unique<wire::HttpReader>(http_head_bytes_max, http_body_bytes_max);
       return take(std::span(all).first(count));
     case First::tls:
       // TLS has its place here and is not built in yet.
@@ -135,26 +135,26 @@ void Session::begin(std::span<std::uint8_t>& bytes) {
 }
 
 void Session::take_http(std::span<std::uint8_t>& bytes) {
-  HttpReader& reader = *std::get<HttpReaderPtr>(reader_);
+  wire::HttpReader& reader = *std::get<HttpReaderPtr>(reader_);
   wire::Bytes rest = bytes;
   HttpRequest request;
   const auto read = reader.next(rest, request);
   bytes = bytes.last(rest.size());
-  if (read == HttpReader::Read::more) return;
+  if (read == wire::HttpReader::Read::more) return;
 
   std::string& out = connection_.outbound(host_.buffers);
-  if (read == HttpReader::Read::failed) {
+  if (read == wire::HttpReader::Read::failed) {
     ++host_.stats.refused_malformed;
-    append_response(out,
-                    {.status = reader.status(),
-                     .content_type = "text/plain; charset=utf-8",
-                     .body = std::string(status_text(reader.status())) + "\n"},
-                    false, false);
+    wire::append_response(out,
+                          {.status = reader.status(),
+                           .content_type = "text/plain; charset=utf-8",
+                           .body = std::string(wire::status_text(reader.status())) + "\n"},
+                          false, false);
     return close({});
   }
   const auto answer = answer_player_http(request);
   if (const auto* response = std::get_if<HttpResponse>(&answer)) {
-    append_response(out, *response, false, request.method == "HEAD");
+    wire::append_response(out, *response, false, request.method == "HEAD");
     return close({});
   }
   const auto& upgrade = std::get<WebSocketUpgrade>(answer);

@@ -25,6 +25,8 @@ using Timer = boost::asio::basic_waitable_timer<
     std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
 using Descriptor = boost::asio::posix::basic_stream_descriptor<Executor>;
 
+class AgonesEndpoint;
+
 struct GameServer {
   GameServer(boost::asio::io_context& io, ServerLog output_log)
       : exit_watch(io.get_executor()),
@@ -69,6 +71,12 @@ struct GameServer {
   std::optional<wire::game_server::MatchStarted> match;
   bool match_ended_by_lobby = false;  // It may still say Ready or MatchOver.
 
+  // sdk agones: its endpoint, and what it said there.
+  std::shared_ptr<AgonesEndpoint> agones;
+  bool agones_fixed_ports = false;
+  bool reserved = false;
+  bool allocated = false;  // By itself, without a match.
+
   // What the lobby has not been told yet, while there is none: lobby_link's.
   wire::node::Server as_lobby_knows;
   std::deque<wire::node::FromNode> untold;
@@ -81,6 +89,8 @@ struct GameServer {
     entry.set_port(port);
     entry.set_pid(static_cast<std::uint32_t>(process.pid));
     entry.set_ready(ready);
+    entry.set_reserved(reserved);
+    entry.set_allocated(allocated);
     entry.set_version(version);
     if (match && !match_ended_by_lobby) entry.set_match_id(match->match_id());
     return entry;

@@ -29,6 +29,10 @@ std::optional<std::string> value_of(std::string_view name, const wire::node::Lau
   if (name == "map") return launch.map();
   if (name == "players") return std::to_string(launch.players());
   if (name == "log_dir") return context.log_dir;
+  if (name == "sdk_grpc_port" && context.agones.grpc != 0)
+    return std::to_string(context.agones.grpc);
+  if (name == "sdk_http_port" && context.agones.http != 0)
+    return std::to_string(context.agones.http);
   return std::nullopt;
 }
 
@@ -44,7 +48,10 @@ void set(std::vector<std::string>& environment, std::string_view name, std::stri
   environment.push_back(std::move(entry));
 }
 
-bool is_musters_own(std::string_view name) { return name == "PORT" || name.starts_with("MUSTER_"); }
+bool is_musters_own(std::string_view name) {
+  return name == "PORT" || name.starts_with("MUSTER_") || name == "AGONES_SDK_GRPC_PORT" ||
+         name == "AGONES_SDK_HTTP_PORT";
+}
 
 std::expected<std::vector<std::string>, std::string> make_environment(
     const wire::node::Launch& launch, const LaunchContext& context) {
@@ -80,6 +87,10 @@ std::expected<std::vector<std::string>, std::string> make_environment(
   set(environment, "MUSTER_JOIN_KEY", context.join_key);
   set(environment, "MUSTER_FLEET", launch.fleet());
   if (!launch.match_id().empty()) set(environment, "MUSTER_MATCH_ID", launch.match_id());
+  if (context.agones.grpc != 0) {
+    set(environment, "AGONES_SDK_GRPC_PORT", std::to_string(context.agones.grpc));
+    set(environment, "AGONES_SDK_HTTP_PORT", std::to_string(context.agones.http));
+  }
   return environment;
 }
 
@@ -164,8 +175,8 @@ std::expected<std::string, std::string> expand(std::string_view text,
     if (!value)
       return std::unexpected(
           fmt::format("there is no placeholder {{{}}}; there are {{port}} {{host}} {{server_id}} "
-                      "{{match_id}} {{queue}} {{map}} {{players}} {{log_dir}}, and {{{{ is a "
-                      "literal brace",
+                      "{{match_id}} {{queue}} {{map}} {{players}} {{log_dir}}, for sdk agones "
+                      "{{sdk_grpc_port}} {{sdk_http_port}}, and {{{{ is a literal brace",
                       name));
     out += *value;
     text.remove_prefix(end + 1);

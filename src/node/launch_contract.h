@@ -2,7 +2,8 @@
 // What a game server is given at launch: its arguments and its environment.
 //
 // Placeholders in arguments and in values of the fleet's environment:
-//   {port} {host} {server_id} {match_id} {queue} {map} {players} {log_dir}
+//   {port} {host} {server_id} {match_id} {queue} {map} {players} {log_dir}, and for sdk agones
+//   {sdk_grpc_port} {sdk_http_port}
 // "{{" is a literal brace. A "{" that no name and "}" follow is literal too, so JSON arguments can
 // be written as they are ('{"a":1}'); "}" is never special. Any other {name} is an error.
 //
@@ -16,8 +17,11 @@
 //   MUSTER_JOIN_KEY     the public key of join tokens: 32 bytes, base64url without padding
 //   MUSTER_FLEET        its fleet
 //   MUSTER_MATCH_ID     the match it is launched for; absent for a warm one
+//   AGONES_SDK_GRPC_PORT, AGONES_SDK_HTTP_PORT   sdk agones: where its SDK finds the node. Never a
+//                       host: some SDKs want a name there and others a URL, and all have a default.
 // A fleet may replace the first five, but not set what Muster sets.
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -31,6 +35,11 @@ class Launch;
 
 namespace muster::node {
 
+/// Of the server's Agones endpoint; 0 for a server without one.
+struct AgonesPorts {
+  std::uint16_t grpc = 0, http = 0;
+};
+
 /// What the node adds to the lobby's Launch.
 struct LaunchContext {
   std::string token;
@@ -40,6 +49,7 @@ struct LaunchContext {
   rlim_t open_files_max = 0;
   std::string sdk_local;   // unix:/path
   std::string user, home;  // Of the user it runs as; empty: the node's own USER and HOME.
+  AgonesPorts agones;
 };
 
 /// The command to start; the program is looked up here: relative to working_directory if its name

@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "node/agones_server.h"
 #include "node/lobby_link.h"
 #include "node/owner.h"
 #include "node/sdk_server.h"
@@ -63,9 +64,10 @@ class Node {
   const NodeOptions options_;
   const std::string data_;
   Supervisor servers_;
-  SdkServer sdk_;
-  LobbyLink lobby_;
   OwnerFinder owners_;
+  SdkServer sdk_;
+  AgonesServer agones_;
+  LobbyLink lobby_;
   asio::signal_set stop_signals_{io_, SIGTERM, SIGINT};
   asio::signal_set child_signals_{io_, SIGCHLD};
   Timer idle_timer_{io_.get_executor()};
@@ -95,6 +97,10 @@ Node::Node(const NodeOptions& options, const std::string& data, rlim_t open_file
            [this](GameServer& server, wire::node::FromNode&& message) {
              lobby_.report(server, std::move(message));
            }),
+      agones_(io_, servers_, owners_,
+              [this](GameServer& server, wire::node::FromNode&& message) {
+                lobby_.report(server, std::move(message));
+              }),
       lobby_(io_, {options.name, options.host, servers_.limits_text()}, servers_,
              {[this](const wire::node::LobbyHello& hello) { on_hello(hello); },
               [this](const wire::node::ToNode& message) { on_message(message); },
@@ -143,20 +149,25 @@ void Node::on_message(const wire::node::ToNode& message) {
       return on_launch(message.launch());
     case ToNode::kStop:
       return with(message.stop(), [&](GameServer& server) {
+        agones_.stop(server);
         servers_.stop(server, milliseconds{message.stop().grace_ms()});
       });
     case ToNode::kStartMatch:
       return with(message.start_match(), [&](GameServer& server) {
         sdk_.start_match(server, message.start_match().match());
+        agones_.start_match(server, message.start_match().match());
       });
     case ToNode::kRemovePlayer:
       return with(message.remove_player(), [&](GameServer& server) {
-        sdk_.remove_player(server, message.remove_player().match_id(),
-                           message.remove_player().player_id());
+        const auto& removed = message.remove_player();
+        sdk_.remove_player(server, removed.match_id(), removed.player_id());
+        agones_.remove_player(server, removed.match_id(), removed.player_id());
       });
     case ToNode::kEndMatch:
       return with(message.end_match(), [&](GameServer& server) {
-        sdk_.end_match(server, message.end_match().match_id(), message.end_match().reason());
+        const auto& end = message.end_match();
+        sdk_.end_match(server, end.match_id(), end.reason());
+        agones_.end_match(server, end.match_id(), end.reason());
       });
     case ToNode::kVerifyOwner:
       return on_verify_owner(message.verify_owner());
@@ -188,12 +199,16 @@ void Node::launch_next() {
 void Node::launch(const wire::node::Launch& message) {
   if (stopping_)
     return refuse(message, {wire::node::LaunchFailed::LIMIT_REACHED, "the node is stopping"});
-  const auto server = servers_.launch(message, sdk_.address(), join_key_);
+  auto endpoint = agones_.open(message);
+  if (!endpoint) return refuse(message, endpoint.error());
+  const auto server = servers_.launch(message, sdk_.address(), join_key_,
+                                      *endpoint ? (*endpoint)->ports() : AgonesPorts{});
   if (!server) return refuse(message, server.error());
   wire::node::FromNode answer;
   answer.mutable_launched()->set_server_id(message.server_id());
   answer.mutable_launched()->set_pid(static_cast<std::uint32_t>((*server)->process.pid));
   lobby_.reply(answer);
+  if (*endpoint) agones_.attach(**server, message, std::move(*endpoint));
 }
 
 void Node::refuse(const wire::node::Launch& message, LaunchFailure failure) {
@@ -224,6 +239,7 @@ void Node::on_verify_owner(const wire::node::VerifyOwner& query) {
 
 void Node::on_exited(GameServer& server, const std::string& last_line) {
   sdk_.forget(server);
+  agones_.forget(server);
   wire::node::FromNode message;
   if (!server.port_conflict.empty()) {
     wire::node::LaunchFailed& failed = *message.mutable_launch_failed();
@@ -236,6 +252,7 @@ void Node::on_exited(GameServer& server, const std::string& last_line) {
     exited.set_exit_code(server.exit->exit_code);
     exited.set_signal(server.exit->signal);
     exited.set_detail(last_line);
+    if (server.agones) exited.set_result(server.agones->record().result());
   }
   lobby_.report(server, std::move(message));
   lobby_.forget(server);
@@ -262,6 +279,7 @@ void Node::wait_for_child_signal() {
 void Node::stop(milliseconds grace) {
   stopping_ = true;
   for (const wire::node::Launch& never : std::exchange(launches_, {})) launch(never);
+  servers_.for_each([this](GameServer& server) { agones_.stop(server); });
   servers_.stop_all(grace);
   asio::post(io_, [this] { end_if_stopped(); });
 }

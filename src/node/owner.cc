@@ -60,13 +60,20 @@ std::expected<void, std::string> OwnerFinder::verify(const ConnectionAddresses& 
                                                      const Process& process) {
   const auto inode = inode_of_peer(connection);
   if (!inode) return std::unexpected(inode.error());
+  auto owned = owns(process, *inode);
+  if (!owned)
+    return std::unexpected(
+        fmt::format("the connection from {}: {}", text_of(connection), owned.error()));
+  return {};
+}
 
+std::expected<void, std::string> OwnerFinder::owns(const Process& process, std::uint64_t inode) {
   std::vector<pid_t> pids{process.pid};
   int unreadable = 0;
   pid_t unreadable_pid = 0;
   for (std::size_t i = 0; i < pids.size(); ++i) {
     const pid_t pid = pids[i];
-    const auto found = has_socket(pid, *inode);
+    const auto found = has_socket(pid, inode);
     if (found && *found && is_descendant(pid, process.pid) && !exit_status(process)) return {};
     if (!found && found.error() != ENOENT && found.error() != ESRCH) {
       unreadable = found.error();
@@ -78,9 +85,10 @@ std::expected<void, std::string> OwnerFinder::verify(const ConnectionAddresses& 
   if (exit_status(process))
     return std::unexpected(fmt::format("the launched process {} has ended", process.pid));
   std::string detail = fmt::format(
-      "the connection from {} is socket {}, which neither the launched process {} nor a "
-      "descendant of it ({} looked at) has open",
-      text_of(connection), *inode, process.pid, pids.size() - 1);
+      "it is socket {}, which neither the launched process {} nor a descendant of it ({} looked "
+      "at) "
+      "has open",
+      inode, process.pid, pids.size() - 1);
   if (unreadable != 0)
     detail += fmt::format("; the descriptors of process {} may not be read: {}", unreadable_pid,
                           ::strerrordesc_np(unreadable));

@@ -43,9 +43,12 @@ class OwnerFinder {
   std::expected<void, std::string> verify(const ConnectionAddresses& connection,
                                           const Process& process);
 
- private:
+  /// The inode of the far end's socket: for owns(), where there are several processes to ask of.
   std::expected<std::uint64_t, std::string> inode_of_peer(const ConnectionAddresses& connection);
+  /// Whether the process or a descendant of it has that socket open. If not, why, for people.
+  static std::expected<void, std::string> owns(const Process& process, std::uint64_t inode);
 
+ private:
   SocketDiagnostics diagnostics_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "node/node_harness.h"
 #include "node/port_probe.h"
+#include "node/proc.h"
 
 namespace muster::node::test {
 namespace {
@@ -171,6 +172,44 @@ TEST(Process, TheGroupIsSignalled) {
   ASSERT_EQ(::poll(&ended, 1, 20'000), 1);
   EXPECT_EQ(exit_status(*process)->signal, SIGKILL);
   reap(*process);
+}
+
+TEST(Proc, ChildrenWithAndWithoutTheKernelsList) {
+  auto first = start_process(sh("exec sleep 1000"));
+  auto second = start_process(sh("exec sleep 1000"));
+  ASSERT_TRUE(first && second);
+  for (std::vector<pid_t> children : {children_of(::getpid()), children_by_scan(::getpid())}) {
+    EXPECT_THAT(children, testing::IsSupersetOf({first->pid, second->pid}));
+    EXPECT_THAT(children, testing::Not(testing::Contains(::getpid())));
+  }
+  for (Process* process : {&*first, &*second}) {
+    signal_group(*process, SIGKILL);
+    reap(*process);
+  }
+}
+
+TEST(PortLook, SeesWhatIsInTheWay) {
+  PortLook looks;
+  const std::uint16_t port = free_port();
+  EXPECT_TRUE(looks.look(port));
+  for (const int type : {SOCK_STREAM, SOCK_DGRAM})
+    for (const std::uint32_t host : {INADDR_ANY, INADDR_LOOPBACK}) {
+      UniqueFd socket(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
+      sockaddr_in address{};
+      address.sin_family = AF_INET;
+      address.sin_addr.s_addr = htonl(host);
+      address.sin_port = htons(port);
+      ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+      if (type == SOCK_STREAM) {
+        ASSERT_EQ(::listen(socket.get(), 1), 0);
+      }
+      const auto taken = looks.look(port);
+      ASSERT_FALSE(taken);
+      EXPECT_EQ(taken.error().detail, std::string(type == SOCK_STREAM ? "TCP" : "UDP") + " port " +
+                                          std::to_string(port) + ": Address already in use");
+      socket.reset();
+      EXPECT_TRUE(looks.look(port));
+    }
 }
 
 TEST(PortProbe, SeesListenersButNotWhatIsClosing) {

@@ -87,7 +87,8 @@ Supervisor::Supervisor(boost::asio::io_context& io, SupervisorOptions options, O
 
 std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::Launch& launch,
                                                              const std::string& sdk_address,
-                                                             const std::string& join_key) {
+                                                             const std::string& join_key,
+                                                             AgonesPorts agones_ports) {
   const auto refuse = [](LaunchFailed::Reason reason, std::string detail) {
     return std::unexpected(LaunchFailure{reason, std::move(detail)});
   };
@@ -113,8 +114,9 @@ std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::L
   if (!plan)
     return refuse(LaunchFailed::COMMAND_FAILED,
                   fmt::format("fleet {}: {}", launch.fleet(), plan.error()));
-  LaunchContext context{random_token(),          sdk_address,        join_key, log_folder,
-                        options_.open_files_max, options_.sdk_local, {},       {}};
+  LaunchContext context{
+      random_token(),     sdk_address, join_key, log_folder,  options_.open_files_max,
+      options_.sdk_local, {},          {},       agones_ports};
   if (plan->account) {
     context.user = plan->account->name;
     context.home = plan->account->home;

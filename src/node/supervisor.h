@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "node/game_server.h"
+#include "node/launch_contract.h"
 #include "node/limits.h"
 #include "node/port_probe.h"
 
@@ -41,11 +42,11 @@ class Supervisor {
 
   Supervisor(boost::asio::io_context& io, SupervisorOptions options, OnExited on_exited);
 
-  /// Looks whether the port is free, and starts the command. `sdk_address` and `join_key` are for
-  /// its environment.
+  /// Looks whether the port is free, and starts the command. The others are for its environment.
   std::expected<GameServer*, LaunchFailure> launch(const wire::node::Launch& launch,
                                                    const std::string& sdk_address,
-                                                   const std::string& join_key);
+                                                   const std::string& join_key,
+                                                   AgonesPorts agones_ports = {});
 
   /// SIGTERM to its process group, and after `grace` SIGKILL. Again only brings the end closer.
   void stop(GameServer& server, std::chrono::milliseconds grace);

@@ -87,6 +87,7 @@ json::object fleet_view(const State& state, std::size_t index, const Census::Fle
       {"retrySeconds", in_seconds(fleet.failures > 0 && fleet.retry, fleet.retry_at - state.now)},
       {"starting", counted.starting},
       {"ready", counted.ready},
+      {"reserved", counted.reserved},
       {"allocated", counted.allocated},
       {"stopping", counted.stopping},
       {"serversMax", config.servers_max},
@@ -125,13 +126,16 @@ Census take_census(const State& state) {
   state.servers.for_each([&](ServerId, const core::Server& server) {
     Census::Fleet& fleet = census.fleets[server.fleet];
     if (!server.stopping && server.version != state.fleets[server.fleet].version) ++fleet.outdated;
-    // One whose match goes on is Allocated, even if it is to stop afterwards.
+    // One whose match goes on is Allocated, even if it is to stop afterwards; so is one that says
+    // so itself, without a match.
     if (server.state == core::ServerState::allocated)
       ++fleet.allocated;
     else if (server.stopping)
       ++fleet.stopping;
     else if (server.state == core::ServerState::starting)
       ++fleet.starting;
+    else if (server.state == core::ServerState::reserved)
+      ++fleet.reserved;
     else
       ++fleet.ready;
   });
@@ -142,12 +146,14 @@ json::object status_view(const Loop& loop) {
   const State& state = loop.core().state();
   const Census census = take_census(state);
   json::array fleets;
-  std::uint32_t starting = 0, ready = 0, allocated = 0, stopping = 0, launching = 0, playing = 0;
+  std::uint32_t starting = 0, ready = 0, reserved = 0, allocated = 0, stopping = 0;
+  std::uint32_t launching = 0, playing = 0;
   for (std::size_t i = 0; i < census.fleets.size(); ++i) {
     const Census::Fleet& fleet = census.fleets[i];
     if (!shown(state.fleets[i])) continue;
     fleets.push_back(fleet_view(state, i, fleet));
-    starting += fleet.starting, ready += fleet.ready, allocated += fleet.allocated;
+    starting += fleet.starting, ready += fleet.ready, reserved += fleet.reserved;
+    allocated += fleet.allocated;
     stopping += fleet.stopping, launching += fleet.launching, playing += fleet.playing;
   }
   json::array queues;
@@ -183,6 +189,7 @@ json::object status_view(const Loop& loop) {
           {"servers",
            {{"starting", starting},
             {"ready", ready},
+            {"reserved", reserved},
             {"allocated", allocated},
             {"stopping", stopping}}},
           {"fleets", std::move(fleets)},

@@ -16,7 +16,7 @@ namespace muster::server {
 /// What is counted by looking at every thing once.
 struct Census {
   struct Fleet {
-    std::uint32_t starting = 0, ready = 0, allocated = 0, stopping = 0;
+    std::uint32_t starting = 0, ready = 0, reserved = 0, allocated = 0, stopping = 0;
     std::uint32_t outdated = 0;  // Of another version than the fleet's, and not stopping.
     std::uint32_t launching = 0, playing = 0;  // Matches.
     std::uint32_t ports = 0, ports_free = 0, ports_aside = 0;

@@ -22,8 +22,9 @@ using core::PortRange;
 using core::QueueConfig;
 
 // What the node fills in when it launches; anything else in braces is a slip.
-constexpr std::array<std::string_view, 8> placeholders{"port",  "host", "server_id", "match_id",
-                                                       "queue", "map",  "players",   "log_dir"};
+constexpr std::array<std::string_view, 10> placeholders{
+    "port", "host",    "server_id", "match_id",      "queue",
+    "map",  "players", "log_dir",   "sdk_grpc_port", "sdk_http_port"};
 // The launch contract's own variables.
 constexpr std::array<std::string_view, 3> reserved_env{"PORT", "MUSTER_", "AGONES_SDK_"};
 
@@ -234,6 +235,11 @@ class Checker {
               lines.of("command"), "fleet.command",
               fmt::format("there is no placeholder {{{}}}{}; there are {{{}}}", name,
                           did_you_mean(name, placeholders), fmt::join(placeholders, "} {")));
+        else if (name.starts_with("sdk_") && fleet.sdk != core::SdkKind::agones)
+          problems_.error(lines.of("command"), "fleet.command",
+                          fmt::format("{{{}}} is a port of the Agones SDK; it needs sdk = "
+                                      "\"agones\"",
+                                      name));
       }
     }
     if (fleet.sdk == core::SdkKind::classic) {
@@ -248,6 +254,17 @@ class Checker {
       if (fleet.health_timeout != Duration::zero())
         problems_.error(lines.of("health_timeout"), "fleet.health_timeout",
                         "classic game servers have no health message; leave it out");
+    }
+    if (fleet.sdk == core::SdkKind::agones) {
+      if (fleet.health_timeout != Duration::zero())
+        problems_.error(lines.of("health_timeout"), "fleet.health_timeout",
+                        "is for sdk = \"muster\"; an Agones SDK's health has its own keys, in "
+                        "[fleet.agones]");
+    } else {
+      for (const std::string_view key : {"agones", "counters", "lists"})
+        if (lines.has(key))
+          problems_.error(lines.of(key), fmt::format("fleet.{}", key),
+                          "is for sdk = \"agones\"; leave it out");
     }
     if (fleet.health_timeout != Duration::zero() && fleet.health_timeout < core::seconds{1})
       problems_.error(lines.of("health_timeout"), "fleet.health_timeout",

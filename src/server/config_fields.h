@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -281,6 +282,95 @@ Field<T> texts(std::string name, Access access, std::size_t count_max, std::size
             access(out) = std::move(values);
             return {};
           }};
+}
+
+inline std::string read_number(std::int64_t& out, const toml::node& node, std::int64_t max) {
+  const auto value = node.value_exact<std::int64_t>();
+  if (!value) return wrong_type(node, "a whole number");
+  if (*value < 0 || *value > max) return fmt::format("is {}; must be 0 to {}", *value, max);
+  out = *value;
+  return {};
+}
+
+/// A table whose keys are the names of things, and whose values are tables of what each starts
+/// with: `read(thing, key, value)` says what is wrong.
+template <class T, class Access, class Read>
+Field<T> named_things(std::string name, Access access, std::size_t count_max, std::string range,
+                      std::string example, Read read) {
+  return {std::move(name), "table", "none", std::move(range),
+          [=](T& out, const toml::node& node) -> std::string {
+            const toml::table* const things = node.as_table();
+            if (!things) return wrong_type(node, "a table, such as " + example);
+            if (things->size() > count_max)
+              return fmt::format("has {}; must have at most {}", things->size(), count_max);
+            auto& all = access(out);
+            all.clear();
+            for (const auto& [key, value] : *things) {
+              auto& thing = all.emplace_back();
+              thing.name = key.str();
+              if (!is_agones_name(thing.name))
+                return fmt::format("\"{:.60}\" cannot be a name: 1 to 63 of A-Z a-z 0-9 . _ -",
+                                   thing.name);
+              const toml::table* const members = value.as_table();
+              if (!members)
+                return fmt::format("{} {}", thing.name,
+                                   wrong_type(value, "a table, such as " + example));
+              for (const auto& [member, inner] : *members) {
+                const std::string problem = read(thing, member.str(), inner);
+                if (!problem.empty())
+                  return fmt::format("{}.{:.60} {}", thing.name, member.str(), problem);
+              }
+              if (const std::string problem = read(thing, "", node); !problem.empty())
+                return fmt::format("{} {}", thing.name, problem);
+            }
+            return {};
+          }};
+}
+
+/// Counters of the Agones SDK.
+template <class T, class Access>
+Field<T> counters(std::string name, Access access) {
+  return named_things<T>(
+      std::move(name), access, 64, "at most 64 of { count, capacity }",
+      "rooms = { count = 0, capacity = 10 }",
+      [](core::AgonesCounter& counter, std::string_view key, const toml::node& node) {
+        constexpr auto most = std::numeric_limits<std::int64_t>::max();
+        if (key == "count") return read_number(counter.count, node, most);
+        if (key == "capacity") return read_number(counter.capacity, node, most);
+        if (!key.empty())
+          return std::string("is no key of a counter; there are count and capacity");
+        return counter.count <= counter.capacity
+                   ? std::string{}
+                   : fmt::format("has a count of {}, which is more than its capacity, {}",
+                                 counter.count, counter.capacity);
+      });
+}
+
+/// Lists of the Agones SDK.
+template <class T, class Access>
+Field<T> lists(std::string name, Access access) {
+  return named_things<T>(
+      std::move(name), access, 64, "at most 64 of { values, capacity }, capacity 0 to 1000",
+      "players = { values = [], capacity = 100 }",
+      [](core::AgonesList& list, std::string_view key, const toml::node& node) -> std::string {
+        if (key == "capacity") return read_number(list.capacity, node, 1000);
+        if (key == "values") {
+          const toml::array* const values = node.as_array();
+          if (!values) return wrong_type(node, "a list of strings");
+          for (const toml::node& element : *values) {
+            const std::string problem = read_text(list.values.emplace_back(), element, 256);
+            if (!problem.empty()) return fmt::format("element {}: {}", list.values.size(), problem);
+            if (std::count(list.values.begin(), list.values.end(), list.values.back()) > 1)
+              return fmt::format("has \"{}\" twice", list.values.back());
+            if (list.values.size() > 1000) return "has more than 1000 values";
+          }
+          return {};
+        }
+        if (!key.empty()) return "is no key of a list; there are values and capacity";
+        if (static_cast<std::int64_t>(list.values.size()) <= list.capacity) return {};
+        return fmt::format("has {} values, which is more than its capacity, {}", list.values.size(),
+                           list.capacity);
+      });
 }
 
 /// A table of environment variables.

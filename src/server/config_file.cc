@@ -15,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using core::AfterMatch;
+using core::AgonesConfig;
 using core::FleetConfig;
 using core::milliseconds;
 using core::minutes;
@@ -81,9 +82,11 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
       variables<FleetConfig>("env", AT(env), 256, 32u << 10),
       text<FleetConfig>("working_directory", AT(working_directory), 4096, "the file's folder"),
       ports<FleetConfig>("ports", AT(ports)),
-      choice<FleetConfig>("sdk", AT(sdk),
-                          std::vector<std::pair<std::string_view, SdkKind>>{
-                              {"muster", SdkKind::muster}, {"classic", SdkKind::classic}}),
+      choice<FleetConfig>(
+          "sdk", AT(sdk),
+          std::vector<std::pair<std::string_view, SdkKind>>{{"muster", SdkKind::muster},
+                                                            {"classic", SdkKind::classic},
+                                                            {"agones", SdkKind::agones}}),
       count<FleetConfig>("ready_min", AT(ready_min), 0, 10'000),
       count<FleetConfig>("ready_max", AT(ready_max), 0, 10'000),
       count<FleetConfig>("servers_max", AT(servers_max), 1, 10'000),
@@ -100,6 +103,21 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
       duration<FleetConfig>("health_timeout", AT(health_timeout), seconds{0}, hours{1}),
       bytes<FleetConfig>("log_bytes_max", AT(log_bytes_max), 64u << 10, 1u << 30),
       count<FleetConfig>("log_files_max", AT(log_files_max), 1, 100),
+      counters<FleetConfig>("counters", AT(agones.counters)),
+      lists<FleetConfig>("lists", AT(agones.lists)),
+  };
+  return fields;
+}
+
+const std::vector<Field<AgonesConfig>>& agones_fields() {
+  static const std::vector<Field<AgonesConfig>> fields{
+      boolean<AgonesConfig>("health", AT(health)),
+      duration<AgonesConfig>("health_period", AT(health_period), seconds{1}, hours{1}),
+      count<AgonesConfig>("health_failures_max", AT(health_failures_max), 1, 1000),
+      duration<AgonesConfig>("health_initial_delay", AT(health_initial_delay), seconds{0},
+                             hours{1}),
+      count<AgonesConfig>("player_capacity", AT(player_capacity), 0, 1'000'000),
+      boolean<AgonesConfig>("fixed_ports", AT(fixed_ports)),
   };
   return fields;
 }
@@ -223,6 +241,11 @@ const std::vector<Subtable<FleetConfig>>& fleet_subtables() {
           ConfigProblems& problems) {
          return read_table(table, name, fleet_limits_fields(), fleet.limits, problems);
        }},
+      {"agones",
+       [](const toml::table& table, std::string_view name, FleetConfig& fleet,
+          ConfigProblems& problems) {
+         return read_table(table, name, agones_fields(), fleet.agones, problems);
+       }},
   };
   return subtables;
 }
@@ -320,6 +343,7 @@ std::vector<ConfigKey> config_keys() {
   add_keys(keys, "lobby", lobby_fields());
   add_keys(keys, "limits", limits_fields());
   add_keys(keys, "fleet", fleet_fields());
+  add_keys(keys, "fleet.agones", agones_fields());
   add_keys(keys, "fleet.limits", fleet_limits_fields());
   add_keys(keys, "queue", queue_fields());
   return keys;

@@ -76,6 +76,51 @@ TEST(ConfigFile, DefaultsAreThoseOfTheTypes) {
   EXPECT_EQ(config->core.queues[0].fleet, 0u);
 }
 
+TEST(ConfigFile, AgonesFleets) {
+  const auto config = parse(R"(
+[[queue]]
+name = "duel"
+fleet = "duel"
+[[fleet]]
+name = "duel"
+command = ["/opt/duel", "{port}", "{sdk_grpc_port}", "{sdk_http_port}"]
+ports = "7000-7009"
+sdk = "agones"
+[fleet.agones]
+health = false
+health_period = "7s"
+health_failures_max = 4
+health_initial_delay = "1m"
+player_capacity = 64
+fixed_ports = true
+[fleet.counters]
+rooms = { count = 1, capacity = 10 }
+doors = {}
+[fleet.lists]
+players = { values = ["a", "b"], capacity = 100 }
+)");
+  ASSERT_TRUE(config) << shown(config.error());
+  const core::FleetConfig& fleet = config->core.fleets[0];
+  EXPECT_EQ(fleet.sdk, core::SdkKind::agones);
+  const core::AgonesConfig& agones = fleet.agones;
+  EXPECT_FALSE(agones.health);
+  EXPECT_EQ(agones.health_period, seconds{7});
+  EXPECT_EQ(agones.health_failures_max, 4u);
+  EXPECT_EQ(agones.health_initial_delay, minutes{1});
+  EXPECT_EQ(agones.player_capacity, 64u);
+  EXPECT_TRUE(agones.fixed_ports);
+  ASSERT_EQ(agones.counters.size(), 2u);
+  EXPECT_EQ(agones.counters[0].name, "doors");
+  EXPECT_EQ(agones.counters[0].capacity, 1000);
+  EXPECT_EQ(agones.counters[1].name, "rooms");
+  EXPECT_EQ(agones.counters[1].count, 1);
+  EXPECT_EQ(agones.counters[1].capacity, 10);
+  ASSERT_EQ(agones.lists.size(), 1u);
+  EXPECT_EQ(agones.lists[0].name, "players");
+  EXPECT_EQ(agones.lists[0].values, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(agones.lists[0].capacity, 100);
+}
+
 TEST(ConfigFile, EveryKeyIsRead) {
   const auto config = parse(R"(
 [lobby]
@@ -270,7 +315,53 @@ TEST(ConfigFile, WhatIsWrongIsSaidWithItsLine) {
        "fleet.ready_min", "more than servers_max, 2"},
       {"backward ports", second + "ports = \"7101-7100\"\n", 14, "fleet.ports", "\"7100-7101\""},
       {"an SDK there is not", second + "ports = 7100\nsdk = \"agons\"\n", 15, "fleet.sdk",
-       "one of muster, classic"},
+       "one of muster, classic, agones, did you mean \"agones\"?"},
+      {"an Agones port without its SDK",
+       "[[fleet]]\nname = \"second\"\ncommand = [\"/bin/true\", \"{sdk_http_port}\"]\nports = "
+       "7100\n",
+       13, "fleet.command", "needs sdk = \"agones\""},
+      {"Agones settings without its SDK", second + "ports = 7100\n[fleet.agones]\nhealth = false\n",
+       15, "fleet.agones", "is for sdk = \"agones\""},
+      {"counters without its SDK", second + "ports = 7100\n[fleet.counters]\nrooms = {}\n", 15,
+       "fleet.counters", "is for sdk = \"agones\""},
+      {"Muster's health with Agones",
+       second + "ports = 7100\nsdk = \"agones\"\nhealth_timeout = \"5s\"\n", 16,
+       "fleet.health_timeout", "[fleet.agones]"},
+      {"a key of [fleet.agones] that is none",
+       second + "ports = 7100\nsdk = \"agones\"\n[fleet.agones]\nheath = true\n", 17,
+       "fleet.agones.heath", "did you mean \"health\"?"},
+      {"a health_period too short",
+       second + "ports = 7100\nsdk = \"agones\"\n[fleet.agones]\nhealth_period = \"1ms\"\n", 17,
+       "fleet.agones.health_period", "must be 1s to 1h"},
+      {"[fleet.agones] that is no table",
+       second + "ports = 7100\nsdk = \"agones\"\nagones = true\n", 16, "fleet.agones",
+       "must be a table"},
+      {"a counter over its capacity",
+       second + "ports = 7100\nsdk = \"agones\"\ncounters = { rooms = { count = 2, capacity = 1 } "
+                "}\n",
+       16, "fleet.counters", "rooms has a count of 2, which is more than its capacity, 1"},
+      {"a counter with another key",
+       second + "ports = 7100\nsdk = \"agones\"\ncounters = { rooms = { size = 2 } }\n", 16,
+       "fleet.counters", "rooms.size is no key of a counter"},
+      {"a counter below 0",
+       second + "ports = 7100\nsdk = \"agones\"\ncounters = { rooms = { count = -2 } }\n", 16,
+       "fleet.counters", "rooms.count is -2"},
+      {"a counter that is a number",
+       second + "ports = 7100\nsdk = \"agones\"\ncounters = { rooms = 3 }\n", 16, "fleet.counters",
+       "rooms is a number; must be a table"},
+      {"a counter's name with a slash",
+       second + "ports = 7100\nsdk = \"agones\"\ncounters = { \"a/b\" = {} }\n", 16,
+       "fleet.counters", "\"a/b\" cannot be a name"},
+      {"a list over its capacity",
+       second + "ports = 7100\nsdk = \"agones\"\nlists = { l = { values = [\"a\", \"b\"], capacity "
+                "= 1 } }\n",
+       16, "fleet.lists", "l has 2 values, which is more than its capacity, 1"},
+      {"a list with a value twice",
+       second + "ports = 7100\nsdk = \"agones\"\nlists = { l = { values = [\"a\", \"a\"] } }\n", 16,
+       "fleet.lists", "has \"a\" twice"},
+      {"a list larger than Agones has them",
+       second + "ports = 7100\nsdk = \"agones\"\nlists = { l = { capacity = 1001 } }\n", 16,
+       "fleet.lists", "l.capacity is 1001; must be 0 to 1000"},
       {"an unknown placeholder",
        "[[fleet]]\nname = \"second\"\ncommand = [\"/bin/true\", \"-p\", \"{prot}\"]\nports = "
        "7100\n",

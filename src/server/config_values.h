@@ -40,6 +40,8 @@ std::string format_address(const Address& address);
 
 /// Names of fleets and queues: [a-z0-9-], 1 to 32 characters.
 bool is_config_name(std::string_view text);
+/// Names of counters and lists: 1 to 63 of A-Z a-z 0-9 . _ -.
+bool is_agones_name(std::string_view text);
 /// Names of environment variables: letters, digits and _, not a digit first; at most 256.
 bool is_variable_name(std::string_view text);
 

@@ -103,6 +103,7 @@ void fleets(MetricsWriter& out, const core::State& state, const Census& census) 
   each([&](const std::string& fleet, const Census::Fleet& counted) {
     out.sample({{"fleet", fleet}, {"state", "starting"}}, counted.starting);
     out.sample({{"fleet", fleet}, {"state", "ready"}}, counted.ready);
+    out.sample({{"fleet", fleet}, {"state", "reserved"}}, counted.reserved);
     out.sample({{"fleet", fleet}, {"state", "allocated"}}, counted.allocated);
     out.sample({{"fleet", fleet}, {"state", "stopping"}}, counted.stopping);
   });

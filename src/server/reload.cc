@@ -51,8 +51,12 @@ ConfigResult reload_config(const ServerConfig& running, const Machine& machine) 
                               "has changed, which takes effect when the lobby is started again",
                               true});
   };
-  for (const RestartKey& key : restart_keys)
-    if (key.keep(*next, running)) warn(key.key);
+  const bool listens_elsewhere = next->listen != running.listen;
+  for (const RestartKey& key : restart_keys) {
+    // A host that is not in the file follows from listen, which is named already.
+    const bool follows = listens_elsewhere && key.key == "lobby.host";
+    if (key.keep(*next, running) && !follows) warn(key.key);
+  }
   if (keep(next->sessions_max_asked, running.sessions_max_asked)) warn(sessions_max_key);
   next->core.sessions_max = running.core.sessions_max;
   return next;

@@ -153,12 +153,15 @@ TEST_F(Reload, EveryKeyOfAFleetMakesAnotherVersionOrNone) {
       {"health_timeout", {"\"7s\"", true}},
       {"log_bytes_max", {"\"7MiB\"", true}},
       {"log_files_max", {"7", true}},
+      {"counters", {"{ rooms = { capacity = 7 } }", true}},
+      {"lists", {"{ players = { capacity = 7 } }", true}},
   };
   const auto version_with = [&](const std::string& key, const std::string& value) {
     std::map<std::string, std::string> keys{{"name", "\"duel\""},
                                             {"command", "[\"/bin/duel\", \"{port}\"]"},
                                             {"ports", "\"7000-7009\""}};
     if (!key.empty()) keys[key] = value;
+    if (key == "counters" || key == "lists") keys["sdk"] = "\"agones\"";
     std::string text = "[[fleet]]\n";
     for (const auto& [name, written] : keys) text += name + " = " + written + "\n";
     const auto config = parse_config(text, "muster.toml", "/srv/game", machine_);

@@ -39,6 +39,8 @@ struct FaultRates {
   std::uint32_t leave = 0;
   std::uint32_t stolen_token = 0;
   std::uint32_t second_device = 0;  // Resumes while connected.
+  // Of an Agones server's getting Ready: it reserves or allocates itself, for a while.
+  std::uint32_t holds_itself = 0;
 };
 
 /// Mean virtual time between two of them; zero: never.

@@ -48,6 +48,7 @@ template <class F>
 void fields(const core::ServerReport& e, F&& f) {
   f("server", e.server), f("fleet", e.fleet), f("port", e.port), f("pid", e.pid);
   f("ready", e.ready), f("match", e.match), f("version", e.version);
+  f("reserved", e.reserved), f("allocated", e.allocated);
 }
 template <class F>
 void fields(const core::NodeConnected& e, F&& f) {
@@ -73,7 +74,7 @@ void fields(const core::ServerReady& e, F&& f) {
 template <class F>
 void fields(const core::ServerExited& e, F&& f) {
   f("server", e.server), f("exit_code", e.exit_code), f("signal", e.signal);
-  f("detail", e.detail);
+  f("detail", e.detail), f("result", e.result);
 }
 template <class F>
 void fields(const core::ServerUnhealthy& e, F&& f) {
@@ -98,7 +99,15 @@ void fields(const core::MatchOver& e, F&& f) {
 }
 template <class F>
 void fields(const core::ShutdownRequested& e, F&& f) {
+  f("server", e.server), f("result", e.result);
+}
+template <class F>
+void fields(const core::ServerAllocated& e, F&& f) {
   f("server", e.server);
+}
+template <class F>
+void fields(const core::ServerReserved& e, F&& f) {
+  f("server", e.server), f("match", e.match), f("result", e.result);
 }
 template <class F>
 void fields(const core::StopServerCommand& e, F&& f) {

@@ -34,6 +34,7 @@ void Machine::launched(const core::LaunchServer& e) {
   process.port = e.port;
   process.pid = next_pid_++;
   process.classic = fleet.sdk == core::SdkKind::classic;
+  process.agones = fleet.sdk == core::SdkKind::agones;
   tell(core::ServerLaunched{e.server, process.pid});
   processes_[e.server] = process;
 
@@ -54,7 +55,39 @@ void Machine::launched(const core::LaunchServer& e) {
     if (started.classic) return start_classic(id, started);
     if (started.stopping) world_.marks().hit(Mark::ready_after_deadline);
     became_ready(id, started);
+    if (started.agones && prng_.chance_ppm(world_.rates().holds_itself / 8))
+      return hold_itself(id, started);
     tell(core::ServerReady{id});
+    hold_itself_perhaps(id, started);
+  });
+}
+
+/// Soon, or in the middle of a match.
+void Machine::hold_itself_perhaps(ServerId id, Process& process) {
+  if (!process.agones || !prng_.chance_ppm(world_.rates().holds_itself)) return;
+  later(id, between({}, seconds{10}), [this](ServerId server, Process& ready) {
+    if (!ready.hung && !ready.given_up && ready.held == core::ServerState::ready)
+      hold_itself(server, ready);
+  });
+}
+
+void Machine::hold_itself(ServerId id, Process& process) {
+  const core::MatchId match = std::exchange(process.match, {});
+  ++process.plan;
+  if (match || prng_.below(2) == 0) {
+    world_.marks().hit(match ? Mark::reserve_ended_match : Mark::reserved_itself);
+    process.held = core::ServerState::reserved;
+    tell(core::ServerReserved{id, match, match ? R"({"winner":2})" : ""});
+  } else {
+    world_.marks().hit(Mark::allocated_itself);
+    process.held = core::ServerState::allocated;
+    tell(core::ServerAllocated{id});
+  }
+  planned(id, between(milliseconds{1}, seconds{20}), [this](ServerId server, Process& held) {
+    world_.marks().hit(Mark::ready_by_its_own_word);
+    held.held = core::ServerState::ready;
+    tell(core::ServerReady{server});
+    hold_itself_perhaps(server, held);
   });
 }
 
@@ -110,6 +143,7 @@ void Machine::play(ServerId id, Process& process, core::MatchId match,
   const MachineSetting& setting = world_.setting().machine;
   process.match = match;
   process.match_lobby = lobbies_;
+  process.held = core::ServerState::ready;  // The lobby did not know.
   ++process.plan;
   if (process.hung) return;
   const Duration length = between(setting.match_min, setting.match_max);
@@ -168,6 +202,7 @@ void Machine::finish(ServerId id, Process& process, core::MatchId match) {
   process.match = {};
   const core::MatchOver over{id, match, R"({"winner":1})"};
   tell(over);
+  hold_itself_perhaps(id, process);
   if (process.match_lobby == lobbies_ && prng_.chance_ppm(world_.rates().over_twice)) {
     world_.marks().hit(Mark::match_over_twice);
     tell(over);

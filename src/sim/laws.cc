@@ -53,11 +53,16 @@ void Laws::before(const Step& step) {
                "the world opens a session once");
         } else if constexpr (std::is_same_v<E, core::NodeConnected>) {
           link_ = e.node;
+          for (auto& [id, server] : servers_) server.held = false;  // It says anew which are.
           for (const core::ServerReport& report : e.servers) {
             launched_.insert(report.server);
             const auto view = servers_.find(report.server);
             if (view == servers_.end() || !view->second.known) strangers_.push_back(report.server);
           }
+        } else if constexpr (std::is_same_v<E, core::ServerAllocated> ||
+                             std::is_same_v<E, core::ServerReserved> ||
+                             std::is_same_v<E, core::ServerReady>) {
+          note_hold(e.server, step);
         } else if constexpr (std::is_same_v<E, core::NodeLost>) {
           if (link_ == e.node) link_ = {};
         } else if constexpr (std::is_same_v<E, core::PlayerLeft>) {

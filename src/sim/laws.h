@@ -84,10 +84,12 @@ class Laws {
     core::NodeId stopped_over;  // The link that carried StopServer.
     Duration launch_timeout{};  // Of its launch.
     bool played = false;
+    bool held = false;  // Reserved or Allocated by its own word, and the core knows.
     bool known = true;  // To the core; not any more if its node was away for too long.
   };
 
   void before(const Step& step);
+  void note_hold(core::ServerId server, const Step& step);
   void after(const Step& step);
 
   void on(const core::SendWelcome& e, const Step& step);

@@ -27,9 +27,12 @@ void Machine::connect_after(Duration down) {
 std::vector<core::ServerReport> Machine::inventory() const {
   std::vector<core::ServerReport> reports;
   for (const auto& [id, process] : processes_)
-    reports.push_back({id, process.fleet, process.port, process.pid,
-                       process.ready && !process.classic,
-                       process.classic ? core::MatchId{} : process.match, process.version});
+    reports.push_back(
+        {id, process.fleet, process.port, process.pid,
+         process.ready && !process.classic && process.held == core::ServerState::ready,
+         process.classic ? core::MatchId{} : process.match, process.version,
+         process.held == core::ServerState::reserved,
+         process.held == core::ServerState::allocated});
   return reports;
 }
 

@@ -57,6 +57,8 @@ class Machine {
     std::uint16_t port = 0;
     std::uint32_t pid = 0;
     bool classic = false;
+    bool agones = false;
+    core::ServerState held = core::ServerState::ready;  // Reserved or Allocated by its own word.
     bool ready = false;
     bool stopping = false;
     bool hung = false;              // Does nothing until it is killed.
@@ -77,6 +79,8 @@ class Machine {
   void launched(const core::LaunchServer& e);
   void start_classic(core::ServerId id, Process& process);
   void became_ready(core::ServerId id, Process& process);
+  void hold_itself_perhaps(core::ServerId id, Process& process);
+  void hold_itself(core::ServerId id, Process& process);
   void play(core::ServerId id, Process& process, core::MatchId match,
             std::shared_ptr<const core::Roster> roster);
   void finish(core::ServerId id, Process& process, core::MatchId match);

@@ -61,6 +61,11 @@ enum class Mark : std::uint8_t {
   match_stopped_by_operator,
   match_over_twice,
   killed_after_grace,
+  // Agones servers that are their own for a while.
+  allocated_itself,
+  reserved_itself,
+  reserve_ended_match,
+  ready_by_its_own_word,
   // Nodes and the lobby.
   node_back_in_time,
   node_back_too_late,

@@ -77,6 +77,12 @@ void Laws::on(const core::StopServer& e, const Step& step) {
   }
 }
 
+void Laws::note_hold(ServerId id, const Step& step) {
+  const auto server = servers_.find(id);
+  const core::Server* const truth = step.state.servers.find(id);
+  if (server != servers_.end()) server->second.held = truth && core::holds_itself(*truth);
+}
+
 Laws::MatchView& Laws::match_begins(MatchId id, ServerId server_id, const std::string& queue_name,
                                     const std::shared_ptr<const core::Roster>& roster,
                                     const Step& step) {
@@ -90,6 +96,7 @@ Laws::MatchView& Laws::match_begins(MatchId id, ServerId server_id, const std::s
   must(match.server == server_id, "a match is at one server");
   if (!begins) return match;
   server.match = id;
+  must(!server.held, "a server that has reserved or allocated itself gets no match");
   must(!server.stopped_over || server.stopped_over != link_,
        "a server that was told to stop gets no match");
   if (server.played) report_.marks.hit(Mark::server_reused);
@@ -273,7 +280,7 @@ void Laws::check_servers(const Step& step) {
   }
   std::uint32_t allocated = 0, playing = 0;
   step.state.servers.for_each([&](ServerId id, const core::Server& server) {
-    allocated += server.state == ServerState::allocated;
+    allocated += server.state == ServerState::allocated && !core::holds_itself(server);
     must(server.state != ServerState::starting ||
              step.now < server.since + servers_[id].launch_timeout,
          "no server stays Starting past its deadline");

@@ -36,7 +36,10 @@ core::FleetConfig draw_fleet(Prng& prng, std::uint32_t index) {
   fleet.command = {"server", "{port}"};
   fleet.ports.first = static_cast<std::uint16_t>(7000 + 100 * index);
   fleet.ports.last = static_cast<std::uint16_t>(fleet.ports.first + prng.between(0, 11));
-  fleet.sdk = prng.chance_ppm(ppm_of_percent(30)) ? core::SdkKind::classic : core::SdkKind::muster;
+  const std::uint32_t kind = prng.below(ppm_of_percent(100));
+  fleet.sdk = kind < ppm_of_percent(30)   ? core::SdkKind::classic
+              : kind < ppm_of_percent(55) ? core::SdkKind::agones
+                                          : core::SdkKind::muster;
   fleet.servers_max = static_cast<std::uint32_t>(prng.between(1, 6));
   if (prng.chance_ppm(ppm_of_percent(40)))
     fleet.ready_min = static_cast<std::uint32_t>(prng.between(1, std::min(3u, fleet.servers_max)));
@@ -174,8 +177,8 @@ std::string to_text(const Setting& setting) {
         "{}: {}, ports {}-{}, ready_min {}, servers_max {}, launch_timeout {}, "
         "launch_attempts_max {}, after_match {}, idle_timeout {}, match_timeout {}, "
         "stop_grace {}, ready_max {}, scale_to_zero_after {}, crash_loop_after {}\n",
-        f.name, f.sdk == core::SdkKind::classic ? "classic" : "muster", f.ports.first, f.ports.last,
-        f.ready_min, f.servers_max, seconds_of(f.launch_timeout), f.launch_attempts_max,
+        f.name, core::to_string(f.sdk), f.ports.first, f.ports.last, f.ready_min, f.servers_max,
+        seconds_of(f.launch_timeout), f.launch_attempts_max,
         f.after_match == core::AfterMatch::reuse ? "reuse" : "exit", seconds_of(f.idle_timeout),
         seconds_of(f.match_timeout), seconds_of(f.stop_grace), f.ready_max,
         seconds_of(f.scale_to_zero_after), f.crash_loop_after);
@@ -197,11 +200,11 @@ std::string to_text(const Setting& setting) {
       "faults, ppm: port_taken {}, command_failed {}, exits_before_ready {}, never_ready {}, "
       "slow_ready {}, wrong_login {}, crash {}, clean_exit {}, shutdown_wish {}, unhealthy {}, "
       "hang {}, session_lost {}, over_twice {}, ignores_sigterm {}, ready_crash {}, disconnect {}, "
-      "nonsense {}, cancel {}, leave {}, stolen_token {}, second_device {}\n",
+      "nonsense {}, cancel {}, leave {}, stolen_token {}, second_device {}, holds_itself {}\n",
       r.port_taken, r.command_failed, r.exits_before_ready, r.never_ready, r.slow_ready,
       r.wrong_login, r.crash, r.clean_exit, r.shutdown_wish, r.unhealthy, r.hang, r.session_lost,
       r.over_twice, r.ignores_sigterm, r.ready_crash, r.disconnect, r.nonsense, r.cancel, r.leave,
-      r.stolen_token, r.second_device);
+      r.stolen_token, r.second_device, r.holds_itself);
   const FaultIntervals& i = setting.faults.intervals;
   out += fmt::format(
       "faults, every: link_lost {}, link_replaced {}, node_killed {}, lobby_restart {}, "

@@ -99,7 +99,12 @@ bool World::warm_only(core::FleetIndex index, bool forever) const {
   const core::FleetConfig& config = state().config.fleets[index];
   const core::Fleet& fleet = state().fleets[index];
   if (fleet.removed) return fleet.servers == 0;
-  const std::uint32_t ports = config.ports.last - config.ports.first + 1u;
+  // A reload may have given it a port that another fleet's server has, and keeps.
+  std::uint32_t ports = config.ports.last - config.ports.first + 1u;
+  state().servers.for_each([&](core::ServerId, const core::Server& server) {
+    ports -= server.fleet != index && config.ports.first <= server.port &&
+             server.port <= config.ports.last;
+  });
   const std::uint32_t warm =
       fleet.asleep ? 0 : std::min({config.ready_min, config.servers_max, ports});
   const bool idles_forever = config.idle_timeout == Duration::zero() && !forever;

@@ -1,12 +1,13 @@
 // Laws: how a stream is cut changes nothing, a body is never longer than allowed, and the player
 // port has an answer for every request. The first byte chooses the cut.
 #include "base/check.h"
-#include "net/http_reader.h"
 #include "net/player_http.h"
+#include "wire/http_reader.h"
 
 namespace {
 
 using namespace muster::net;
+using namespace muster::wire;
 
 std::string read_all(muster::wire::Bytes bytes, std::size_t step) {
   HttpReader reader{512, 64};

@@ -1,8 +1,8 @@
-#include "net/http_reader.h"
+#include "wire/http_reader.h"
 
 #include <gtest/gtest.h>
 
-namespace muster::net {
+namespace muster::wire {
 namespace {
 
 // Requests as "METHOD path?query body|", then "failed:431", or "+" if unfinished.
@@ -11,7 +11,7 @@ std::string read_all(const std::string& stream, std::size_t step) {
   std::string said;
   for (std::size_t at = 0; at < stream.size(); at += step) {
     const std::string part = stream.substr(at, step);
-    wire::Bytes bytes(reinterpret_cast<const std::uint8_t*>(part.data()), part.size());
+    Bytes bytes(reinterpret_cast<const std::uint8_t*>(part.data()), part.size());
     HttpRequest request;
     for (;;) {
       const auto read = reader.next(bytes, request);
@@ -65,7 +65,7 @@ TEST(HttpReader, HeadersAreFoundByLowerCaseName) {
   const std::string stream =
       "GET / HTTP/1.1\r\nHOST: h\r\nContent-Type: a\r\ncontent-type: b\r\n\r\n";
   HttpReader reader{256, 64};
-  wire::Bytes bytes(reinterpret_cast<const std::uint8_t*>(stream.data()), stream.size());
+  Bytes bytes(reinterpret_cast<const std::uint8_t*>(stream.data()), stream.size());
   HttpRequest request;
   ASSERT_EQ(reader.next(bytes, request), HttpReader::Read::request);
   EXPECT_EQ(request.header("host"), "h");
@@ -76,7 +76,7 @@ TEST(HttpReader, HeadersAreFoundByLowerCaseName) {
 TEST(HttpReader, TellsOnceThatAClientWaitsToContinue) {
   const std::string stream = "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
   HttpReader reader{256, 64};
-  wire::Bytes bytes(reinterpret_cast<const std::uint8_t*>(stream.data()), stream.size());
+  Bytes bytes(reinterpret_cast<const std::uint8_t*>(stream.data()), stream.size());
   HttpRequest request;
   EXPECT_FALSE(reader.take_expects_continue());
   ASSERT_EQ(reader.next(bytes, request), HttpReader::Read::more);
@@ -95,4 +95,4 @@ TEST(HttpRequest, QueryValues) {
 }
 
 }  // namespace
-}  // namespace muster::net
+}  // namespace muster::wire

@@ -1,5 +1,5 @@
 // The only file that includes Beast: its parser alone compiles in seconds, its streams in a minute.
-#include "net/http_reader.h"
+#include "wire/http_reader.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include <iterator>
 #include <utility>
 
-namespace muster::net {
+namespace muster::wire {
 namespace http = boost::beast::http;
 using boost::system::error_code;
 
@@ -21,6 +21,47 @@ struct HttpReader::Unfinished {
   bool head_done = false;
   bool awaits_continue = false;
 };
+
+std::string_view HttpRequest::header(std::string_view name) const {
+  for (const auto& [key, value] : headers)
+    if (key == name) return value;
+  return {};
+}
+
+std::string HttpRequest::query_value(std::string_view name) const {
+  const auto resolve = [](std::string_view text) {
+    std::string plain(text);
+    std::replace(plain.begin(), plain.end(), '+', ' ');  // In a query alone it means a space.
+    return resolve_escapes(plain);
+  };
+  for (std::string_view rest = query; !rest.empty();) {
+    const std::string_view pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+    const auto equals = pair.find('=');
+    if (resolve(pair.substr(0, equals)) != name) continue;
+    return equals == std::string_view::npos ? "" : resolve(pair.substr(equals + 1));
+  }
+  return {};
+}
+
+std::string resolve_escapes(std::string_view text) {
+  const auto hex = [](char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+  };
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
+      out.push_back(static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2])));
+      i += 2;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
+}
 
 HttpReader::HttpReader(std::uint32_t head_bytes_max, std::uint32_t body_bytes_max)
     : head_bytes_max_(head_bytes_max), body_bytes_max_(body_bytes_max) {}
@@ -77,7 +118,7 @@ bool HttpReader::parse_head(std::string_view head, Unfinished& u) {
   return true;
 }
 
-HttpReader::Read HttpReader::next(wire::Bytes& bytes, HttpRequest& out) {
+HttpReader::Read HttpReader::next(Bytes& bytes, HttpRequest& out) {
   if (status_ != 0) return Read::failed;
   if (bytes.empty()) return Read::more;
   if (!unfinished_) unfinished_ = std::make_unique<Unfinished>();
@@ -130,4 +171,14 @@ void append_response(std::string& out, const HttpResponse& response, bool keep_a
   if (!head_only) out += response.body;
 }
 
-}  // namespace muster::net
+void append_chunked_head(std::string& out, std::string_view content_type) {
+  fmt::format_to(std::back_inserter(out),
+                 "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nTransfer-Encoding: chunked\r\n\r\n",
+                 content_type);
+}
+
+void append_chunk(std::string& out, std::string_view piece) {
+  fmt::format_to(std::back_inserter(out), "{:x}\r\n{}\r\n", piece.size(), piece);
+}
+
+}  // namespace muster::wire

@@ -5,11 +5,34 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
-#include "net/http.h"
 #include "wire/frame.h"  // Bytes
 
-namespace muster::net {
+namespace muster::wire {
+
+struct HttpRequest {
+  std::string method;  // As sent: "GET".
+  std::string path;    // Up to the '?', as sent (percent escapes are left alone): "/v1/servers".
+  std::string query;   // After the '?', as sent; may be empty.
+  std::vector<std::pair<std::string, std::string>>
+      headers;       // Names in lower case, as many as came.
+  std::string body;  // Whole; at most body_bytes_max.
+
+  /// The header's first value, or "". `name` in lower case: "content-type", "authorization",
+  /// "host".
+  std::string_view header(std::string_view name) const;
+  /// The query's first value of that name with escapes resolved, or "".
+  std::string query_value(std::string_view name) const;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;  // Beyond the usual ones.
+};
 
 /// Takes requests off a byte stream, however it was cut. Holds memory only while a request is
 /// unfinished, at most about its limits. Not thread-safe.
@@ -25,7 +48,7 @@ class HttpReader {
     more,     ///< All bytes are taken; more are needed.
     failed,   ///< Answer with status() and close: the stream is of no further use.
   };
-  Read next(wire::Bytes& bytes, HttpRequest& out);
+  Read next(Bytes& bytes, HttpRequest& out);
 
   /// After failed: 400, 411 (a chunked body), 413 or 431.
   int status() const { return status_; }
@@ -50,7 +73,13 @@ class HttpReader {
 /// Appends a response. `head_only` answers HEAD: the head as for GET, and no body.
 void append_response(std::string& out, const HttpResponse& response, bool keep_alive,
                      bool head_only);
+/// Of a response whose body follows in pieces, by append_chunk(), for as long as the connection is.
+void append_chunked_head(std::string& out, std::string_view content_type);
+/// `piece` must not be empty: that would be the end.
+void append_chunk(std::string& out, std::string_view piece);
 /// "Not Found".
 std::string_view status_text(int status);
+/// Resolves percent escapes; what is none stays as it is.
+std::string resolve_escapes(std::string_view text);
 
-}  // namespace muster::net
+}  // namespace muster::wire
