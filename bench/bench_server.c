@@ -2,6 +2,8 @@
  *
  * bench_server PORT: as a lobby launches it. Every match is over as soon as it starts, so that the
  * next can begin.
+ * bench_server --assets MEGABYTES: the same on the port of its environment, after it has filled so
+ * much memory and passed its fork point.
  * bench_server PORT --hold: its match goes on until it is stopped.
  * bench_server --bare PORT REGISTER_PORT: the floor. Binds and listens on PORT, connects to
  * 127.0.0.1:REGISTER_PORT, sends one packet of 4 bytes, and ends when that connection does. */
@@ -60,8 +62,21 @@ static int run_launched(int port, int hold) {
   return 0;
 }
 
+/* As a game loads maps and models: in pieces, each of which stays. */
+static int run_with_assets(int megabytes) {
+  const size_t piece_bytes = 64 << 10;
+  for (int i = 0; i < megabytes * 16; ++i) {
+    unsigned char* const piece = malloc(piece_bytes);
+    if (!piece) return 5;
+    for (size_t at = 0; at < piece_bytes; ++at) piece[at] = (unsigned char)(at * 31 + (size_t)i);
+  }
+  if (muster_gs_fork_point() != MUSTER_GS_OK) return 6;
+  return run_launched(muster_gs_port(), 0);
+}
+
 int main(int argc, char** argv) {
   if (argc == 4 && strcmp(argv[1], "--bare") == 0) return run_bare(atoi(argv[2]), atoi(argv[3]));
+  if (argc == 3 && strcmp(argv[1], "--assets") == 0) return run_with_assets(atoi(argv[2]));
   if (argc == 2) return run_launched(atoi(argv[1]), 0);
   if (argc == 3 && strcmp(argv[2], "--hold") == 0) return run_launched(atoi(argv[1]), 1);
   return 64;

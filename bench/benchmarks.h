@@ -19,6 +19,8 @@ struct BenchOptions {
 std::vector<Row> bench_warm(const BenchOptions& options);
 /// Two players, no server: the same, with a launch in it.
 std::vector<Row> bench_cold(const BenchOptions& options);
+/// The same with a game server that has 200 MB loaded and is a copy of one loaded process.
+std::vector<Row> bench_fork(const BenchOptions& options);
 /// 200 players, each of whom needs a game server of their own, press at once.
 std::vector<Row> bench_fleet(const BenchOptions& options);
 /// 4000 players press at once, 2000 servers simulated Ready.

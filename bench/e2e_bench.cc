@@ -22,19 +22,17 @@ struct Benchmark {
   const char* name;
   std::vector<Row> (*run)(const BenchOptions&);
 };
-constexpr Benchmark benchmarks[] = {{"warm", bench_warm},
-                                    {"cold", bench_cold},
-                                    {"fleet", bench_fleet},
-                                    {"burst", bench_burst},
-                                    {"idle", bench_idle}};
+constexpr Benchmark benchmarks[] = {{"warm", bench_warm},   {"cold", bench_cold},
+                                    {"fork", bench_fork},   {"fleet", bench_fleet},
+                                    {"burst", bench_burst}, {"idle", bench_idle}};
 
 int run(int argc, char** argv) {
   BenchOptions options{.muster = MUSTER_PROGRAM, .game_server = BENCH_SERVER_PROGRAM};
   std::vector<std::string> wanted;
   bool json = false, floors_only = false;
   CLI::App app("Measures the lobby end to end, beside the least that could do the same.");
-  app.add_option("benchmark", wanted, "warm, cold, fleet, burst, idle; none is all")
-      ->check(CLI::IsMember({"warm", "cold", "fleet", "burst", "idle"}));
+  app.add_option("benchmark", wanted, "warm, cold, fork, fleet, burst, idle; none is all")
+      ->check(CLI::IsMember({"warm", "cold", "fork", "fleet", "burst", "idle"}));
   app.add_option("--muster", options.muster, "The lobby's executable")->check(CLI::ExistingFile);
   app.add_flag("--floors", floors_only, "Only the floors");
   app.add_flag("--quick", options.quick, "Fewer rounds and players: rough figures");

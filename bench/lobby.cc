@@ -45,6 +45,10 @@ Lobby::Lobby(const LobbyOptions& options) : port_(free_port()) {
 
 std::string Lobby::configuration(const LobbyOptions& options, std::uint16_t admin) const {
   const bool simulated = options.simulated > 0;
+  std::string arguments;
+  for (const std::string& argument : options.arguments)
+    arguments += fmt::format(", \"{}\"", argument);
+  if (options.hold) arguments += ", \"--hold\"";
   return fmt::format(
       R"([lobby]
 listen = "127.0.0.1:{port}"
@@ -59,7 +63,8 @@ silence_timeout = "{silence}s"
 
 [[fleet]]
 name = "bench"
-command = ["{command}", "{{port}}"{more}]
+command = ["{command}"{arguments}]
+fork = {fork}
 ports = "20000-29999"
 ready_min = {ready}
 servers_max = {servers_max}
@@ -73,10 +78,10 @@ players = {players}
       fmt::arg("port", port_), fmt::arg("admin", admin), fmt::arg("ping", options.ping_seconds),
       fmt::arg("silence", 3 * options.ping_seconds),
       fmt::arg("command", simulated ? "/bin/true" : options.game_server),
+      fmt::arg("arguments", arguments), fmt::arg("fork", options.fork),
       fmt::arg("ready", simulated ? options.simulated : options.ready_min),
       fmt::arg("servers_max", simulated ? options.simulated : options.servers_max),
-      fmt::arg("players", options.players), fmt::arg("more", options.hold ? ", \"--hold\"" : ""),
-      fmt::arg("after", options.reuse ? "reuse" : "exit"));
+      fmt::arg("players", options.players), fmt::arg("after", options.reuse ? "reuse" : "exit"));
 }
 
 }  // namespace muster::bench

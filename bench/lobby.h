@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "bench/fake_node.h"
 #include "bench/process.h"
@@ -12,8 +13,10 @@
 namespace muster::bench {
 
 struct LobbyOptions {
-  std::string muster;               // The executable.
-  std::string game_server;          // bench_server, for a fleet of real processes.
+  std::string muster;                               // The executable.
+  std::string game_server;                          // bench_server, for a fleet of real processes.
+  std::vector<std::string> arguments = {"{port}"};  // Its own.
+  bool fork = false;                                // Whether they are copies of a fork parent.
   std::uint32_t simulated = 0;      // Not 0: so many servers on a FakeNode, all Ready, instead.
   std::uint32_t ready_min = 0;      // Of real ones.
   std::uint32_t servers_max = 64;   // The same.

@@ -3,16 +3,16 @@ enable_testing()
 find_package(GTest REQUIRED)
 
 add_executable(muster_sdk_test common/pb_test.cc gameserver/gs_test.cc gameserver/gs_wire_test.cc
+  gameserver/fork_point_test.cc gameserver/fork_wire_test.cc
   client/client_test.cc client/client_wire_test.cc)
 add_test(NAME sdk COMMAND muster_sdk_test --gtest_brief=1)
 set_tests_properties(sdk PROPERTIES TIMEOUT 300)
 
 # The decoders, held against the protobuf library. Corpora as for src/: see cmake/muster.cmake.
-foreach(fuzz gs_wire_fuzz client_wire_fuzz)
-  string(REGEX REPLACE "_wire_fuzz" "" sdk ${fuzz})
-  set(dir ${sdk})
-  if(sdk STREQUAL "gs")
-    set(dir gameserver)
+foreach(fuzz gs_wire_fuzz fork_wire_fuzz client_wire_fuzz)
+  set(dir gameserver)
+  if(fuzz STREQUAL "client_wire_fuzz")
+    set(dir client)
   endif()
   add_executable(${fuzz} ${dir}/${fuzz}.cc)
   if(MUSTER_FUZZ)
@@ -23,7 +23,7 @@ foreach(fuzz gs_wire_fuzz client_wire_fuzz)
   endif()
 endforeach()
 
-foreach(target muster_sdk_test gs_wire_fuzz client_wire_fuzz)
+foreach(target muster_sdk_test gs_wire_fuzz fork_wire_fuzz client_wire_fuzz)
   target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/common)
   target_link_libraries(${target} PRIVATE muster_gs muster_client muster_options muster_proto)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})  # With the others.

@@ -341,6 +341,10 @@ const char *muster_gs_status_text(muster_gs_status status) {
       return "the node refused; muster_gs_error_text has its words";
     case MUSTER_GS_ERR_POLL_FIRST:
       return "too many events wait: call muster_gs_poll until it brings none";
+    case MUSTER_GS_ERR_NOT_SUPPORTED:
+      return "this system, or this process on it, cannot do that";
+    case MUSTER_GS_ERR_THREADS:
+      return "more than one thread runs at the fork point";
   }
   return "unknown status";
 }

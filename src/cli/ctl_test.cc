@@ -61,7 +61,8 @@ TEST(CtlText, Status) {
     "matches": {"launching": 0, "playing": 1},
     "fleets": [{"name": "duel", "state": "ok", "version": "3f9a1c02", "outdated": 0,
                 "starting": 1, "ready": 2, "allocated": 3, "stopping": 4, "serversMax": 100,
-                "ports": 1000, "portsFree": 990, "matchesWaiting": 6, "lastLaunchError": null}],
+                "ports": 1000, "portsFree": 990, "matchesWaiting": 6, "lastLaunchError": null,
+                "forkParent": {"state": "loaded", "stateSeconds": 61, "pid": 9, "lastError": null}}],
     "queues": [{"name": "duel", "fleet": "duel", "open": true, "players": 2, "seatsWaiting": 1, "queued": 1, "matched": 0}],
     "nodes": [{"name": "local", "host": "", "connected": true}]})"));
   EXPECT_THAT(
@@ -71,6 +72,8 @@ TEST(CtlText, Status) {
       text,
       HasSubstr("\nduel   ok     3f9a1c02         1      2          3         4  100    990/1000"
                 "        6  -\n"));
+  EXPECT_THAT(text, HasSubstr("\nFORK PARENT OF  STATE   FOR    PID  LAST ERROR\n"
+                              "duel            loaded  1m 1s    9  -\n"));
   EXPECT_THAT(text, HasSubstr("\nlocal        connected\n"));
 }
 

@@ -126,6 +126,14 @@ std::string status_text(const json::object& s) {
                       text(f, "serversMax"), text(f, "portsFree") + "/" + text(f, "ports"),
                       text(f, "matchesWaiting"), text(f, "lastLaunchError")});
   });
+  Rows parents{{"FORK PARENT OF", "STATE", "FOR", "PID", "LAST ERROR"}};
+  for_each(s, "fleets", [&](const json::object& f) {
+    const json::value* parent = member(f, "forkParent");
+    if (parent && parent->is_object())
+      parents.push_back({text(f, "name"), text(f, "forkParent.state"),
+                         age(f, "forkParent.stateSeconds"), text(f, "forkParent.pid"),
+                         text(f, "forkParent.lastError")});
+  });
   Rows queues{{"QUEUE", "FLEET", "OPEN", "PLAYERS", "SEATS WAITING", "QUEUED", "MATCHED"}};
   for_each(s, "queues", [&](const json::object& q) {
     queues.push_back({text(q, "name"), text(q, "fleet"), flag(q, "open") ? "yes" : "no",
@@ -138,7 +146,7 @@ std::string status_text(const json::object& s) {
                      std::string(flag(n, "connected") ? "connected" : "away") +
                          (flag(n, "draining") ? ", draining" : "")});
   });
-  for (const Rows* rows : {&fleets, &queues, &nodes})
+  for (const Rows* rows : {&fleets, &parents, &queues, &nodes})
     if (rows->size() > 1) out += "\n" + format_table(*rows);
   for_each(s, "fleets", [&](const json::object& f) { out += trouble_of(f); });
   for_each(s, "nodes", [&](const json::object& n) {
@@ -159,7 +167,8 @@ std::string servers_text(const json::object& answer) {
                                                 flag(o, "draining")
                                             ? ", then stopped"
                                             : ""),
-                    age(o, "stateSeconds"), text(o, "node"), text(o, "port"), text(o, "pid"),
+                    age(o, "stateSeconds"), text(o, "node"), text(o, "port"),
+                    text(o, "pid") + (flag(o, "forked") ? " (forked)" : ""),
                     cpu_time(o, "cpuSeconds"), mebibytes(o, "memoryBytes"), text(o, "matchId"),
                     text(o, "reason")});
   });

@@ -88,9 +88,11 @@ struct FleetConfig {
   Duration match_timeout = Duration::zero();   // Longest match; 0: no limit.
   Duration stop_grace = seconds{10};           // SIGTERM to SIGKILL. 0 to 10 min.
   Duration health_timeout = Duration::zero();  // sdk muster: longest silence; 0: not watched.
-  std::uint64_t log_bytes_max = 10u << 20;     // 64 KiB to 1 GiB per log file.
-  std::uint32_t log_files_max = 2;  // 1 to 100: the one written and older ones, per server.
-  AgonesConfig agones;              // sdk agones alone.
+  // sdk muster: launches are copies of one loaded process that has stopped at its fork point.
+  bool fork = false;
+  std::uint64_t log_bytes_max = 10u << 20;  // 64 KiB to 1 GiB per log file.
+  std::uint32_t log_files_max = 2;          // 1 to 100: the one written and older ones, per server.
+  AgonesConfig agones;                      // sdk agones alone.
   ProcessLimits limits;
 };
 

@@ -211,7 +211,7 @@ class World {
         return bytes_.below(3) == 0 ? node_connected()
                                     : NodeLost{bytes_.below(4) ? link_ : any(links_)};
       case 14:
-        return ServerLaunched{server(), 1u + bytes_.next()};
+        return ServerLaunched{server(), 1u + bytes_.next(), bytes_.flip()};
       case 15:
         return LaunchFailed{server(ServerState::starting),
                             static_cast<LaunchError>(bytes_.below(3)), "why"};
@@ -251,7 +251,7 @@ class World {
         if (bytes_.below(8) == 0) return LobbyStopping{bytes_.flip()};
         return DeadlineReached{};
       case 27:
-        return order();
+        return bytes_.below(8) == 0 ? fork_parent_changed() : order();
       default:
         return start_match();
     }
@@ -298,6 +298,12 @@ class World {
         for (QueueConfig& queue : config->queues) queue.fleet = shape & 128 ? 1 : 0;
     }
     return ConfigReloaded{std::move(config)};
+  }
+
+  Event fork_parent_changed() {
+    return ForkParentChanged{bytes_.flip() ? "duel" : "chess",
+                             static_cast<ForkParentState>(bytes_.below(3)), bytes_.next(),
+                             bytes_.flip() ? "why" : ""};
   }
 
   Event exited(ServerId id) {

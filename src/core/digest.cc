@@ -58,6 +58,7 @@ std::uint64_t Core::digest() const {
   s.servers.for_each([&](ServerId id, const Server& server) {
     d.add(id), d.add(server.fleet), d.add(server.node), d.add(server.port);
     d.add(static_cast<int>(server.state)), d.add(server.stopping), d.add(server.pid);
+    d.add(server.forked);
     d.add(server.match), d.add(server.launched_for), d.add(server.session), d.add(server.since);
     d.add(server.version), d.add(static_cast<int>(server.sdk)), d.add(server.draining);
     d.add(server.proven), d.add(server.killed_at), d.add(server.reason);
@@ -75,6 +76,9 @@ std::uint64_t Core::digest() const {
     d.add(fleet.failures), d.add(fleet.last_error), d.add(fleet.crash_loop);
     d.add(fleet.version), d.add(fleet.removed), d.add(fleet.draining), d.add(fleet.asleep);
     d.add(fleet.used_at), d.add(fleet.crash_loop_since), d.add(fleet.retry_at);
+    if (const auto& parent = fleet.fork_parent; parent)
+      d.add(static_cast<int>(parent->state)), d.add(parent->pid), d.add(parent->detail),
+          d.add(parent->since);
   }
   for (const EndedServer& ended : s.ended)
     d.add(ended.server), d.add(ended.ended), d.add(ended.reason), d.add(ended.exit);

@@ -78,6 +78,7 @@ struct ServerReport {
   std::uint32_t version = 0;  // launch_version() of what it was launched with; 0: unknown.
   bool reserved = false;      // By its own word, as ServerReserved says it.
   bool allocated = false;     // By its own word, as ServerAllocated says it.
+  bool forked = false;
 };
 /// `host` is what players are told to connect to. NodeIds are issued by net.
 struct NodeConnected {
@@ -93,6 +94,7 @@ struct NodeLost {
 struct ServerLaunched {
   ServerId server;
   std::uint32_t pid = 0;
+  bool forked = false;  // A copy of its fleet's loaded parent.
 };
 enum class LaunchError : std::uint8_t { port_taken, command_failed, limit_reached };
 struct LaunchFailed {
@@ -150,6 +152,15 @@ struct ServerReserved {
   std::string result;
 };
 
+/// How the loaded parent of a fleet with `fork` is. Nothing is decided by it: a node launches
+/// plainly where it cannot fork.
+struct ForkParentChanged {
+  std::string fleet;
+  ForkParentState state = ForkParentState::loading;
+  std::uint32_t pid = 0;  // 0: it does not run.
+  std::string detail;     // What went wrong last; empty if nothing did.
+};
+
 // ---- From the operator, and time.
 
 /// Stop one game server: `muster ctl stop SERVER`.
@@ -192,7 +203,8 @@ using Event =
                  LeaveMatch, ClassicServerLogin, ClassicServerReset, NodeConnected, NodeLost,
                  ServerLaunched, LaunchFailed, ServerReady, ServerExited, ServerUnhealthy,
                  OwnerVerified, PlayerJoined, PlayerLeft, MatchOver, ShutdownRequested,
-                 ServerAllocated, ServerReserved, StopServerCommand, LobbyStopping, DeadlineReached,
+                 ServerAllocated, ServerReserved, ForkParentChanged, StopServerCommand, LobbyStopping,
+                 DeadlineReached,
                  ConfigReloaded, ClearFleet, DrainFleet, DrainNode, DrainServer>;
 
 /// "StartMatch": the event's name, for logs and traces.

@@ -206,6 +206,15 @@ void Turn::idle_due(ServerId id) {
     s_.timers.set(s_.servers[id].timer, now_ + config.idle_timeout, timer(TimerKind::server, id));
 }
 
+void Turn::on(const ForkParentChanged& e) {
+  for (FleetIndex index = 0; index < s_.fleets.size(); ++index) {
+    if (s_.fleets[index].removed || s_.config.fleets[index].name != e.fleet) continue;
+    std::optional<ForkParent>& parent = s_.fleets[index].fork_parent;
+    const bool same = parent && parent->state == e.state;
+    parent = ForkParent{e.state, e.pid, e.detail, same ? parent->since : now_};
+  }
+}
+
 void Turn::on(const ServerExited& e) {
   const Server* server = s_.servers.find(e.server);
   if (!server) return;

@@ -110,7 +110,10 @@ void Turn::launch(FleetIndex index, MatchId match_id, std::uint16_t port, NodeIn
 }
 
 void Turn::on(const ServerLaunched& e) {
-  if (Server* server = s_.servers.find(e.server)) server->pid = e.pid;
+  Server* server = s_.servers.find(e.server);
+  if (!server) return;
+  server->pid = e.pid;
+  server->forked = e.forked;
 }
 
 void Turn::on(const LaunchFailed& e) {

@@ -112,6 +112,11 @@ std::string_view to_string(SdkKind kind) {
   return names[static_cast<std::size_t>(kind)];
 }
 
+std::string_view to_string(ForkParentState state) {
+  constexpr std::string_view names[] = {"loading", "loaded", "failed"};
+  return names[static_cast<std::size_t>(state)];
+}
+
 std::string_view to_string(MatchState state) {
   constexpr std::string_view names[] = {"launching", "playing"};
   return names[static_cast<std::size_t>(state)];
@@ -123,15 +128,15 @@ std::string_view to_string(MatchEnd end) {
 }
 
 std::string_view name_of(const Event& event) {
-  static constexpr std::array<std::string_view, 31> names = {
-      "SessionOpened",      "SessionClosed",   "Hello",          "ResumeSession",
-      "StartMatch",         "CancelMatch",     "LeaveMatch",     "ClassicServerLogin",
-      "ClassicServerReset", "NodeConnected",   "NodeLost",       "ServerLaunched",
-      "LaunchFailed",       "ServerReady",     "ServerExited",   "ServerUnhealthy",
-      "OwnerVerified",      "PlayerJoined",    "PlayerLeft",     "MatchOver",
-      "ShutdownRequested",  "ServerAllocated", "ServerReserved", "StopServerCommand",
-      "LobbyStopping",      "DeadlineReached", "ConfigReloaded", "ClearFleet",
-      "DrainFleet",         "DrainNode",       "DrainServer"};
+  static constexpr std::array<std::string_view, 32> names = {
+      "SessionOpened",      "SessionClosed",     "Hello",           "ResumeSession",
+      "StartMatch",         "CancelMatch",       "LeaveMatch",      "ClassicServerLogin",
+      "ClassicServerReset", "NodeConnected",     "NodeLost",        "ServerLaunched",
+      "LaunchFailed",       "ServerReady",       "ServerExited",    "ServerUnhealthy",
+      "OwnerVerified",      "PlayerJoined",      "PlayerLeft",      "MatchOver",
+      "ShutdownRequested",  "ServerAllocated",   "ServerReserved",  "ForkParentChanged",
+      "StopServerCommand",  "LobbyStopping",     "DeadlineReached", "ConfigReloaded",
+      "ClearFleet",         "DrainFleet",        "DrainNode",       "DrainServer"};
   return name_in(names, event);
 }
 

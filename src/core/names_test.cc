@@ -62,6 +62,7 @@ TEST(Names, EventsAndEffectsHaveOneEach) {
   EXPECT_EQ(name_of(Event{NodeConnected{}}), "NodeConnected");
   EXPECT_EQ(name_of(Event{OwnerVerified{}}), "OwnerVerified");
   EXPECT_EQ(name_of(Event{MatchOver{}}), "MatchOver");
+  EXPECT_EQ(name_of(Event{ForkParentChanged{}}), "ForkParentChanged");
   EXPECT_EQ(name_of(Event{DeadlineReached{}}), "DeadlineReached");
   EXPECT_EQ(name_of(Event{ConfigReloaded{}}), "ConfigReloaded");
   EXPECT_EQ(name_of(Event{DrainServer{}}), "DrainServer");
@@ -77,6 +78,8 @@ TEST(Names, States) {
   EXPECT_EQ(to_string(ServerState::starting), "starting");
   EXPECT_EQ(to_string(ServerState::allocated), "allocated");
   EXPECT_EQ(to_string(ServerState::error), "error");
+  EXPECT_EQ(to_string(ForkParentState::loading), "loading");
+  EXPECT_EQ(to_string(ForkParentState::failed), "failed");
   EXPECT_EQ(to_string(MatchState::playing), "playing");
   EXPECT_EQ(to_string(MatchEnd::over), "over");
   EXPECT_EQ(to_string(MatchEnd::left), "left");

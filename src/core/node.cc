@@ -81,6 +81,7 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   const NodeId link = s_.nodes[index]->link;
   if (Server* server = s_.servers.find(report.server); server && server->port == report.port) {
     server->pid = report.pid;
+    server->forked = report.forked;
     if (server->stopping) {
       server->stopping = false;  // The wish may have been lost with the link.
       const bool hangs =
@@ -113,6 +114,7 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   server->node = index;
   server->port = report.port;
   server->pid = report.pid;
+  server->forked = report.forked;
   server->version = report.version;
   // An outdated one may have been of another kind than its fleet is now.
   if (config.sdk != SdkKind::classic) server->sdk = config.sdk;
@@ -194,6 +196,7 @@ void Turn::on(const NodeLost& e) {
     if (node.link != e.node) continue;
     node.link = NodeId{};
     s_.timers.set(node.lost, now_ + node_grace, Timer{TimerKind::node_lost, index, 0});
+    for (Fleet& fleet : s_.fleets) fleet.fork_parent.reset();  // It says it again when it is back.
     watch_for_nodes();
   }
 }

@@ -125,6 +125,13 @@ LaunchError launch_error_of(const ScenarioLine& line) {
   throw std::runtime_error("port_taken, limit_reached or command_failed?");
 }
 
+ForkParentState fork_parent_state_of(const ScenarioLine& line) {
+  for (const auto state :
+       {ForkParentState::loading, ForkParentState::loaded, ForkParentState::failed})
+    if (line.flag(to_string(state))) return state;
+  throw std::runtime_error("loading, loaded or failed?");
+}
+
 }  // namespace
 
 ScenarioLine::ScenarioLine(std::string_view line) {
@@ -335,7 +342,10 @@ std::optional<Event> Scenario::server_event(const ScenarioLine& line) {
   const std::string& command = line.word(0);
   const auto id = [&] { return server(line.word(1)); };
   if (command == "launched")
-    return ServerLaunched{id(), number_or<std::uint32_t>(line, "pid", 100)};
+    return ServerLaunched{id(), number_or<std::uint32_t>(line, "pid", 100), line.flag("forked")};
+  if (command == "fork-parent")
+    return ForkParentChanged{line.word(1), fork_parent_state_of(line),
+                             number_or<std::uint32_t>(line, "pid", 0), line.text()};
   if (command == "launch-failed") return LaunchFailed{id(), launch_error_of(line), line.text()};
   if (command == "ready") return ServerReady{id()};
   if (command == "exited") {
@@ -380,7 +390,8 @@ Event Scenario::node_connected(const ScenarioLine& line, const std::vector<std::
          number_or<std::uint16_t>(report, "port", 0), number_or<std::uint32_t>(report, "pid", 100),
          report.flag("ready"),
          report.value("match") ? id_of<MatchId>(*report.value("match")) : MatchId{},
-         version_of(report), report.flag("reserved"), report.flag("allocated")});
+         version_of(report), report.flag("reserved"), report.flag("allocated"),
+         report.flag("forked")});
   }
   return event;
 }

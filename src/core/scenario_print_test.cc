@@ -187,12 +187,13 @@ bool Scenario::show(const std::string& what) {
     });
   } else if (what == "servers") {
     s.servers.for_each([&](ServerId id, const Server& v) {
-      out_ += fmt::format(
-          "server {} {} {}{}{}{} port={}{}{}{}{}\n", to_string(id), s.config.fleets[v.fleet].name,
-          to_string(v.state), v.stopping ? " stopping" : "", v.draining ? " draining" : "",
-          v.version == s.fleets[v.fleet].version ? "" : " outdated", v.port,
-          v.pid ? fmt::format(" pid={}", v.pid) : "", option("match", v.match),
-          option("for", v.launched_for), v.session ? " session=" + name_of_session(v.session) : "");
+      out_ += fmt::format("server {} {} {}{}{}{} port={}{}{}{}{}\n", to_string(id),
+                          s.config.fleets[v.fleet].name, to_string(v.state),
+                          v.stopping ? " stopping" : "", v.draining ? " draining" : "",
+                          v.version == s.fleets[v.fleet].version ? "" : " outdated", v.port,
+                          v.pid ? fmt::format(" pid={}{}", v.pid, v.forked ? " forked" : "") : "",
+                          option("match", v.match), option("for", v.launched_for),
+                          v.session ? " session=" + name_of_session(v.session) : "");
     });
   } else if (what == "ended") {
     for (const EndedServer& e : s.ended)
@@ -218,6 +219,11 @@ bool Scenario::show(const std::string& what) {
           s.config.fleets[i].name, fleet.servers, fleet.starting + fleet.outdated_starting,
           fleet.ready.size() + fleet.outdated_ready.size(), fleet.waiting.size(), fleet.failures,
           marks_of(fleet, now_), fleet.last_error.empty() ? "" : " \"" + fleet.last_error + '"');
+      if (const auto& parent = fleet.fork_parent; parent)
+        out_ +=
+            fmt::format("  fork parent {} for {}{}{}\n", to_string(parent->state),
+                        age(parent->since), parent->pid ? fmt::format(" pid={}", parent->pid) : "",
+                        parent->detail.empty() ? "" : " \"" + parent->detail + '"');
     }
   } else if (what == "queues") {
     for (std::size_t i = 0; i < s.queues.size(); ++i)

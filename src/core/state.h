@@ -89,6 +89,7 @@ struct Server {
   Time killed_at{};       // Then: when it gets SIGKILL for not having ended.
   std::string reason;     // Why it is, or is going to be, stopped; for people.
   std::uint32_t pid = 0;  // 0 until the node has said it.
+  bool forked = false;    // A copy of its fleet's loaded parent.
   MatchId match;          // While allocated; none if it has allocated itself.
   MatchId launched_for;   // While starting; none for a warm one.
   SessionId session;      // sdk classic, once believed.
@@ -96,6 +97,14 @@ struct Server {
   Time ready_at{};        // When it was Ready for the first time.
   Time since{};           // Of the state.
   TimerId timer;          // starting: launch_timeout; ready: idle_timeout.
+};
+
+/// What the node says of the process that a fleet's game servers are copies of.
+struct ForkParent {
+  ForkParentState state = ForkParentState::loading;
+  std::uint32_t pid = 0;
+  std::string detail;
+  Time since{};  // Of the state.
 };
 
 /// What remains of a game server: how it ended.
@@ -163,7 +172,8 @@ struct Fleet {
   std::map<std::uint16_t, ServerId> by_port;  // The same, to be found by port.
   std::uint32_t failures = 0;  // In a row: launches that failed, servers that died unproven.
   std::string last_error;      // For the operator: why the last launch failed.
-  bool crash_loop = false;     // crash_loop_after failures: one launch at a time, with pauses.
+  std::optional<ForkParent> fork_parent;  // While a node has one.
+  bool crash_loop = false;  // crash_loop_after failures: one launch at a time, with pauses.
   Time crash_loop_since{};
   Time retry_at{};  // When `retry` is due.
   TimerId retry;    // Backoff of warm launches and in a crash loop, or a port coming back.

@@ -63,6 +63,7 @@ class Turn {
   void on(const ServerAllocated& e);
   void on(const ServerReserved& e);
   void on(const StopServerCommand& e);
+  void on(const ForkParentChanged& e);
 
   // node.cc
   void on(const NodeConnected& e);

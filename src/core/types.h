@@ -32,6 +32,11 @@ enum class ServerState : std::uint8_t {
   unhealthy,
   error
 };
+enum class ForkParentState : std::uint8_t {
+  loading,  ///< Not at its fork point yet.
+  loaded,   ///< Launches are copies of it.
+  failed,   ///< Ended, or of no use.
+};
 enum class MatchState : std::uint8_t { launching, playing };
 enum class MatchEnd : std::uint8_t {
   over,         ///< The game server said so, or left with exit code 0.
@@ -54,6 +59,7 @@ using Roster = std::vector<RosterEntry>;
 
 std::string_view to_string(TicketState state);  // "queued" …
 std::string_view to_string(ServerState state);
+std::string_view to_string(ForkParentState state);
 std::string_view to_string(MatchState state);
 std::string_view to_string(MatchEnd end);
 

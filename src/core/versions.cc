@@ -44,6 +44,7 @@ void Turn::change_fleets(const std::vector<FleetConfig>& fleets, std::vector<Fle
     const bool idle_changed = config.idle_timeout != current.idle_timeout;
     const bool sleep_changed = config.scale_to_zero_after != current.scale_to_zero_after;
     fleet.removed = false;
+    if (!config.fork) fleet.fork_parent.reset();
     current = config;
     fleet.launch_config = std::make_shared<const FleetConfig>(config);
     if (const std::uint32_t version = launch_version(config); version != fleet.version) {
@@ -64,6 +65,7 @@ void Turn::change_fleets(const std::vector<FleetConfig>& fleets, std::vector<Fle
     Fleet& fleet = s_.fleets[index];
     if (fleet.removed || std::find(slots.begin(), slots.end(), index) != slots.end()) continue;
     fleet.removed = true;
+    fleet.fork_parent.reset();
     fleet.draining = fleet.asleep = false;
     s_.config.fleets[index].ports = {};
     fleet_works(index);

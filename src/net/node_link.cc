@@ -91,6 +91,16 @@ void NodeLink::on_question(const core::VerifyOwner& question) {
   wire::append_frame(out_, message);
 }
 
+void NodeLink::prepare_forks(const core::Config& config) {
+  ToNode message;
+  to_prepare_forks(config, message);
+  prepare_forks_.clear();
+  wire::append_frame(prepare_forks_, message);
+  if (!node_) return;
+  out_ += prepare_forks_;
+  flush();
+}
+
 void NodeLink::flush() {
   if (!socket_.is_open()) return;
   if (out_.size() - out_written_ > out_bytes_max) return lose("it does not read");
@@ -337,6 +347,8 @@ bool NodeLink::on_hello(const wire::node::NodeHello& hello) {
   node_ = {0, ++generation_};
   host_ = hello.host().empty() ? options_.host : hello.host();
   post_(to_event(hello, node_, host_));
+  out_ += prepare_forks_;
+  flush();
   return true;
 }
 

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include "core/config.h"
 #include "core/effect.h"
 #include "core/event.h"
 #include "net/net.h"
@@ -59,6 +60,9 @@ class NodeLink {
   /// VerifyOwner; others, and those for a node that is gone, are ignored (NodeLost has been
   /// posted). Every VerifyOwner is answered, at the latest before NodeLost.
   void apply(const core::Effect& effect);
+  /// Which fleets of this configuration want a fork parent: told to the node now, and to each that
+  /// connects later. To be called before start(), and when the configuration has changed.
+  void prepare_forks(const core::Config& config);
   /// Sends what was applied: at the end of a turn.
   void flush();
 
@@ -111,6 +115,7 @@ class NodeLink {
   std::chrono::milliseconds retry_after_;
   wire::FrameReader frames_;
   std::string out_;
+  std::string prepare_forks_;  // The message, framed.
   std::size_t out_written_ = 0;
   bool waiting_to_write_ = false;
   bool stopping_ = false;

@@ -62,11 +62,8 @@ void write_limits(const core::FleetConfig& fleet, wire::node::ProcessLimits& out
   out.set_servers_max(fleet.servers_max);
 }
 
-void write_launch(const core::LaunchServer& effect, const std::string& host,
-                  wire::node::Launch& out) {
-  CHECK(effect.config, "a launch says how");
-  const core::FleetConfig& fleet = *effect.config;
-  out.set_server_id(to_string(effect.server));
+/// What all launches of a fleet have in common.
+void write_fleet(const core::FleetConfig& fleet, std::uint32_t version, wire::node::Launch& out) {
   out.set_fleet(fleet.name);
   for (const std::string& argument : fleet.command) out.add_command(argument);
   for (const auto& [name, value] : fleet.env) {
@@ -75,20 +72,27 @@ void write_launch(const core::LaunchServer& effect, const std::string& host,
     variable.set_value(value);
   }
   out.set_working_directory(fleet.working_directory);
-  out.set_port(effect.port);
   out.set_sdk(to_sdk(fleet.sdk));
-  out.set_host(host);
-  out.set_match_id(text_or_none(effect.match));
-  out.set_queue(effect.queue);
-  out.set_map(effect.map);
-  out.set_players(effect.players);
   out.set_log_bytes_max(fleet.log_bytes_max);
   out.set_log_files_max(fleet.log_files_max);
   if (fleet.sdk == core::SdkKind::muster)
     out.set_health_timeout_ms(to_milliseconds(fleet.health_timeout));
   if (fleet.sdk == core::SdkKind::agones) write_agones(fleet.agones, *out.mutable_agones());
-  out.set_version(effect.version);
+  out.set_version(version);
   write_limits(fleet, *out.mutable_limits());
+}
+
+void write_launch(const core::LaunchServer& effect, const std::string& host,
+                  wire::node::Launch& out) {
+  CHECK(effect.config, "a launch says how");
+  write_fleet(*effect.config, effect.version, out);
+  out.set_server_id(to_string(effect.server));
+  out.set_port(effect.port);
+  out.set_host(host);
+  out.set_match_id(text_or_none(effect.match));
+  out.set_queue(effect.queue);
+  out.set_map(effect.map);
+  out.set_players(effect.players);
 }
 
 void write_attribute(const core::Attribute& attribute, wire::game_server::Attribute& out) {
@@ -131,6 +135,17 @@ core::LaunchError to_launch_error(wire::node::LaunchFailed::Reason reason) {
       return core::LaunchError::limit_reached;
     default:  // Also one that a newer node has.
       return core::LaunchError::command_failed;
+  }
+}
+
+core::ForkParentState to_fork_parent_state(wire::node::ForkParent::State state) {
+  switch (state) {
+    case wire::node::ForkParent::LOADING:
+      return core::ForkParentState::loading;
+    case wire::node::ForkParent::LOADED:
+      return core::ForkParentState::loaded;
+    default:  // Also one that a newer node has.
+      return core::ForkParentState::failed;
   }
 }
 
@@ -186,6 +201,12 @@ bool to_node(const core::Effect& effect, const std::string& host, ToNode& out) {
   return true;
 }
 
+void to_prepare_forks(const core::Config& config, ToNode& out) {
+  wire::node::PrepareForks& prepare = *out.mutable_prepare_forks();
+  for (const core::FleetConfig& fleet : config.fleets)
+    if (fleet.fork) write_fleet(fleet, core::launch_version(fleet), *prepare.add_parents());
+}
+
 std::uint32_t to_milliseconds(Duration duration) {
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(duration).count();
   return static_cast<std::uint32_t>(
@@ -207,7 +228,10 @@ std::optional<core::Event> to_event(const FromNode& message) {
   switch (message.body_case()) {
     case FromNode::kLaunched: {
       auto event = about<core::ServerLaunched>(message.launched());
-      if (event) event->pid = message.launched().pid();
+      if (event) {
+        event->pid = message.launched().pid();
+        event->forked = message.launched().forked();
+      }
       return event;
     }
     case FromNode::kLaunchFailed: {
@@ -253,6 +277,10 @@ std::optional<core::Event> to_event(const FromNode& message) {
       event->result = message.reserved().result();
       return event;
     }
+    case FromNode::kForkParent:
+      return core::ForkParentChanged{message.fork_parent().fleet(),
+                                     to_fork_parent_state(message.fork_parent().state()),
+                                     message.fork_parent().pid(), message.fork_parent().detail()};
     case FromNode::kHello:
     case FromNode::kOwnerVerified:
     case FromNode::BODY_NOT_SET:
@@ -275,7 +303,8 @@ core::NodeConnected to_event(const wire::node::NodeHello& hello, core::NodeId no
                               {},
                               server.version(),
                               server.reserved(),
-                              server.allocated()};
+                              server.allocated(),
+                              server.forked()};
     if (const auto match = parse_id<core::MatchId>(server.match_id())) report.match = *match;
     event.servers.push_back(std::move(report));
   }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "core/config.h"
 #include "core/effect.h"
 #include "core/event.h"
 
@@ -19,6 +20,9 @@ namespace muster::net {
 /// False if the effect is none for a node, or needs more than it says (VerifyOwner). `host` is what
 /// players connect to.
 bool to_node(const core::Effect& effect, const std::string& host, wire::node::ToNode& out);
+
+/// PrepareForks: what the launches of each fleet with a fork parent have in common.
+void to_prepare_forks(const core::Config& config, wire::node::ToNode& out);
 
 /// For the wire: rounded up, since a shorter time than asked for would be a surprise.
 std::uint32_t to_milliseconds(Duration duration);

@@ -118,6 +118,28 @@ TEST(NodeLinkConvert, AnAgonesFleetsSettingsAreLaunchedWith) {
   EXPECT_EQ(got.launch().agones().DebugString(), want.launch().agones().DebugString());
 }
 
+TEST(NodeLinkConvert, AForkParentIsWhatAllLaunchesOfItsFleetHaveInCommon) {
+  const auto fleet = fleet_config("duel", core::SdkKind::muster);
+  core::Config config;
+  config.fleets = {*fleet, *fleet};
+  config.fleets[1].fork = true;
+  ToNode prepare, launch;
+  to_prepare_forks(config, prepare);
+  ASSERT_EQ(prepare.prepare_forks().parents_size(), 1);
+  ASSERT_TRUE(to_node(core::LaunchServer{node, server, 1, 7001, match, "ranked", "arena", 2, fleet,
+                                         core::launch_version(*fleet)},
+                      "play.example", launch));
+  wire::node::Launch common = launch.launch();
+  common.clear_server_id();
+  common.clear_port();
+  common.clear_host();
+  common.clear_match_id();
+  common.clear_queue();
+  common.clear_map();
+  common.clear_players();
+  EXPECT_EQ(prepare.prepare_forks().parents(0).DebugString(), common.DebugString());
+}
+
 // An event as text, for comparing.
 std::string text(const std::optional<core::Event>& event) {
   if (!event) return "nothing";
@@ -127,7 +149,11 @@ std::string text(const std::optional<core::Event>& event) {
         if constexpr (requires { e.server; }) out += ' ' + to_string(e.server);
         if constexpr (requires { e.match; }) out += ' ' + to_string(e.match);
         if constexpr (requires { e.player; }) out += ' ' + to_string(e.player);
+        if constexpr (requires { e.fleet; }) out += ' ' + e.fleet;
+        if constexpr (std::is_same_v<std::decay_t<decltype(e)>, core::ForkParentChanged>)
+          out += ' ' + std::string(core::to_string(e.state));
         if constexpr (requires { e.pid; }) out += ' ' + std::to_string(e.pid);
+        if constexpr (requires { e.forked; }) out += e.forked ? " forked" : "";
         if constexpr (requires { e.exit_code; })
           out += ' ' + std::to_string(e.exit_code) + ' ' + std::to_string(e.signal);
         if constexpr (requires { static_cast<core::LaunchError>(e.error); } &&
@@ -166,6 +192,11 @@ TEST(NodeLinkConvert, MessagesBecomeEvents) {
       {R"(reserved { server_id: "12.9" match_id: "5.1" result: "r" })",
        "ServerReserved 12.9 5.1 r"},
       {R"(reserved { server_id: "12" match_id: "5.1" })", "nothing"},
+      {R"(fork_parent { fleet: "duel" state: LOADED pid: 7 detail: "x" })",
+       "ForkParentChanged duel loaded 7 x"},
+      {R"(fork_parent { fleet: "duel" })", "ForkParentChanged duel loading 0 "},
+      {R"(fork_parent { fleet: "duel" state: 9 })", "ForkParentChanged duel failed 0 "},
+      {R"(launched { server_id: "12.9" pid: 77 forked: true })", "ServerLaunched 12.9 77 forked"},
       {"", "nothing"},
       {R"(ready { server_id: "12" })", "nothing"},
       {R"(ready { server_id: "" })", "nothing"},
@@ -186,7 +217,7 @@ TEST(NodeLinkConvert, Inventory) {
   wire::node::NodeHello hello;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
       R"(name: "here" servers { server_id: "12.9" fleet: "duel" port: 7001 pid: 5 ready: true
-                                match_id: "5.1" version: 77 }
+                                match_id: "5.1" forked: true version: 77 }
          servers { server_id: "13.1" fleet: "old" port: 7002 reserved: true }
          servers { server_id: "nonsense" port: 7003 } servers { server_id: "14.1" port: 70000 })",
       &hello));
@@ -200,6 +231,8 @@ TEST(NodeLinkConvert, Inventory) {
   EXPECT_EQ(event.servers[0].port, 7001);
   EXPECT_EQ(event.servers[0].pid, 5u);
   EXPECT_TRUE(event.servers[0].ready);
+  EXPECT_TRUE(event.servers[0].forked);
+  EXPECT_FALSE(event.servers[1].forked);
   EXPECT_EQ(event.servers[0].version, 77u);
   EXPECT_EQ(event.servers[0].match, match);
   EXPECT_EQ(event.servers[1].server, (core::ServerId{13, 1}));

@@ -186,6 +186,32 @@ class NodeLinkTest : public testing::Test {
   int listener_ = -1;
 };
 
+TEST_F(NodeLinkTest, TellsWhichFleetsWantAForkParent) {
+  core::Config config;
+  config.fleets.resize(2);
+  config.fleets[0].name = "duel";
+  config.fleets[1].name = "walk";
+  config.fleets[1].command = {"y"};
+  config.fleets[1].fork = true;
+  listen();
+  start();
+  link_->prepare_forks(config);
+  TestNode node = accept();
+  next(node);
+  node.send(hello_of("here"));
+  const wire::node::PrepareForks prepare = next(node).prepare_forks();
+  ASSERT_EQ(prepare.parents_size(), 1);
+  EXPECT_EQ(prepare.parents(0).fleet(), "walk");
+  EXPECT_EQ(prepare.parents(0).command(0), "y");
+  EXPECT_EQ(prepare.parents(0).version(), core::launch_version(config.fleets[1]));
+
+  config.fleets[1].fork = false;
+  link_->prepare_forks(config);
+  const ToNode none = next(node);
+  EXPECT_TRUE(none.has_prepare_forks()) << "said also when there is none, so that old ones go";
+  EXPECT_EQ(none.prepare_forks().parents_size(), 0);
+}
+
 TEST_F(NodeLinkTest, FindsANodeThatIsThere) {
   listen();
   start();

@@ -248,6 +248,16 @@ std::vector<int> Cgroup::procs() const {
   return fds;
 }
 
+bool Cgroup::take_in(pid_t pid) const {
+  for (const Group& group : groups_) {
+    const int error = write_file(group.folder + "/cgroup.procs", std::to_string(pid));
+    if (error == 0) continue;
+    errno = error;
+    return false;
+  }
+  return true;
+}
+
 bool Cgroup::kill() const {
   bool any = false;
   for (const Group& group : groups_) {

@@ -62,6 +62,8 @@ class Cgroup {
   int folder() const { return v2_.get(); }
   /// The cgroup.procs of the v1 groups, open for writing.
   std::vector<int> procs() const;
+  /// Moves a process into it. False, with errno, if that fails.
+  bool take_in(pid_t pid) const;
   /// SIGKILL to every process in it. False if there was none.
   bool kill() const;
   /// How many of its processes the kernel has killed for want of memory.

@@ -24,6 +24,7 @@
 
 #include "base/check.h"
 #include "node/agones_server.h"
+#include "node/fork_parents.h"
 #include "node/lobby_link.h"
 #include "node/owner.h"
 #include "node/sdk_server.h"
@@ -49,6 +50,9 @@ class Node {
   void on_hello(const wire::node::LobbyHello& hello);
   void on_message(const wire::node::ToNode& message);
   void on_launch(const wire::node::Launch& launch);
+  void on_forked(const std::string& server_id, const Command& command,
+                 std::expected<ForkParent::Forked, std::string> forked);
+  void begun(GameServer& server, std::expected<void, LaunchFailure> result);
   void launch(const wire::node::Launch& launch);
   void launch_next();
   void refuse(const wire::node::Launch& launch, LaunchFailure failure);
@@ -64,6 +68,7 @@ class Node {
   const NodeOptions options_;
   const std::string data_;
   Supervisor servers_;
+  ForkParents forks_;
   OwnerFinder owners_;
   SdkServer sdk_;
   AgonesServer agones_;
@@ -93,8 +98,20 @@ Node::Node(const NodeOptions& options, const std::string& data, rlim_t open_file
                {data + "/logs", options.logs_kept_max, open_files_of_servers,
                 "unix:" + data + "/sdk.sock", tag_of(data)},
                [this](GameServer& server, const std::string& line) { on_exited(server, line); }),
+      forks_(
+          io_, servers_,
+          [this](const wire::node::ForkParent& parent) {
+            wire::node::FromNode message;
+            *message.mutable_fork_parent() = parent;
+            lobby_.reply(message);  // One that is not there will ask.
+          },
+          [this] { end_if_stopped(); }),
       sdk_(io_, servers_,
            [this](GameServer& server, wire::node::FromNode&& message) {
+             if (message.has_ready()) {
+               server.was_ready = true;
+               forks_.was_ready(server);
+             }
              lobby_.report(server, std::move(message));
            }),
       agones_(io_, servers_, owners_,
@@ -173,6 +190,8 @@ void Node::on_message(const wire::node::ToNode& message) {
       return on_verify_owner(message.verify_owner());
     case ToNode::kStopNode:
       return stop(milliseconds{message.stop_node().grace_ms()});
+    case ToNode::kPrepareForks:
+      return forks_.prepare(message.prepare_forks(), join_key_);
     case ToNode::kHello:
     case ToNode::BODY_NOT_SET:
       return;  // A newer lobby's word that this node does not know.
@@ -201,14 +220,51 @@ void Node::launch(const wire::node::Launch& message) {
     return refuse(message, {wire::node::LaunchFailed::LIMIT_REACHED, "the node is stopping"});
   auto endpoint = agones_.open(message);
   if (!endpoint) return refuse(message, endpoint.error());
-  const auto server = servers_.launch(message, sdk_.address(), join_key_,
-                                      *endpoint ? (*endpoint)->ports() : AgonesPorts{});
-  if (!server) return refuse(message, server.error());
-  wire::node::FromNode answer;
-  answer.mutable_launched()->set_server_id(message.server_id());
-  answer.mutable_launched()->set_pid(static_cast<std::uint32_t>((*server)->process.pid));
-  lobby_.reply(answer);
-  if (*endpoint) agones_.attach(**server, message, std::move(*endpoint));
+  auto entered = servers_.enter(message, sdk_.address(), join_key_,
+                                *endpoint ? (*endpoint)->ports() : AgonesPorts{});
+  if (!entered) return refuse(message, entered.error());
+  const Command& command = entered->command;
+  const bool forking = forks_.fork(
+      message, command,
+      [this, id = message.server_id(), command](auto f) { on_forked(id, command, std::move(f)); });
+  if (forking) return;  // With the SDK of ours alone, so that there is no endpoint.
+  auto started = servers_.start(*entered->server, command);
+  const bool runs = started.has_value();
+  begun(*entered->server, std::move(started));
+  if (runs && *endpoint) agones_.attach(*entered->server, message, std::move(*endpoint));
+}
+
+void Node::on_forked(const std::string& server_id, const Command& command,
+                     std::expected<ForkParent::Forked, std::string> forked) {
+  GameServer* const server = servers_.find(server_id);
+  CHECK(server, "it stays until it is begun");
+  const bool stopped = std::exchange(server->stopping, false);
+  if (stopped && !forked)
+    return begun(*server, std::unexpected(LaunchFailure{wire::node::LaunchFailed::COMMAND_FAILED,
+                                                        "it was stopped before it had a process"}));
+  if (!forked) return begun(*server, servers_.start(*server, command));
+  server->forked_by = forked->parent;
+  begun(*server, servers_.take(*server, std::move(forked->process)));
+  if (stopped)
+    if (GameServer* const still = servers_.find(server_id)) servers_.stop(*still, milliseconds{0});
+}
+
+void Node::begun(GameServer& server, std::expected<void, LaunchFailure> result) {
+  wire::node::FromNode message;
+  if (result) {
+    message.mutable_launched()->set_server_id(server.id);
+    message.mutable_launched()->set_pid(static_cast<std::uint32_t>(server.process.pid));
+    message.mutable_launched()->set_forked(server.forked_by != 0);
+    return lobby_.report(server, std::move(message));
+  }
+  message.mutable_launch_failed()->set_server_id(server.id);
+  message.mutable_launch_failed()->set_reason(result.error().reason);
+  message.mutable_launch_failed()->set_detail(std::move(result.error().detail));
+  lobby_.report(server, std::move(message));
+  lobby_.forget(server);
+  servers_.drop(server);
+  watch_idleness();
+  end_if_stopped();
 }
 
 void Node::refuse(const wire::node::Launch& message, LaunchFailure failure) {
@@ -224,7 +280,7 @@ void Node::on_verify_owner(const wire::node::VerifyOwner& query) {
   wire::node::OwnerVerified& verified = *answer.mutable_owner_verified();
   verified.set_query(query.query());
   const GameServer* const server = servers_.find(query.server_id());
-  if (!server) {
+  if (!server || server->process.pid == 0) {
     verified.set_detail(fmt::format("server {} is not running", query.server_id()));
   } else {
     const auto owned =
@@ -238,6 +294,7 @@ void Node::on_verify_owner(const wire::node::VerifyOwner& query) {
 }
 
 void Node::on_exited(GameServer& server, const std::string& last_line) {
+  forks_.has_ended(server, last_line);
   sdk_.forget(server);
   agones_.forget(server);
   wire::node::FromNode message;
@@ -281,11 +338,12 @@ void Node::stop(milliseconds grace) {
   for (const wire::node::Launch& never : std::exchange(launches_, {})) launch(never);
   servers_.for_each([this](GameServer& server) { agones_.stop(server); });
   servers_.stop_all(grace);
+  forks_.stop(std::min(grace, milliseconds{1000}));  // Nobody plays there.
   asio::post(io_, [this] { end_if_stopped(); });
 }
 
 void Node::end_if_stopped() {
-  if (!stopping_ || !servers_.empty()) return;
+  if (!stopping_ || !servers_.idle()) return;
   servers_.kill_orphans();
   lobby_.flush();
   io_.stop();

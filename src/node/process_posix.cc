@@ -43,7 +43,7 @@ struct Attempt {
   char* const* arguments = nullptr;
   char* const* environment = nullptr;
   const char* working_directory = nullptr;
-  int input = -1, output = -1;
+  int input = -1, output = -1, inherited = -1;
   pid_t parent = 0;
   bool handlers_cleared = false;  // By clone3.
   std::uint64_t ignored = 0;      // Signals: bit n - 1.
@@ -87,8 +87,15 @@ MUSTER_BARE bool take_streams(Attempt* a) {
       failed(a, Step::standard_streams, ::syscall(SYS_dup3, a->output, STDOUT_FILENO, 0)) ||
       failed(a, Step::standard_streams, ::syscall(SYS_dup3, a->output, STDERR_FILENO, 0)))
     return false;
+  unsigned first_closed = 3;
+  if (a->inherited >= 0) {
+    const long kept = a->inherited == 3 ? ::syscall(SYS_fcntl, 3, F_SETFD, 0)
+                                        : ::syscall(SYS_dup3, a->inherited, 3, 0);
+    if (failed(a, Step::descriptors, kept)) return false;
+    first_closed = 4;
+  }
   // Kernels before 5.9 lack it; everything of the node's own is close-on-exec anyway.
-  if (::syscall(SYS_close_range, 3u, ~0u, 0u) < 0 && errno != ENOSYS)
+  if (::syscall(SYS_close_range, first_closed, ~0u, 0u) < 0 && errno != ENOSYS)
     return !failed(a, Step::descriptors, -1);
   return true;
 }
@@ -294,6 +301,7 @@ std::expected<Process, StartError> start_process(const Command& command) {
     attempt.working_directory = command.working_directory.c_str();
   attempt.input = prepared.input.get();
   attempt.output = output_of_child.get();
+  attempt.inherited = command.inherited;
   attempt.parent = ::getpid();
   const Confinement& confinement = command.confinement;
   std::vector<Confinement::Resource> resources;

@@ -4,8 +4,8 @@
 // A process is started with clone3 or clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD): nothing is
 // copied, so it costs the same however large the caller is, and the pidfd names the process for
 // good. It is a session and process group of its own; its standard input is /dev/null, its standard
-// output and error are one pipe; no other descriptor, ignored signal or blocked signal is
-// inherited.
+// output and error are one pipe; no other descriptor (but the one asked for), ignored signal or
+// blocked signal is inherited.
 //
 // If the caller dies, however it dies, the kernel kills the process (PR_SET_PDEATHSIG): nobody
 // would be left to watch it, and its port would stay taken. That is today's behaviour; it does not
@@ -51,6 +51,7 @@ struct Command {
   std::string working_directory;         // Empty: the caller's.
   rlim_t open_files_max = 0;             // RLIMIT_NOFILE, soft. 0: as it is.
   Confinement confinement;
+  int inherited = -1;  // Becomes its descriptor 3. -1: none.
 };
 
 struct Process {

@@ -45,6 +45,10 @@ std::string random_token() {
   return sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
 }
 
+std::unexpected<LaunchFailure> refuse(LaunchFailed::Reason reason, std::string detail) {
+  return std::unexpected(LaunchFailure{reason, std::move(detail)});
+}
+
 constexpr auto remains_patience = seconds{5};
 constexpr auto flooded_pause = milliseconds{10};
 constexpr std::size_t flooded_pipe_bytes = 1 << 20;  // What any user may make a pipe.
@@ -85,13 +89,9 @@ Supervisor::Supervisor(boost::asio::io_context& io, SupervisorOptions options, O
       enforceable_(look_at_enforceable(cgroups_)),
       prune_timer_(io.get_executor()) {}
 
-std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::Launch& launch,
-                                                             const std::string& sdk_address,
-                                                             const std::string& join_key,
-                                                             AgonesPorts agones_ports) {
-  const auto refuse = [](LaunchFailed::Reason reason, std::string detail) {
-    return std::unexpected(LaunchFailure{reason, std::move(detail)});
-  };
+std::expected<Supervisor::Entered, LaunchFailure> Supervisor::enter(
+    const wire::node::Launch& launch, const std::string& sdk_address, const std::string& join_key,
+    AgonesPorts agones_ports) {
   if (!is_file_name(launch.server_id()) || !is_file_name(launch.fleet()))
     return refuse(LaunchFailed::COMMAND_FAILED,
                   fmt::format("server id \"{}\" or fleet name \"{}\" cannot be a file name",
@@ -103,100 +103,184 @@ std::expected<GameServer*, LaunchFailure> Supervisor::launch(const wire::node::L
     return refuse(LaunchFailed::COMMAND_FAILED, fmt::format("{} is no port", launch.port()));
   const auto port = static_cast<std::uint16_t>(launch.port());
 
-  const std::string log_folder = fmt::format("{}/{}", options_.log_root, launch.fleet());
-  if (log_folders_.insert(log_folder).second) {
-    std::error_code error;
-    std::filesystem::create_directories(log_folder, error);
-    if (error) fmt::print(stderr, "node: cannot make {}: {}\n", log_folder, error.message());
-  }
-
-  const auto plan = plan_limits(launch.limits(), enforceable_);
-  if (!plan)
-    return refuse(LaunchFailed::COMMAND_FAILED,
-                  fmt::format("fleet {}: {}", launch.fleet(), plan.error()));
-  LaunchContext context{
-      random_token(),     sdk_address, join_key, log_folder,  options_.open_files_max,
-      options_.sdk_local, {},          {},       agones_ports};
-  if (plan->account) {
-    context.user = plan->account->name;
-    context.home = plan->account->home;
-    context.log_dir = log_folder + '/' + plan->account->name;
-    if (const auto made = make_user_folder(options_.log_root, log_folder, *plan->account); !made)
-      return refuse(LaunchFailed::COMMAND_FAILED, made.error());
-  }
-  auto command = make_command(launch, context);
-  if (!command) return refuse(LaunchFailed::COMMAND_FAILED, command.error());
+  auto prepared = prepare(launch, launch.server_id(), sdk_address, join_key, agones_ports);
+  if (!prepared) return std::unexpected(prepared.error());
   if (const auto probe = port_look_.look(port); !probe)
     return refuse(
         probe.error().limit_reached ? LaunchFailed::LIMIT_REACHED : LaunchFailed::PORT_TAKEN,
         probe.error().detail);
-  Cgroup cgroup;
-  if (const auto confined = confine(launch, *plan, cgroup, *command); !confined)
+
+  const auto server =
+      std::make_shared<GameServer>(io_, prepared->token, make_log(launch, launch.server_id()));
+  server->id = launch.server_id();
+  server->name = "server " + server->id;
+  server->fleet = launch.fleet();
+  server->port = port;
+  server->version = launch.version();
+  server->health_timeout = milliseconds{launch.health_timeout_ms()};
+  server->on_ended = [this, id = server->id](const std::string& detail) {
+    GameServer& ended = *servers_.find(id)->second;
+    if (!ended.ready && !ended.stopping && ended.exit->exit_code != 0)
+      if (const auto probe = probe_port(ended.port); !probe && !probe.error().limit_reached)
+        ended.port_conflict = probe.error().detail;
+    const auto gone = servers_.extract(id);
+    on_exited_(ended, detail);
+  };
+  give(*server, *prepared);
+  servers_.emplace(server->id, server);
+  prune_later(launch.fleet());
+  return Entered{server.get(), std::move(prepared->command)};
+}
+
+std::expected<void, LaunchFailure> Supervisor::start(GameServer& server, const Command& command) {
+  return begin(servers_.find(server.id)->second, command);
+}
+
+std::expected<void, LaunchFailure> Supervisor::take(GameServer& server, Process process) {
+  const bool confined = server.cgroup.take_in(process.pid);
+  const int error = errno;
+  auto taken = run(servers_.find(server.id)->second, std::move(process));
+  // Rather none than one without its limits.
+  if (taken && !confined) {
+    server.log.write(fmt::format("[muster: cannot enter the cgroup of its limits: {}]\n",
+                                 ::strerrordesc_np(error)));
+    signal_group(server.process, SIGKILL);
+  }
+  return taken;
+}
+
+void Supervisor::drop(GameServer& server) {
+  CHECK(server.process.pid == 0, "a process would be forgotten");
+  servers_.erase(server.id);
+}
+
+std::expected<Supervisor::Made, LaunchFailure> Supervisor::make_child(
+    const wire::node::Launch& launch, const std::string& name, const std::string& join_key) {
+  if (!is_file_name(launch.fleet()))
+    return refuse(LaunchFailed::COMMAND_FAILED,
+                  fmt::format("fleet name \"{}\" cannot be a file name", launch.fleet()));
+  auto prepared = prepare(launch, fmt::format("{}-{}", name, launch.fleet()), {}, join_key, {});
+  if (!prepared) return std::unexpected(prepared.error());
+  auto child = std::make_shared<Child>(io_, prepared->token, make_log(launch, name));
+  child->name = fmt::format("{} of {}", name, launch.fleet());
+  give(*child, *prepared);
+  return Made{std::move(child), std::move(prepared->command)};
+}
+
+std::expected<Supervisor::Prepared, LaunchFailure> Supervisor::prepare(
+    const wire::node::Launch& launch, const std::string& name, const std::string& sdk_address,
+    const std::string& join_key, AgonesPorts agones_ports) {
+  const std::string folder = log_folder(launch.fleet());
+  const auto plan = plan_limits(launch.limits(), enforceable_);
+  if (!plan)
+    return refuse(LaunchFailed::COMMAND_FAILED,
+                  fmt::format("fleet {}: {}", launch.fleet(), plan.error()));
+  LaunchContext context{random_token(),
+                        sdk_address,
+                        join_key,
+                        folder,
+                        options_.open_files_max,
+                        options_.sdk_local,
+                        {},
+                        {},
+                        agones_ports};
+  if (plan->account) {
+    context.user = plan->account->name;
+    context.home = plan->account->home;
+    context.log_dir = folder + '/' + plan->account->name;
+    if (const auto made = make_user_folder(options_.log_root, folder, *plan->account); !made)
+      return refuse(LaunchFailed::COMMAND_FAILED, made.error());
+  }
+  auto command = make_command(launch, context);
+  if (!command) return refuse(LaunchFailed::COMMAND_FAILED, command.error());
+  Prepared prepared{
+      context.token, std::move(*command), {}, plan->cgroup.memory_bytes, plan->unenforced};
+  if (const auto confined = confine(launch.fleet(), name, *plan, prepared); !confined)
     return std::unexpected(confined.error());
-  auto process = start_process(*command);
+  return prepared;
+}
+
+void Supervisor::give(Child& child, Prepared& prepared) {
+  child.cgroup = std::move(prepared.cgroup);
+  child.memory_bytes_max = prepared.memory_bytes_max;
+  for (const std::string& what : prepared.unenforced)
+    child.log.write(fmt::format("[muster: not enforced: {}]\n", what));
+}
+
+// Groups are made before the process, so that it begins in them.
+std::expected<void, LaunchFailure> Supervisor::confine(const std::string& fleet,
+                                                       const std::string& name,
+                                                       const LimitPlan& plan, Prepared& prepared) {
+  Confinement& confinement = prepared.command.confinement;
+  confinement = plan.confinement;
+  if (!plan.needs_cgroup()) return {};
+  auto made = cgroups_.make(name, plan.cgroup);
+  if (!made)
+    return refuse(LaunchFailed::LIMIT_REACHED,
+                  fmt::format("fleet {}: its limits cannot be enforced: {}", fleet, made.error()));
+  prepared.cgroup = std::move(*made);
+  confinement.cgroup = prepared.cgroup.folder();
+  confinement.cgroup_procs = prepared.cgroup.procs();
+  return {};
+}
+
+std::expected<void, LaunchFailure> Supervisor::begin(const std::shared_ptr<Child>& child,
+                                                     const Command& command) {
+  return run(child, start_process(command));
+}
+
+std::expected<void, LaunchFailure> Supervisor::run(const Shared& child,
+                                                   std::expected<Process, StartError> process) {
   if (!process)
     return refuse(is_limit(process.error().error) ? LaunchFailed::LIMIT_REACHED
                                                   : LaunchFailed::COMMAND_FAILED,
                   process.error().detail);
+  child->process = std::move(*process);
+  if (const auto error = watch(child); error) {
+    signal_group(child->process, SIGKILL);
+    reap(child->process);
+    child->process.pid = 0;
+    return refuse(LaunchFailed::LIMIT_REACHED,
+                  fmt::format("cannot watch the process: {}", error.message()));
+  }
+  running_.insert(child);
+  return {};
+}
 
+std::string Supervisor::log_folder(const std::string& fleet) {
+  std::string folder = fmt::format("{}/{}", options_.log_root, fleet);
+  if (log_folders_.insert(folder).second) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) fmt::print(stderr, "node: cannot make {}: {}\n", folder, error.message());
+  }
+  return folder;
+}
+
+ServerLog Supervisor::make_log(const wire::node::Launch& launch, const std::string& name) {
   LogLimits limits;
   if (launch.log_bytes_max() > 0) limits.bytes_max = launch.log_bytes_max();
   if (launch.log_files_max() > 0) limits.files_max = std::min(launch.log_files_max(), 100u);
   const auto now = std::chrono::system_clock::now();
-  ServerLog log(fmt::format("{}/{}-{:%Y%m%dT%H%M%S}.log", log_folder, launch.server_id(),
-                            fmt::gmtime(std::chrono::system_clock::to_time_t(now))),
-                limits);
-  const auto server = std::make_shared<GameServer>(io_, std::move(log));
-  server->id = launch.server_id();
-  server->fleet = launch.fleet();
-  server->token = context.token;
-  server->port = port;
-  server->version = launch.version();
-  server->health_timeout = milliseconds{launch.health_timeout_ms()};
-  server->process = std::move(*process);
-  server->cgroup = std::move(cgroup);
-  server->memory_bytes_max = plan->cgroup.memory_bytes;
-  for (const std::string& what : plan->unenforced)
-    server->log.write(fmt::format("[muster: not enforced: {}]\n", what));
-  if (const auto error = watch(server); error) {
-    signal_group(server->process, SIGKILL);
-    reap(server->process);
-    return refuse(LaunchFailed::LIMIT_REACHED,
-                  fmt::format("cannot watch the process: {}", error.message()));
+  return {fmt::format("{}/{}-{:%Y%m%dT%H%M%S}.log", log_folder(launch.fleet()), name,
+                      fmt::gmtime(std::chrono::system_clock::to_time_t(now))),
+          limits};
+}
+
+void Supervisor::stop(Child& child, milliseconds grace) {
+  if (child.exit) return;
+  if (child.process.pid == 0) {
+    child.stopping = true;
+    return;
   }
-  servers_.emplace(server->id, server);
-  prune_later(launch.fleet());
-  return server.get();
-}
-
-// Groups are made before the process, so that it begins in them.
-std::expected<void, LaunchFailure> Supervisor::confine(const wire::node::Launch& launch,
-                                                       const LimitPlan& plan, Cgroup& cgroup,
-                                                       Command& command) {
-  command.confinement = plan.confinement;
-  if (!plan.needs_cgroup()) return {};
-  auto made = cgroups_.make(launch.server_id(), plan.cgroup);
-  if (!made)
-    return std::unexpected(LaunchFailure{
-        LaunchFailed::LIMIT_REACHED,
-        fmt::format("fleet {}: its limits cannot be enforced: {}", launch.fleet(), made.error())});
-  cgroup = std::move(*made);
-  command.confinement.cgroup = cgroup.folder();
-  command.confinement.cgroup_procs = cgroup.procs();
-  return {};
-}
-
-void Supervisor::stop(GameServer& server, milliseconds grace) {
-  if (server.exit) return;
   const auto deadline = steady_clock::now() + grace;
-  if (server.stopping && server.process_timer.expiry() <= deadline) return;
-  if (!server.stopping) signal_group(server.process, SIGTERM);
-  server.stopping = true;
-  if (grace <= milliseconds{0}) return signal_group(server.process, SIGKILL);
-  server.process_timer.expires_at(deadline);
-  server.process_timer.async_wait([this, id = server.id](boost::system::error_code error) {
-    GameServer* const late = error ? nullptr : find(id);
-    if (late && !late->exit) signal_group(late->process, SIGKILL);
+  if (child.stopping && child.process_timer.expiry() <= deadline) return;
+  if (!child.stopping) signal_group(child.process, SIGTERM);
+  child.stopping = true;
+  if (grace <= milliseconds{0}) return signal_group(child.process, SIGKILL);
+  child.process_timer.expires_at(deadline);
+  child.process_timer.async_wait([late = child.shared_from_this()](auto error) {
+    if (!error && !late->exit) signal_group(late->process, SIGKILL);
   });
 }
 
@@ -204,114 +288,109 @@ void Supervisor::stop_all(milliseconds grace) {
   for_each([&](GameServer& server) { stop(server, grace); });
 }
 
-boost::system::error_code Supervisor::watch(const Shared& server) {
+boost::system::error_code Supervisor::watch(const Shared& child) {
   boost::system::error_code watch_error;
-  server->exit_watch.assign(server->process.pidfd.get(), watch_error);
-  if (!watch_error) server->output.assign(server->process.output.get(), watch_error);
+  child->exit_watch.assign(child->process.pidfd.get(), watch_error);
+  if (!watch_error) child->output.assign(child->process.output.get(), watch_error);
   if (watch_error) return watch_error;
-  server->process.output.release();
-  server->exit_watch.async_wait(Descriptor::wait_read, [this, server](auto error) {
-    if (!error) on_exit(server);
+  child->process.output.release();
+  child->exit_watch.async_wait(Descriptor::wait_read, [this, child](auto error) {
+    if (!error) on_exit(child);
   });
-  read_output(server);
+  read_output(child);
   return {};
 }
 
 // One read per turn: a server that prints without end waits for the others, and for its own pipe.
 // Once it prints more than is kept it is read by the clock, from a larger pipe: it hardly waits up
 // to a hundred megabytes a second, and the node does little more than throw them away.
-void Supervisor::read_output(const Shared& server) {
-  const auto go_on = [this, server](auto error) {
-    if (!error && server->output.is_open() && drain(*server)) read_output(server);
+void Supervisor::read_output(const Shared& child) {
+  const auto go_on = [this, child](auto error) {
+    if (!error && child->output.is_open() && drain(*child)) read_output(child);
   };
-  if (!server->output_rate.flooded()) {
-    server->output.async_wait(Descriptor::wait_read, go_on);
+  if (!child->output_rate.flooded()) {
+    child->output.async_wait(Descriptor::wait_read, go_on);
     return;
   }
-  ::fcntl(server->output.native_handle(), F_SETPIPE_SZ, flooded_pipe_bytes);
-  server->output_timer.expires_after(flooded_pause);
-  server->output_timer.async_wait(go_on);
+  ::fcntl(child->output.native_handle(), F_SETPIPE_SZ, flooded_pipe_bytes);
+  child->output_timer.expires_after(flooded_pause);
+  child->output_timer.async_wait(go_on);
 }
 
 // False at the end of the output.
-bool Supervisor::drain(GameServer& server) {
+bool Supervisor::drain(Child& child) {
   static char buffer[flooded_pipe_bytes];
-  const std::size_t room = server.output_rate.flooded() ? sizeof buffer : 64 * 1024;
-  const ssize_t n = ::read(server.output.native_handle(), buffer, room);
+  const std::size_t room = child.output_rate.flooded() ? sizeof buffer : 64 * 1024;
+  const ssize_t n = ::read(child.output.native_handle(), buffer, room);
   if (n <= 0) return n < 0 && (errno == EAGAIN || errno == EINTR);
   const std::string_view bytes(buffer, static_cast<std::size_t>(n));
-  if (server.output_rate.keeps(n, steady_clock::now()))
-    server.log.write(bytes);
+  if (child.output_rate.keeps(n, steady_clock::now()))
+    child.log.write(bytes);
   else
-    server.log.drop(bytes);
+    child.log.drop(bytes);
   return true;
 }
 
-void Supervisor::on_exit(const Shared& server) {
-  if (server->exit) return;
-  server->exit = exit_status(server->process);
-  CHECK(server->exit, "its pidfd became readable");
-  server->process_timer.cancel();
-  server->exited_at = steady_clock::now();
-  clear_remains(server);
+void Supervisor::on_exit(const Shared& child) {
+  if (child->exit) return;
+  child->exit = exit_status(child->process);
+  CHECK(child->exit, "its pidfd became readable");
+  child->process_timer.cancel();
+  child->exited_at = steady_clock::now();
+  clear_remains(child);
 }
 
 // The process is a zombie until finish(), so that nobody else can get its pid, group or session.
-void Supervisor::clear_remains(const Shared& server) {
-  const bool any_left = kill_remains(*server);
-  const auto waited = steady_clock::now() - server->exited_at;
-  if (!any_left) return finish(server);
+void Supervisor::clear_remains(const Shared& child) {
+  const bool any_left = kill_remains(*child);
+  const auto waited = steady_clock::now() - child->exited_at;
+  if (!any_left) return finish(child);
   if (waited > remains_patience) {
-    fmt::print(stderr, "node: processes that server {} left behind do not die\n", server->id);
-    return finish(server);
+    fmt::print(stderr, "node: processes that {} left behind do not die\n", child->name);
+    return finish(child);
   }
-  server->process_timer.expires_after(
-      std::max<steady_clock::duration>(milliseconds{1}, waited / 4));
-  server->process_timer.async_wait([this, server](auto error) {
-    if (!error) clear_remains(server);
+  child->process_timer.expires_after(std::max<steady_clock::duration>(milliseconds{1}, waited / 4));
+  child->process_timer.async_wait([this, child](auto error) {
+    if (!error) clear_remains(child);
   });
 }
 
 // Its group dies by one signal. Children that made a group or session of their own came to the node
 // (it is their subreaper) and are known by the session they are in, or by the token in their
-// environment; if no other server is running, they can be nobody else's.
-bool Supervisor::kill_remains(const GameServer& server) {
-  signal_group(server.process, SIGKILL);
-  bool any = server.cgroup.kill();
+// environment; if nothing else is running, they can be nobody else's.
+bool Supervisor::kill_remains(const Child& of) {
+  signal_group(of.process, SIGKILL);
+  bool any = of.cgroup.kill();
   reap_orphans();
   const std::set<pid_t> mains = main_pids();
-  const std::string mark = "MUSTER_TOKEN=" + server.token;
+  const std::string mark = "MUSTER_TOKEN=" + of.token;
+  const bool alone = running_.size() == 1 && kept_.empty();
   for (const pid_t child : children_of(::getpid())) {
     if (mains.contains(child)) continue;
-    if (servers_.size() > 1 && ::getsid(child) != server.process.pid &&
-        !environment_has(child, mark))
-      continue;
+    if (!alone && ::getsid(child) != of.process.pid && !environment_has(child, mark)) continue;
     any = true;
     ::kill(child, SIGKILL);
   }
   return any;
 }
 
-void Supervisor::finish(const Shared& server) {
+void Supervisor::finish(const Shared& child) {
   // What it printed last; more than this only if somebody else still prints into the pipe.
-  for (int reads = 0; reads < 32 && server->output.is_open(); ++reads) {
-    pollfd ready{server->output.native_handle(), POLLIN, 0};
-    if (::poll(&ready, 1, 0) <= 0 || !drain(*server)) break;
+  for (int reads = 0; reads < 32 && child->output.is_open(); ++reads) {
+    pollfd ready{child->output.native_handle(), POLLIN, 0};
+    if (::poll(&ready, 1, 0) <= 0 || !drain(*child)) break;
   }
   boost::system::error_code ignored;
-  server->output_timer.cancel();
-  server->output.close(ignored);
-  server->exit_watch.release();
-  reap(server->process);
-  std::string detail = server->log.last_line();
-  if (server->memory_bytes_max > 0 && server->cgroup.memory_kills() > 0)
-    detail = fmt::format("over its memory limit, {}", format_memory(server->memory_bytes_max));
-  server->cgroup = {};
-  if (!server->ready && !server->stopping && server->exit->exit_code != 0)
-    if (const auto probe = probe_port(server->port); !probe && !probe.error().limit_reached)
-      server->port_conflict = probe.error().detail;
-  servers_.erase(server->id);
-  on_exited_(*server, detail);
+  child->output_timer.cancel();
+  child->output.close(ignored);
+  child->exit_watch.release();
+  reap(child->process);
+  std::string detail = child->log.last_line();
+  if (child->memory_bytes_max > 0 && child->cgroup.memory_kills() > 0)
+    detail = fmt::format("over its memory limit, {}", format_memory(child->memory_bytes_max));
+  child->cgroup = {};
+  running_.erase(child);
+  if (child->on_ended) child->on_ended(detail);
 }
 
 void Supervisor::reap_orphans() {
@@ -342,8 +421,8 @@ GameServer* Supervisor::find(std::string_view id) {
 }
 
 std::set<pid_t> Supervisor::main_pids() const {
-  std::set<pid_t> pids;
-  for (const auto& [id, server] : servers_) pids.insert(server->process.pid);
+  std::set<pid_t> pids = kept_;
+  for (const Shared& child : running_) pids.insert(child->process.pid);
   return pids;
 }
 
@@ -357,6 +436,7 @@ void Supervisor::prune_later(const std::string& fleet) {
     if (error) return;
     std::set<std::string> in_use;
     for_each([&](GameServer& server) { in_use.insert(server.log.path()); });
+    for (const Shared& child : running_) in_use.insert(child->log.path());
     for (const std::string& name : std::exchange(to_prune_, {}))
       prune_logs(fmt::format("{}/{}", options_.log_root, name), options_.logs_kept_max,
                  [&](const std::string& path) { return in_use.contains(path); });

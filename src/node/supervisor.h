@@ -34,22 +34,56 @@ struct LaunchFailure {
 };
 
 /// Single-threaded, like all of the node. Game servers it returns are good until on_exited.
+///
+/// A launch has two halves, so that the process between them may come from elsewhere than from
+/// starting its command, and later: enter(), and then start() or take(). In between, the game
+/// server is there without a process; stop() is remembered.
 class Supervisor {
  public:
   /// Called once a server has ended, nothing it forked is left and its port is free again. `detail`
   /// is why, if the node knows, else the last line of its output.
   using OnExited = std::function<void(GameServer&, const std::string& detail)>;
 
+  struct Entered {
+    GameServer* server = nullptr;
+    Command command;
+  };
+
   Supervisor(boost::asio::io_context& io, SupervisorOptions options, OnExited on_exited);
 
-  /// Looks whether the port is free, and starts the command. The others are for its environment.
-  std::expected<GameServer*, LaunchFailure> launch(const wire::node::Launch& launch,
-                                                   const std::string& sdk_address,
-                                                   const std::string& join_key,
-                                                   AgonesPorts agones_ports = {});
+  /// Looks whether the port is free, and makes what the launch needs but a process. The others
+  /// are for its environment.
+  std::expected<Entered, LaunchFailure> enter(const wire::node::Launch& launch,
+                                              const std::string& sdk_address,
+                                              const std::string& join_key,
+                                              AgonesPorts agones_ports = {});
+  /// Starts the command. After a failure, drop() is all that may become of the server.
+  std::expected<void, LaunchFailure> start(GameServer& server, const Command& command);
+  /// A process that is there already, with its output.
+  std::expected<void, LaunchFailure> take(GameServer& server, Process process);
+  /// Forgets a server that has no process.
+  void drop(GameServer& server);
+
+  struct Made {
+    std::shared_ptr<Child> child;
+    Command command;
+  };
+  /// Makes a child that is no game server from what the launches of a fleet have in common; begin()
+  /// starts it. Its log is <log_root>/<fleet>/<name>-<time>.log.
+  std::expected<Made, LaunchFailure> make_child(const wire::node::Launch& launch,
+                                                const std::string& name,
+                                                const std::string& join_key);
+  std::expected<void, LaunchFailure> begin(const std::shared_ptr<Child>& child,
+                                           const Command& command);
+
+  /// A process of the node's that is nobody's remains: somebody else watches it.
+  void keep(pid_t pid) { kept_.insert(pid); }
+  void let_go(pid_t pid) { kept_.erase(pid); }
+  /// Whether it is one of those, or a child that is watched here.
+  bool has(pid_t pid) const { return main_pids().contains(pid); }
 
   /// SIGTERM to its process group, and after `grace` SIGKILL. Again only brings the end closer.
-  void stop(GameServer& server, std::chrono::milliseconds grace);
+  void stop(Child& child, std::chrono::milliseconds grace);
   void stop_all(std::chrono::milliseconds grace);
 
   /// Children that are no game server: grandchildren whose parent has ended come to the node. To be
@@ -63,25 +97,43 @@ class Supervisor {
 
   GameServer* find(std::string_view id);
   bool empty() const { return servers_.empty(); }
+  /// No game server, and no other child either.
+  bool idle() const { return servers_.empty() && running_.empty(); }
   template <class F>
   void for_each(F&& f) {
     for (auto& [id, server] : servers_) f(*server);
   }
 
  private:
-  using Shared = std::shared_ptr<GameServer>;
+  using Shared = std::shared_ptr<Child>;
 
-  std::expected<void, LaunchFailure> confine(const wire::node::Launch& launch,
-                                             const LimitPlan& plan, Cgroup& cgroup,
-                                             Command& command);
-  boost::system::error_code watch(const Shared& server);
-  void read_output(const Shared& server);
-  bool drain(GameServer& server);
-  void on_exit(const Shared& server);
-  void clear_remains(const Shared& server);
-  bool kill_remains(const GameServer& server);
-  void finish(const Shared& server);
+  /// What a process of a fleet is made of, but the process.
+  struct Prepared {
+    std::string token;
+    Command command;
+    Cgroup cgroup;
+    std::uint64_t memory_bytes_max = 0;
+    std::vector<std::string> unenforced;  // Limits; sentences.
+  };
+  std::expected<Prepared, LaunchFailure> prepare(const wire::node::Launch& launch,
+                                                 const std::string& name,
+                                                 const std::string& sdk_address,
+                                                 const std::string& join_key,
+                                                 AgonesPorts agones_ports);
+  void give(Child& child, Prepared& prepared);
+  std::expected<void, LaunchFailure> confine(const std::string& fleet, const std::string& name,
+                                             const LimitPlan& plan, Prepared& prepared);
+  std::expected<void, LaunchFailure> run(const Shared& child, std::expected<Process, StartError>);
+  boost::system::error_code watch(const Shared& child);
+  void read_output(const Shared& child);
+  bool drain(Child& child);
+  void on_exit(const Shared& child);
+  void clear_remains(const Shared& child);
+  bool kill_remains(const Child& child);
+  void finish(const Shared& child);
   std::set<pid_t> main_pids() const;
+  std::string log_folder(const std::string& fleet);
+  ServerLog make_log(const wire::node::Launch& launch, const std::string& name);
   void prune_later(const std::string& fleet);
 
   boost::asio::io_context& io_;
@@ -90,7 +142,9 @@ class Supervisor {
   Cgroups cgroups_;
   Enforceable enforceable_;
   PortLook port_look_;
-  std::map<std::string, Shared, std::less<>> servers_;
+  std::map<std::string, std::shared_ptr<GameServer>, std::less<>> servers_;
+  std::set<Shared> running_;  // Those with a process, game servers and others.
+  std::set<pid_t> kept_;
   std::set<std::string> log_folders_;
   std::set<std::string> to_prune_;
   Timer prune_timer_;

@@ -160,6 +160,25 @@ TEST_F(AdminTest, StatusFollowsAMatchFromLaunchToEnd) {
   EXPECT_EQ(status.at("totals").at("matches").to_number<int>(), 1);
 }
 
+TEST_F(AdminTest, AForkParentIsShown) {
+  const core::ServerId server = launch();
+  EXPECT_TRUE(get("/v1/status").at("fleets").at(0).at("forkParent").is_null());
+  const std::string fleet = get("/v1/status").at("fleets").at(0).at("name").as_string().c_str();
+  step(core::ForkParentChanged{fleet, core::ForkParentState::loaded, 77, {}});
+  step(core::ServerLaunched{server, 78, true});
+  json::value parent = get("/v1/status").at("fleets").at(0).at("forkParent");
+  EXPECT_EQ(parent.at("state").as_string(), "loaded");
+  EXPECT_EQ(parent.at("pid").to_number<int>(), 77);
+  EXPECT_TRUE(parent.at("lastError").is_null());
+  EXPECT_EQ(get("/v1/servers/" + to_string(server)).at("forked"), true);
+
+  step(core::ForkParentChanged{fleet, core::ForkParentState::failed, 0, "exit code 1"});
+  parent = get("/v1/status").at("fleets").at(0).at("forkParent");
+  EXPECT_EQ(parent.at("state").as_string(), "failed");
+  EXPECT_TRUE(parent.at("pid").is_null());
+  EXPECT_EQ(parent.at("lastError").as_string(), "exit code 1");
+}
+
 TEST_F(AdminTest, AFailedLaunchIsShown) {
   const core::ServerId server = launch();
   step(core::LaunchFailed{server, core::LaunchError::command_failed, "exec /bin/duel: gone"});

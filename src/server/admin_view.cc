@@ -58,6 +58,14 @@ json::value text_or_null(const std::string& value) {
   return value.empty() ? json::value(nullptr) : text(value);
 }
 
+json::value fork_parent_view(const State& state, const std::optional<core::ForkParent>& parent) {
+  if (!parent) return nullptr;
+  return json::object{{"state", text(to_string(parent->state))},
+                      {"stateSeconds", age(state, parent->since)},
+                      {"pid", parent->pid == 0 ? json::value(nullptr) : json::value(parent->pid)},
+                      {"lastError", text_or_null(parent->detail)}};
+}
+
 /// The first that holds: what an operator should know about a fleet.
 std::string_view fleet_state(const core::Fleet& fleet) {
   if (fleet.removed) return "removed";
@@ -97,7 +105,8 @@ json::object fleet_view(const State& state, std::size_t index, const Census::Fle
       {"ports", counted.ports},
       {"portsFree", counted.ports_free},
       {"portsSetAside", counted.ports_aside},
-      {"lastLaunchError", text_or_null(fleet.last_error)}};
+      {"lastLaunchError", text_or_null(fleet.last_error)},
+      {"forkParent", fork_parent_view(state, fleet.fork_parent)}};
 }
 
 }  // namespace
@@ -221,6 +230,7 @@ json::object server_view(const State& state, ServerId id, const core::Server& se
                     {"host", node.host},
                     {"port", server.port},
                     {"pid", server.pid == 0 ? json::value(nullptr) : json::value(server.pid)},
+                    {"forked", server.forked},
                     {"matchId", id_or_null(server.match)},
                     {"launchedForMatchId", id_or_null(server.launched_for)},
                     {"stateSeconds", age(state, server.since)}};

@@ -266,6 +266,7 @@ class Checker {
           problems_.error(lines.of(key), fmt::format("fleet.{}", key),
                           "is for sdk = \"agones\"; leave it out");
     }
+    check_fork(fleet, lines, names_port);
     if (fleet.health_timeout != Duration::zero() && fleet.health_timeout < core::seconds{1})
       problems_.error(lines.of("health_timeout"), "fleet.health_timeout",
                       fmt::format("is {}; must be 0s (not watched) or at least 1s",
@@ -276,6 +277,20 @@ class Checker {
           problems_.error(
               lines.of("env"), "fleet.env",
               fmt::format("{} is one of the variables that the launch sets itself", name));
+  }
+
+  void check_fork(const FleetConfig& fleet, const ConfigLines& lines, bool names_port) {
+    if (!fleet.fork) return;
+    if (fleet.sdk != core::SdkKind::muster)
+      problems_.error(
+          lines.of("fork"), "fleet.fork",
+          "forked servers stop at a fork point of Muster's SDK, and this fleet's do not "
+          "use it; leave it out, or make sdk \"muster\"");
+    else if (names_port)
+      problems_.warn(
+          lines.of("command"), "fleet.command",
+          "{port} is 0 in a forked server, whose arguments are those of its fork parent; "
+          "it must take its port from muster_gs_port() after the fork point");
   }
 
   void check_working_directory(FleetConfig& fleet, const ConfigLines& lines) {

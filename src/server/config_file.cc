@@ -101,6 +101,7 @@ const std::vector<Field<FleetConfig>>& fleet_fields() {
       duration<FleetConfig>("match_timeout", AT(match_timeout), seconds{0}, hours{168}),
       duration<FleetConfig>("stop_grace", AT(stop_grace), seconds{0}, minutes{10}),
       duration<FleetConfig>("health_timeout", AT(health_timeout), seconds{0}, hours{1}),
+      boolean<FleetConfig>("fork", AT(fork)),
       bytes<FleetConfig>("log_bytes_max", AT(log_bytes_max), 64u << 10, 1u << 30),
       count<FleetConfig>("log_files_max", AT(log_files_max), 1, 100),
       counters<FleetConfig>("counters", AT(agones.counters)),

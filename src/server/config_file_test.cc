@@ -387,6 +387,8 @@ TEST(ConfigFile, WhatIsWrongIsSaidWithItsLine) {
       {"health of a classic server",
        second + "ports = 7100\nsdk = \"classic\"\nhealth_timeout = \"5s\"\n", 16,
        "fleet.health_timeout", "no health message"},
+      {"forks of a classic server", second + "ports = 7100\nsdk = \"classic\"\nfork = true\n", 16,
+       "fleet.fork", "fork point of Muster's SDK"},
       {"memory without a unit", second + "ports = 7100\n[fleet.limits]\nmemory = 512\n", 16,
        "fleet.limits.memory", "a string with a unit"},
       {"too little memory", second + "ports = 7100\n[fleet.limits]\nmemory = \"1KiB\"\n", 16,

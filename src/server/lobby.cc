@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "core/state.h"
 #include "server/reload.h"
 
 namespace muster::server {
@@ -81,6 +82,7 @@ Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, std::
                        net_.flush();
                      },
                  .work_when_idle = [this] { return prepare_join_tokens(); }});
+  node_.prepare_forks(config_.core);
 }
 
 Lobby::~Lobby() = default;
@@ -174,6 +176,7 @@ ReloadResult Lobby::reload() {
   if (!next) return std::unexpected(std::move(next.error()));
   config_ = std::move(*next);
   loop_.post(core::ConfigReloaded{std::make_shared<const core::Config>(config_.core)});
+  node_.prepare_forks(config_.core);
   return config_.warnings;
 }
 

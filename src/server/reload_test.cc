@@ -151,6 +151,7 @@ TEST_F(Reload, EveryKeyOfAFleetMakesAnotherVersionOrNone) {
       {"match_timeout", {"\"7s\"", false}},
       {"stop_grace", {"\"7s\"", false}},
       {"health_timeout", {"\"7s\"", true}},
+      {"fork", {"true", false}},  // Copies are what plain launches are.
       {"log_bytes_max", {"\"7MiB\"", true}},
       {"log_files_max", {"7", true}},
       {"counters", {"{ rooms = { capacity = 7 } }", true}},

@@ -49,6 +49,7 @@ void fields(const core::ServerReport& e, F&& f) {
   f("server", e.server), f("fleet", e.fleet), f("port", e.port), f("pid", e.pid);
   f("ready", e.ready), f("match", e.match), f("version", e.version);
   f("reserved", e.reserved), f("allocated", e.allocated);
+  f("forked", e.forked);
 }
 template <class F>
 void fields(const core::NodeConnected& e, F&& f) {
@@ -61,7 +62,7 @@ void fields(const core::NodeLost& e, F&& f) {
 }
 template <class F>
 void fields(const core::ServerLaunched& e, F&& f) {
-  f("server", e.server), f("pid", e.pid);
+  f("server", e.server), f("pid", e.pid), f("forked", e.forked);
 }
 template <class F>
 void fields(const core::LaunchFailed& e, F&& f) {
@@ -108,6 +109,10 @@ void fields(const core::ServerAllocated& e, F&& f) {
 template <class F>
 void fields(const core::ServerReserved& e, F&& f) {
   f("server", e.server), f("match", e.match), f("result", e.result);
+}
+template <class F>
+void fields(const core::ForkParentChanged& e, F&& f) {
+  f("fleet", e.fleet), f("state", e.state), f("pid", e.pid), f("detail", e.detail);
 }
 template <class F>
 void fields(const core::StopServerCommand& e, F&& f) {

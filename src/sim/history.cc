@@ -96,6 +96,9 @@ class Text {
     return error == core::Error::none ? "" : std::string{core::code(error)};
   }
   static std::string show(core::TicketState state) { return std::string{core::to_string(state)}; }
+  static std::string show(core::ForkParentState state) {
+    return std::string{core::to_string(state)};
+  }
   static std::string show(core::MatchEnd end) { return std::string{core::to_string(end)}; }
   static std::string show(core::LaunchError error) {
     return error == core::LaunchError::port_taken       ? "port_taken"

@@ -19,6 +19,8 @@ const std::string programs::duel_server = E2E_DUEL_SERVER;
 const std::string programs::duel_client = E2E_DUEL_CLIENT;
 const std::string programs::classic_server = E2E_CLASSIC_SERVER;
 const std::string programs::minimal_server = E2E_MINIMAL_SERVER;
+const std::string programs::fork_server = E2E_FORK_SERVER;
+const std::string programs::fork_days_server = E2E_FORK_DAYS_SERVER;
 
 std::vector<std::string> shell(const std::string& script) { return {"/bin/sh", "-c", script}; }
 

@@ -18,7 +18,8 @@ namespace muster::e2e {
 
 /// The programs that are built beside the tests.
 namespace programs {
-extern const std::string muster, duel_server, duel_client, classic_server, minimal_server;
+extern const std::string muster, duel_server, duel_client, classic_server, minimal_server,
+    fork_server, fork_days_server;
 }
 
 /// `sh -c script`, as a fleet's command. {port} and the like are filled in. It starts in the

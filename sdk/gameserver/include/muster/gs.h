@@ -78,7 +78,11 @@ typedef enum muster_gs_status {
   /// The node refused for another reason; muster_gs_error_text() has it.
   MUSTER_GS_ERR_NODE = 10,
   /// Too many events wait inside: call muster_gs_poll until it brings none, then call again.
-  MUSTER_GS_ERR_POLL_FIRST = 11
+  MUSTER_GS_ERR_POLL_FIRST = 11,
+  /// This system, or this process on it, cannot do that.
+  MUSTER_GS_ERR_NOT_SUPPORTED = 12,
+  /// More than one thread runs at the fork point.
+  MUSTER_GS_ERR_THREADS = 13
 } muster_gs_status;
 
 /// One sentence about a status. Never NULL; static.
@@ -87,6 +91,32 @@ MUSTER_GS_API const char *muster_gs_status_text(muster_gs_status status);
 /// The port this game server must bind: MUSTER_PORT of its environment. 0 if it was not launched by
 /// Muster.
 MUSTER_GS_API uint16_t muster_gs_port(void);
+
+/* ---- The fork point ---- */
+
+/// Call it after maps and assets are loaded, and before the port is known, muster_gs_create is
+/// called or a thread is started. In a fleet with `fork = true` one process stops here, loaded, and
+/// each launch is a copy of it that returns from here: a game server of its own, with its own
+/// environment, output, session and process group, that shares what was loaded until it writes to
+/// it. In every other process it returns at once, so the same program can be launched plainly, and
+/// started by hand.
+///
+///     load_everything();
+///     if (muster_gs_fork_point() != MUSTER_GS_OK) return 1;
+///     muster_gs_create(&gs);
+///     ... bind and listen on muster_gs_port(), not on a port from the arguments ...
+///
+/// In the loaded process the environment names no port and no node; its arguments are those of all
+/// its children. It ends here when the node wants it to, without running atexit handlers. A child
+/// has everything else as it was: open descriptors, signal handlers, the random generator's state,
+/// what was cached of time or process id. pthread_atfork handlers do not run as a rule: treat them
+/// as not there. docs/fork-servers.md has what to observe.
+///
+/// Returns MUSTER_GS_OK in a process that is to be a game server. Otherwise exit; the node has been
+/// told, and launches are plain: MUSTER_GS_ERR_THREADS; MUSTER_GS_ERR_NOT_SUPPORTED if this is not
+/// Linux, /proc is not there, or a program between the node and this one has closed the descriptor
+/// that MUSTER_FORK names; or MUSTER_GS_ERR_MEMORY. Call it from the main thread.
+MUSTER_GS_API muster_gs_status muster_gs_fork_point(void);
 
 /* ---- Life ---- */
 

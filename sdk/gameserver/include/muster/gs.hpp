@@ -39,6 +39,10 @@ inline constexpr Timeout forever{-1};
 
 inline const char* to_string(Status status) { return muster_gs_status_text(status); }
 
+/// Where a fleet with `fork = true` makes copies of the loaded process. Anything but MUSTER_GS_OK:
+/// exit. What must be observed is said in gs.h.
+inline Status fork_point() { return muster_gs_fork_point(); }
+
 /// The port to bind; 0 if the process was not launched by Muster.
 inline std::uint16_t port() { return muster_gs_port(); }
 
