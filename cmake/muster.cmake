@@ -91,9 +91,10 @@ function(muster_module name)
     # Only those that ask, so that the others compile alike in every checkout (ccache). A file that newly
     # asks is seen when cmake runs next.
     foreach(test IN LISTS tests)
-      file(STRINGS ${test} asks REGEX MUSTER_SOURCE_DIR)
+      file(STRINGS ${test} asks REGEX "MUSTER_(SOURCE|BINARY)_DIR")
       if(asks)
-        set_property(SOURCE ${test} APPEND PROPERTY COMPILE_DEFINITIONS MUSTER_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+        set_property(SOURCE ${test} APPEND PROPERTY COMPILE_DEFINITIONS
+          MUSTER_SOURCE_DIR="${PROJECT_SOURCE_DIR}" MUSTER_BINARY_DIR="${PROJECT_BINARY_DIR}")
       endif()
     endforeach()
     add_test(NAME ${name} COMMAND ${lib}_test --gtest_brief=1)
