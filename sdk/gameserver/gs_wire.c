@@ -142,6 +142,7 @@ static bool read_match(const mst_pb_field *from, mst_arena *arena, muster_gs_mat
     if (is_text(&f, 2) && !(to->queue = text(arena, &f))) return false;
     if (is_text(&f, 3) && !(to->map = text(arena, &f))) return false;
     if (is_text(&f, 4) && !read_player(&f, arena, &players[to->players_count++])) return false;
+    if (is_uint(&f, 5)) to->started_ms = f.value;
   }
   return !r.malformed;
 }

@@ -90,6 +90,7 @@ pb::NodeMessage full_match() {
   match.set_match_id("9.1");
   match.set_queue("duel");
   match.set_map("castle");
+  match.set_started_ms(1'700'000'000'123);
   auto& ann = *match.add_players();
   ann.set_player_id("1.1");
   ann.set_name("ann");
@@ -120,6 +121,7 @@ TEST(NodeMessage, MatchStarted) {
   EXPECT_STREQ(match.match_id, "9.1");
   EXPECT_STREQ(match.queue, "duel");
   EXPECT_STREQ(match.map, "castle");
+  EXPECT_EQ(match.started_ms, 1'700'000'000'123u);
   ASSERT_EQ(match.players_count, 2u);
   const muster_gs_player& ann = match.players[0];
   EXPECT_STREQ(ann.player_id, "1.1");

@@ -19,4 +19,10 @@ struct CoreClock {
 using Duration = CoreClock::duration;
 using Time = CoreClock::time_point;
 
+/// For a wire or a person; `time` is not before the epoch.
+constexpr std::uint64_t to_unix_milliseconds(Time time) {
+  return static_cast<std::uint64_t>(
+      std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()).count());
+}
+
 }  // namespace muster

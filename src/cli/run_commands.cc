@@ -31,6 +31,7 @@ void add_node_command(CLI::App& app, int& exit_code) {
   command->add_option("--host", options->host,
                       "What players connect to; by default the lobby says");
   command->add_option("--link-fd", options->link_fd, "An inherited socket to the lobby")->group("");
+  command->add_option("--lock-fd", options->lock_fd, "The inherited, locked node.lock")->group("");
   command->callback([options, &exit_code] { exit_code = node::run_node(*options); });
 }
 

@@ -57,6 +57,7 @@ struct SendAssignment {
   std::string host;
   std::uint16_t port = 0;
   std::shared_ptr<const Roster> roster;
+  Time started{};    // Of the match: with it, its id is unique over restarts of the lobby.
   NamedPorts ports;  // Beside the main one.
 };
 struct SendMatchEnded {
@@ -108,6 +109,7 @@ struct StartServerMatch {
   std::string queue;
   std::string map;
   std::shared_ptr<const Roster> roster;
+  Time started{};
 };
 /// A player will not come, or has left: told to the server's SDK.
 struct RemoveServerPlayer {

@@ -105,7 +105,7 @@ void Turn::assign(MatchId match_id, ServerId server_id) {
 
   if (!server.session)  // A classic game server has no packet for it.
     emit(StartServerMatch{s_.nodes[server.node]->link, server_id, match_id, config.name, config.map,
-                          match.roster});
+                          match.roster, match.since});
   for (const TicketId id : match.tickets) {
     const TicketId ticket_id = id;
     const PlayerId player_id = s_.tickets[ticket_id].player;
@@ -128,10 +128,10 @@ void Turn::send_assignment(MatchId match_id, PlayerId player_id, TicketId ticket
   const auto entry = std::find_if(match.roster->begin(), match.roster->end(),
                                   [&](const RosterEntry& r) { return r.player == player_id; });
   CHECK(entry != match.roster->end(), "a player of a match is on its roster");
-  emit(SendAssignment{player.session, 0, ticket, match_id, match.server, player_id, player.name,
-                      entry->team, entry->seats,
-                      match.queue ? s_.config.queues[*match.queue].name : std::string{},
-                      s_.nodes[server.node]->host, server.port, match.roster, server.named_ports});
+  emit(SendAssignment{
+      player.session, 0, ticket, match_id, match.server, player_id, player.name, entry->team,
+      entry->seats, match.queue ? s_.config.queues[*match.queue].name : std::string{},
+      s_.nodes[server.node]->host, server.port, match.roster, match.since, server.named_ports});
 }
 
 /// A launching match has lost a ticket: the others go back to their places in the queue, and the

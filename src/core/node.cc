@@ -90,13 +90,8 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
       stop_server(report.server, server->state,
                   hangs ? Duration::zero() : config_of(*server).stop_grace,
                   std::move(server->reason));
-    } else if (server->match && !server->session && report.match != match_at(*server)) {
-      // Whoever lost the link had not told it of its match yet.
-      const Match& match = s_.matches[server->match];
-      if (match.queue)
-        emit(StartServerMatch{link, report.server, server->match,
-                              s_.config.queues[*match.queue].name,
-                              s_.config.queues[*match.queue].map, match.roster});
+    } else if (server->match && !server->session && s_.matches[server->match].queue) {
+      tell_match_again(link, report);
     }
     return report.ready;
   }
@@ -166,6 +161,24 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
   s_.timers.set(server->timer, now_ + config.launch_timeout,
                 timer(TimerKind::server, report.server));
   return report.ready;
+}
+
+/// A server is back with a match of this lobby: what it may not have heard while the link was gone.
+void Turn::tell_match_again(NodeId link, const ServerReport& report) {
+  const MatchId id = s_.servers[report.server].match;
+  const Match& match = s_.matches[id];
+  const QueueConfig& queue = s_.config.queues[*match.queue];
+  if (report.match != id)
+    emit(StartServerMatch{link, report.server, id, queue.name, queue.map, match.roster,
+                          match.since});
+  // Both lists have the same order.
+  auto here = match.players.begin();
+  for (const RosterEntry& entry : *match.roster) {
+    if (here != match.players.end() && here->player == entry.player)
+      ++here;
+    else
+      emit(RemoveServerPlayer{link, report.server, id, entry.player});
+  }
 }
 
 /// The fleet of a game server that this lobby did not launch. One that is not configured (any more)

@@ -202,6 +202,7 @@ class Turn {
   std::optional<NodeIndex> node_for_launch() const;
   bool adopt(NodeIndex node, const ServerReport& report);
   std::optional<FleetIndex> fleet_of(const ServerReport& report);
+  void tell_match_again(NodeId link, const ServerReport& report);
   void server_gone(ServerId id, bool clean, const std::string& why, const std::string& result = {});
   void lose_server(ServerId id, bool clean, const std::string& why, Blame blame = Blame::fleet,
                    const std::string& result = {});

@@ -39,9 +39,10 @@ constexpr std::size_t out_bytes_max = 32u << 20;
 constexpr off_t node_log_bytes_max = 10 << 20;
 constexpr auto hello_timeout = seconds{10};
 constexpr int link_fd_in_node = 3;
+constexpr int lock_fd_in_node = 4;
 
-/// A running node holds the lock, also before it listens. Asked only while stopping, since looking
-/// takes the lock for a moment.
+/// A node holds the lock from before it is started until it has left. Asked only while stopping,
+/// since looking takes the lock for a moment.
 bool node_runs(const std::string& data) {
   const int fd = ::open((data + "/node.lock").c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
@@ -147,7 +148,8 @@ bool NodeLink::stopped() const { return !socket_.is_open() && !node_runs(options
 
 void NodeLink::reach_node() {
   int fd = connect_to_node();
-  // One that was started from here and is not listening yet will be, or it will be reaped.
+  // One that was started from here and is not listening yet will be, or it will be reaped; one that
+  // was started by another lobby, or leaves, has the lock.
   if (fd < 0 && child_pid_ == 0 && !stopping_) fd = start_node();
   if (fd >= 0) return begin(fd);
   lose("");
@@ -176,12 +178,35 @@ int NodeLink::connect_to_node() {
   return -1;
 }
 
-// The node starts with one end of a pair of sockets: there is no moment in which it is not there to
-// connect to. -1: it cannot be started.
+// The lock of the data folder's node. -1: somebody has it, or it cannot be had.
+int NodeLink::lock_node() {
+  const std::string path = options_.data + "/node.lock";
+  const int opened = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  // Not one of the numbers under which a node is given things.
+  const int fd = opened < 0 ? -1 : ::fcntl(opened, F_DUPFD_CLOEXEC, lock_fd_in_node + 1);
+  if (opened >= 0) ::close(opened);
+  if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno != EWOULDBLOCK)
+    complain(fmt::format("cannot start the node: {}: {}", path, ::strerrordesc_np(errno)));
+  else if (retry_after_ == options_.retry_last)
+    complain(
+        fmt::format("the node that holds {} does not listen on node.sock: if it hangs, kill "
+                    "it (its pid is in that file)",
+                    path));
+  if (fd >= 0) ::close(fd);
+  return -1;
+}
+
+// The node starts with one end of a pair of sockets and with its lock: there is no moment in which
+// it is not there to connect to, and none in which another could be started beside it. -1: it
+// cannot be started.
 int NodeLink::start_node() {
+  const int lock = lock_node();
+  if (lock < 0) return -1;
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) {
     complain(fmt::format("cannot start the node: {}", ::strerrordesc_np(errno)));
+    ::close(lock);
     return -1;
   }
   const std::string log = options_.data + "/node.log";
@@ -202,14 +227,16 @@ int NodeLink::start_node() {
   ::posix_spawn_file_actions_init(&actions);
   // First: the others may be put where this one is. (It may itself be 3: the copy is kept open.)
   ::posix_spawn_file_actions_adddup2(&actions, ends[1], link_fd_in_node);
+  ::posix_spawn_file_actions_adddup2(&actions, lock, lock_fd_in_node);
   ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(),
                                      O_WRONLY | O_CREAT | O_APPEND, 0640);
   ::posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, link_fd_in_node + 1);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, lock_fd_in_node + 1);
 
-  std::string link_fd = std::to_string(link_fd_in_node);
-  std::string words[] = {options_.program, "node", "--data", options_.data, "--link-fd", link_fd};
+  std::string link_fd = std::to_string(link_fd_in_node), lock_fd = std::to_string(lock_fd_in_node);
+  std::string words[] = {options_.program, "node",  "--data",    options_.data,
+                         "--link-fd",      link_fd, "--lock-fd", lock_fd};
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -219,6 +246,7 @@ int NodeLink::start_node() {
   ::posix_spawn_file_actions_destroy(&actions);
   ::posix_spawnattr_destroy(&attributes);
   ::close(ends[1]);
+  ::close(lock);  // The node's copy holds it.
   if (error != 0) {
     ::close(ends[0]);
     complain(

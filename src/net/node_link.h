@@ -30,8 +30,8 @@ class NodeHello;
 namespace muster::net {
 
 struct NodeLinkOptions {
-  std::string data;     // The data folder, which the node shares: node.sock, node.log.
-  std::string program;  // Run as `<program> node --data DIR --link-fd N`; /proc/self/exe will do.
+  std::string data;     // The data folder, which the node shares: node.sock, node.lock, node.log.
+  std::string program;  // Run as `<program> node --data DIR --link-fd N --lock-fd N`.
   std::string host;     // What players connect to, unless the node was told another.
   wire::JoinPublicKey join_public_key{};
   // Between tries to reach a node that is gone: doubles from first to last.
@@ -68,6 +68,7 @@ class NodeLink {
 
   /// Tells the node to stop every game server and itself; NodeLost is posted when it has. It is not
   /// started again. One that is only just starting is waited for, and told then: ask stopped().
+  /// Again with a shorter grace is fine.
   void stop_node(Duration grace);
 
   /// After stop_node(): whether no node runs on the data folder any more.
@@ -89,6 +90,7 @@ class NodeLink {
 
   void reach_node();
   int connect_to_node();
+  int lock_node();
   int start_node();
   void watch_child(int pid);
   void begin(int fd);

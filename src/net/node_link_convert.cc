@@ -166,6 +166,7 @@ void write_start_match(const core::StartServerMatch& effect, wire::node::StartMa
   match.set_match_id(to_string(effect.match));
   match.set_queue(effect.queue);
   match.set_map(effect.map);
+  match.set_started_ms(to_unix_milliseconds(effect.started));
   if (!effect.roster) return;
   for (const core::RosterEntry& entry : *effect.roster) {
     wire::game_server::Player& player = *match.add_players();

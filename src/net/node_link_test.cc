@@ -1,8 +1,10 @@
 #include "net/node_link.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -253,9 +255,9 @@ until cat <&3 2>/dev/null >> "$data/received"; do sleep 0.01; done
   const auto connected = next<core::NodeConnected>();
   EXPECT_EQ(connected.name, "started");
   EXPECT_EQ(connected.host, "play.example");
-  EXPECT_EQ(file("arguments"), "node --data " + data_ + " --link-fd 3\n");
+  EXPECT_EQ(file("arguments"), "node --data " + data_ + " --link-fd 3 --lock-fd 4\n");
   // The shell itself reads its script from one more, which it chooses above 9.
-  EXPECT_EQ(file("fds"), "0\n1\n2\n3\n");
+  EXPECT_EQ(file("fds"), "0\n1\n2\n3\n4\n");
   int pid = 0, session = 0;
   std::istringstream(file("session")) >> pid >> session;
   EXPECT_EQ(session, pid);
@@ -445,6 +447,43 @@ TEST_F(NodeLinkTest, StopNode) {
   next<core::NodeLost>();
   EXPECT_FALSE(an_event_within(milliseconds{100})) << "it is not looked for again";
   EXPECT_LT(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC), 0);
+}
+
+TEST_F(NodeLinkTest, ANodeThatOnlyComesIsWaitedForAndToldToStop) {
+  write_program("touch \"$3/second\"\n");
+  const int lock = ::open((data_ + "/node.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_EQ(::flock(lock, LOCK_EX | LOCK_NB), 0);  // As a lobby before this one has left it.
+  start();
+  EXPECT_FALSE(an_event_within(milliseconds{50}));
+  link_->stop_node(milliseconds{0});
+  EXPECT_FALSE(link_->stopped());
+  EXPECT_FALSE(an_event_within(milliseconds{50}));
+  EXPECT_FALSE(link_->stopped());
+  listen();
+  {
+    TestNode node = accept();
+    EXPECT_TRUE(next(node).has_hello());
+    EXPECT_TRUE(next(node).has_stop_node());
+    EXPECT_FALSE(link_->stopped());
+    ::close(lock);
+  }
+  EXPECT_TRUE(run_until([&] { return link_->stopped(); }));
+  EXPECT_FALSE(std::filesystem::exists(data_ + "/second")) << "none is started beside it";
+}
+
+TEST_F(NodeLinkTest, ANodeIsKnownOfBeforeItRuns) {
+  write_program("read line < \"$3/open\"\n");
+  ASSERT_EQ(::mkfifo((data_ + "/open").c_str(), 0600), 0);
+  start();
+  link_.reset();  // The lobby is gone while its node still comes up.
+  start();
+  link_->stop_node(milliseconds{0});
+  EXPECT_FALSE(link_->stopped());
+  {
+    std::ofstream open(data_ + "/open");
+  }
+  EXPECT_TRUE(run_until([&] { return link_->stopped(); }));
+  EXPECT_TRUE(run_until([&] { return ::waitpid(-1, nullptr, WNOHANG) != 0; }));
 }
 
 TEST_F(NodeLinkTest, ANodeThatDoesNotReadIsLost) {

@@ -380,11 +380,13 @@ void Node::watch_idleness() {
   });
 }
 
-// Held until the process ends.
-std::expected<int, std::string> lock(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+// Held until the process ends. To lock what is inherited and locked already changes nothing.
+std::expected<int, std::string> lock(const std::string& path, int inherited) {
+  const int fd =
+      inherited >= 0 ? inherited : ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0)
     return std::unexpected(fmt::format("cannot open {}: {}", path, ::strerrordesc_np(errno)));
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   if (::flock(fd, LOCK_EX | LOCK_NB) < 0) {
     const int error = errno;
     ::close(fd);
@@ -441,7 +443,7 @@ int run_node(const NodeOptions& options) {
 
   const auto data = prepare_folder(options.data);
   if (!data) return fail(data.error());
-  const auto locked = lock(*data + "/node.lock");
+  const auto locked = lock(*data + "/node.lock", options.lock_fd);
   if (!locked) return fail(locked.error());
 
   NodeOptions complete = options;

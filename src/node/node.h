@@ -22,6 +22,7 @@ struct NodeOptions {
   std::string name;  // Of the machine; empty: its host name.
   std::string host;  // What players connect to; empty: the lobby knows.
   int link_fd = -1;  // An inherited socket whose other end is a lobby; -1: none.
+  int lock_fd = -1;  // An inherited node.lock, locked by who started this; -1: locks it itself.
   std::chrono::milliseconds stop_grace{
       10'000};  // SIGTERM to SIGKILL when told to stop by a signal.
   std::chrono::milliseconds idle_timeout{60'000};  // Ends after so long without lobby and servers.

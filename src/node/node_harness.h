@@ -52,6 +52,7 @@ using wire::node::FromNode;
 using wire::node::ToNode;
 
 constexpr auto patience = seconds{20};
+constexpr std::uint64_t match_started_ms = 1'700'000'000'123;
 
 /// For what has no event to wait for: asks again and again, until the deadline.
 inline bool eventually(const std::function<bool()>& holds) {
@@ -201,12 +202,14 @@ class TestLobby : public Peer<FromNode, ToNode> {
     message.mutable_stop()->set_grace_ms(static_cast<std::uint32_t>(grace.count()));
     send(message);
   }
+  /// A match that began at match_started_ms.
   void start_match(const std::string& server_id, const std::string& match_id,
                    const std::vector<std::string>& players) {
     ToNode message;
     message.mutable_start_match()->set_server_id(server_id);
     auto* match = message.mutable_start_match()->mutable_match();
     match->set_match_id(match_id);
+    match->set_started_ms(match_started_ms);
     for (const std::string& player : players) match->add_players()->set_player_id(player);
     send(message);
   }
@@ -299,8 +302,10 @@ class NodeProcess {
     if (pid_ != 0) return;
     // Nothing of the test's connections may stay open here, nor what it keeps for its processes.
     use_clone_call(CloneCall::automatic);
-    if (options.link_fd >= 0) options.link_fd = ::dup2(options.link_fd, 3);
-    ::syscall(SYS_close_range, options.link_fd >= 0 ? 4u : 3u, ~0u, 0u);
+    unsigned kept = 3;
+    for (int* const fd : {&options.link_fd, &options.lock_fd})  // One of them at most.
+      if (*fd >= 0) kept = static_cast<unsigned>(*fd = ::dup2(*fd, 3)) + 1;
+    ::syscall(SYS_close_range, kept, ~0u, 0u);
     const int code = run_node(options);
 #ifdef __SANITIZE_ADDRESS__
     if (__lsan_do_recoverable_leak_check() != 0) ::_exit(99);

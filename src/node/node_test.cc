@@ -1,5 +1,7 @@
 #include "node/node.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 
 #include "node/node_harness.h"
@@ -542,6 +544,26 @@ TEST(NodeStart, TheSdkPortStaysTheSame) {
     lobby.stop_node(milliseconds{0});
     EXPECT_EQ(node.wait(), 0);
   }
+}
+
+TEST(NodeStart, AnInheritedLockIsKept) {
+  TemporaryFolder folder;
+  const std::string path = folder / "node.lock";
+  UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX | LOCK_NB), 0);
+  NodeOptions options;
+  options.data = folder.path();
+  options.lock_fd = lock.get();
+  NodeProcess node(options);
+  lock.reset();
+  TestLobby lobby = TestLobby::connect(folder.path());
+  lobby.hello();
+  EXPECT_EQ(read_file(path), std::to_string(node.pid()) + "\n");
+  UniqueFd mine(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(::flock(mine.get(), LOCK_SH | LOCK_NB), -1);
+  lobby.stop_node(milliseconds{0});
+  EXPECT_EQ(node.wait(), 0);
+  EXPECT_EQ(::flock(mine.get(), LOCK_SH | LOCK_NB), 0);
 }
 
 TEST(NodeStart, AnInheritedLinkIsALobby) {

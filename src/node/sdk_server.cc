@@ -27,11 +27,14 @@ using std::chrono::steady_clock;
 
 namespace {
 
-// Who is not in the match any more may not come in with an old join token.
-void erase_player(sdk::MatchStarted& match, const std::string& player_id) {
+// Who is not in the match any more may not come in with an old join token. False if they were not
+// in it.
+bool erase_player(sdk::MatchStarted& match, const std::string& player_id) {
   auto& players = *match.mutable_players();
-  for (int i = players.size() - 1; i >= 0; --i)
+  const int before = players.size();
+  for (int i = before - 1; i >= 0; --i)
     if (players[i].player_id() == player_id) players.DeleteSubrange(i, 1);
+  return players.size() < before;
 }
 
 // 0, or errno.
@@ -325,7 +328,8 @@ void SdkServer::on_verify_join(Peer& peer, GameServer& server, std::uint32_t req
   if (claims->server != server.id)
     return send_error(*peer.connection, request, "join_token_invalid",
                       "the join token is for another game server");
-  if (!has_running_match(server) || claims->match != server.match->match_id())
+  if (!has_running_match(server) || claims->match != server.match->match_id() ||
+      claims->match_started_ms != server.match->started_ms())
     return send_error(*peer.connection, request, "no_match",
                       "the join token is not for the match that is running here");
   const auto& players = server.match->players();
@@ -398,8 +402,7 @@ void SdkServer::start_match(GameServer& server, const sdk::MatchStarted& match) 
 void SdkServer::remove_player(GameServer& server, const std::string& match_id,
                               const std::string& player_id) {
   if (!has_running_match(server) || server.match->match_id() != match_id) return;
-  erase_player(*server.match, player_id);
-  if (!server.sdk) return;
+  if (!erase_player(*server.match, player_id) || !server.sdk) return;  // A lobby may repeat it.
   sdk::NodeMessage news;
   news.mutable_player_removed()->set_match_id(match_id);
   news.mutable_player_removed()->set_player_id(player_id);

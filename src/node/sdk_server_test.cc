@@ -177,6 +177,8 @@ TEST_F(SdkServerTest, AMatchFromStartToEnd) {
   remove.mutable_remove_player()->set_player_id("2.1");
   lobby_.send(remove);
   EXPECT_EQ(sdk.next()->player_removed().player_id(), "2.1");
+  lobby_.send(remove);  // As one does whose link was lost.
+  EXPECT_FALSE(sdk.next(milliseconds{100})) << "the server knows";
 
   EXPECT_EQ(error_of(sdk.ask(over("4.1"))), "no_match") << "of another match";
   EXPECT_EQ(error_of(sdk.ask(over("5.1", std::string((16 << 10) + 1, 'x')))), "message_invalid");
@@ -261,7 +263,7 @@ TEST_F(SdkServerTest, JoinTokens) {
   const Launched server = launch_sleeper("0.1");
   TestSdk sdk = ready_sdk(server);
   const std::int64_t now = std::time(nullptr);
-  const wire::JoinClaims good{"1.1", "ann", "5.1", "0.1", 1, 2, now, now + 600};
+  const wire::JoinClaims good{"1.1", "ann", "5.1", "0.1", 1, 2, now, now + 600, match_started_ms};
   EXPECT_EQ(error_of(sdk.ask(verify(key_.sign(good)))), "no_match") << "none is running";
   lobby_.start_match("0.1", "5.1", {"1.1", "2.1"});
   EXPECT_TRUE(sdk.next()->has_match_started());
@@ -293,6 +295,8 @@ TEST_F(SdkServerTest, JoinTokens) {
       {"for a server of another life", with([](auto& c) { c.server = "0.11"; }),
        "join_token_invalid"},
       {"for another match", with([](auto& c) { c.match = "4.1"; }), "no_match"},
+      {"for a match of that id before the lobby was restarted",
+       with([](auto& c) { c.match_started_ms -= 1; }), "no_match"},
       {"for a player not in it", with([](auto& c) { c.player = "3.1"; }), "join_token_invalid"},
       {"expired", with([&](auto& c) { c.expires_at = now - 1; }), "join_token_expired"},
   };
@@ -310,7 +314,8 @@ TEST_F(SdkServerTest, TheLobbyMayBeAway) {
   EXPECT_TRUE(sdk.next()->has_match_started());
   lobby_.close();
   const std::int64_t now = std::time(nullptr);
-  EXPECT_TRUE(sdk.ask(verify(key_.sign({"1.1", "ann", "5.1", "0.1", 0, 1, now, now + 600})))
+  EXPECT_TRUE(sdk.ask(verify(key_.sign(
+                          {"1.1", "ann", "5.1", "0.1", 0, 1, now, now + 600, match_started_ms})))
                   ->has_join_verified());
   connect_with_key();
   EXPECT_TRUE(sdk.ask(over("5.1"))->has_ok());

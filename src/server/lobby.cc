@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "core/state.h"
 #include "server/reload.h"
 
 namespace muster::server {
@@ -80,7 +81,7 @@ Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, std::
                        node_.flush();
                        net_.flush();
                      },
-                 .work_when_idle = [this] { return !join_key_.prepare(1); }});
+                 .work_when_idle = [this] { return prepare_join_tokens(); }});
   node_.prepare_forks(config_.core);
 }
 
@@ -134,8 +135,10 @@ void Lobby::wait_for_signal() {
       reload();
       return wait_for_signal();
     }
-    if (stopping_) return loop_.stop();  // Asked twice: at once.
-    stop(signal == SIGINT);
+    if (stopping_)
+      stop_at_once();
+    else
+      stop(signal == SIGINT);
     wait_for_signal();
   });
 }
@@ -155,6 +158,13 @@ void Lobby::stop(bool stop_servers) {
   node_.stop_node(grace);
   leave_at_ = loop_.now() + grace + std::chrono::seconds{5};
   wait_for_node_to_leave();
+}
+
+void Lobby::stop_at_once() {
+  if (leave_at_ == Time{} || hurried_) return loop_.stop();  // Servers stay, or asked a third time.
+  hurried_ = true;
+  node_.stop_node(Duration::zero());
+  leave_at_ = loop_.now() + std::chrono::seconds{5};
 }
 
 ReloadResult Lobby::reload() {
@@ -195,6 +205,13 @@ void Lobby::check_account(net::AccountRequest request,
     accounts_->log_in(std::move(request.name), std::move(request.password), std::move(reply));
 }
 
+/// As many as there are players, who could all be assigned at once, and some for those who come.
+bool Lobby::prepare_join_tokens() {
+  constexpr std::size_t spare = 64;
+  if (join_key_.coupons() >= loop_.core().state().players.size() + spare) return false;
+  return !join_key_.prepare(1);
+}
+
 std::string Lobby::sign(const core::SendAssignment& a) {
   const std::int64_t now = unix_seconds(loop_.now());
   return join_key_.sign({.player = to_string(a.player),
@@ -204,7 +221,8 @@ std::string Lobby::sign(const core::SendAssignment& a) {
                          .team = a.team,
                          .seats = a.seats,
                          .issued_at = now,
-                         .expires_at = now + join_token_seconds});
+                         .expires_at = now + join_token_seconds,
+                         .match_started_ms = to_unix_milliseconds(a.started)});
 }
 
 }  // namespace muster::server

@@ -47,9 +47,11 @@ class Lobby {
 
  private:
   void wait_for_signal();
+  void stop_at_once();
   void wait_for_node_to_leave();
   void leave();
   void check_account(net::AccountRequest request, std::function<void(net::AccountReply)> done);
+  bool prepare_join_tokens();
   std::string sign(const core::SendAssignment& assignment);
   net::NetOptions net_options();
 
@@ -67,6 +69,7 @@ class Lobby {
   boost::asio::steady_timer leaving_;
   Time leave_at_{};
   bool stopping_ = false;
+  bool hurried_ = false;
 };
 
 }  // namespace muster::server

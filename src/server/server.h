@@ -15,7 +15,8 @@ struct ServeOptions {
 ///
 /// SIGINT and POST /v1/stop end everything: tickets fail, matches end, game servers are stopped,
 /// the node leaves. SIGTERM (and "keepServers") ends the lobby alone: the node and its matches go
-/// on, and the next lobby on the same data folder takes them back. A second SIGINT does not wait.
+/// on, and the next lobby on the same data folder takes them back. A second SIGINT has the game
+/// servers killed at once; a third does not wait for that.
 int run_serve(const ServeOptions& options);
 
 }  // namespace muster::server

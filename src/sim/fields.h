@@ -175,7 +175,7 @@ void fields(const core::SendAssignment& e, F&& f) {
   f("session", e.session), f("request", e.request), f("ticket", e.ticket), f("match", e.match);
   f("server", e.server), f("player", e.player), f("player_name", e.player_name);
   f("team", e.team), f("seats", e.seats), f("queue", e.queue), f("host", e.host), f("port", e.port);
-  f("roster", e.roster), f("ports", e.ports);
+  f("roster", e.roster), f("started", e.started.time_since_epoch()), f("ports", e.ports);
 }
 template <class F>
 void fields(const core::SendMatchEnded& e, F&& f) {
@@ -203,7 +203,7 @@ void fields(const core::StopServer& e, F&& f) {
 template <class F>
 void fields(const core::StartServerMatch& e, F&& f) {
   f("node", e.node), f("server", e.server), f("match", e.match), f("queue", e.queue);
-  f("map", e.map), f("roster", e.roster);
+  f("map", e.map), f("roster", e.roster), f("started", e.started.time_since_epoch());
 }
 template <class F>
 void fields(const core::RemoveServerPlayer& e, F&& f) {

@@ -66,13 +66,14 @@ void append_json(std::string& out, std::string_view text) {
 // By hand: this is on the way of every assignment, and the claims are few.
 std::string claims_json(const JoinClaims& claims) {
   std::string out;
-  out.reserve(160 + claims.name.size());
+  out.reserve(184 + claims.name.size());
   out += R"({"iss":"muster","sub":)";
   append_json(out, claims.player);
   out += R"(,"name":)";
   append_json(out, claims.name);
   out += R"(,"mid":)";
   append_json(out, claims.match);
+  fmt::format_to(std::back_inserter(out), R"(,"mst":{})", claims.match_started_ms);
   out += R"(,"srv":)";
   append_json(out, claims.server);
   fmt::format_to(std::back_inserter(out), R"(,"team":{},"seats":{},"iat":{},"exp":{}}})",
@@ -111,9 +112,10 @@ std::optional<JoinClaims> parse_claims(std::string_view json) {
   std::string issuer;
   if (!read(*object, "iss", issuer) || issuer != "muster") return std::nullopt;
   if (!read(*object, "sub", claims.player) || !read(*object, "name", claims.name) ||
-      !read(*object, "mid", claims.match) || !read(*object, "srv", claims.server) ||
-      !read(*object, "team", claims.team) || !read(*object, "seats", claims.seats) ||
-      !read(*object, "iat", claims.issued_at) || !read(*object, "exp", claims.expires_at))
+      !read(*object, "mid", claims.match) || !read(*object, "mst", claims.match_started_ms) ||
+      !read(*object, "srv", claims.server) || !read(*object, "team", claims.team) ||
+      !read(*object, "seats", claims.seats) || !read(*object, "iat", claims.issued_at) ||
+      !read(*object, "exp", claims.expires_at))
     return std::nullopt;
   return claims;
 }

@@ -4,7 +4,12 @@
 // public key in MUSTER_JOIN_KEY.
 //
 //   header  {"alg":"EdDSA","typ":"JWT"}
-//   claims  iss "muster", sub player id, name, mid match id, srv server id, team, seats, iat, exp
+//   claims  iss "muster", sub player id, name, mid match id, mst when the match began, srv server
+//   id,
+//           team, seats, iat, exp
+//
+// Ids begin anew when a lobby is restarted: mid alone could name another match than it did when the
+// token was made. A match of the same id that began at the same millisecond is the same one.
 //
 // Signing. An Ed25519 signature of M is (R, S) with R = r*B and S = r + SHA512(R || A || M) * a mod
 // L. RFC 8032 takes r from a hash of the key and M; any r that is uniform and secret gives the same
@@ -36,8 +41,9 @@ struct JoinClaims {
   std::string server;
   std::uint32_t team = 0;
   std::uint32_t seats = 1;
-  std::int64_t issued_at = 0;   // Seconds since the Unix epoch.
-  std::int64_t expires_at = 0;  // Good before this second.
+  std::int64_t issued_at = 0;          // Seconds since the Unix epoch.
+  std::int64_t expires_at = 0;         // Good before this second.
+  std::uint64_t match_started_ms = 0;  // Milliseconds since the Unix epoch.
   bool operator==(const JoinClaims&) const = default;
 };
 

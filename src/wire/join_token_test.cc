@@ -14,7 +14,8 @@
 namespace muster::wire {
 namespace {
 
-const JoinClaims ann{"41.3", "ann", "7.1", "12.9", 1, 2, 1'700'000'000, 1'700'003'600};
+const JoinClaims ann{"41.3", "ann",         "7.1",         "12.9",           1,
+                     2,      1'700'000'000, 1'700'003'600, 1'699'999'999'123};
 
 std::array<std::uint8_t, 32> counting_seed() {
   std::array<std::uint8_t, 32> seed;
@@ -93,9 +94,9 @@ TEST(JoinToken, Golden) {
   // RFC 8032's signing is deterministic; made once with Python's cryptography package.
   const std::string golden =
       "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJtdXN0ZXIiLCJzdWIiOiI0MS4zIiwibmFtZSI"
-      "6ImFubiIsIm1pZCI6IjcuMSIsInNydiI6IjEyLjkiLCJ0ZWFtIjoxLCJzZWF0cyI6MiwiaWF0IjoxNzAwMDA"
-      "wMDAwLCJleHAiOjE3MDAwMDM2MDB9.-9vAfmkUqWYbMQKvxPAnmDmM9fO187kFK5LP3nqCONYvw4gOE4x4cY"
-      "BFmEl4gKB_LFcmkpIB5jvGmM5ZaDNgAQ";
+      "6ImFubiIsIm1pZCI6IjcuMSIsIm1zdCI6MTY5OTk5OTk5OTEyMywic3J2IjoiMTIuOSIsInRlYW0iOjEsInN"
+      "lYXRzIjoyLCJpYXQiOjE3MDAwMDAwMDAsImV4cCI6MTcwMDAwMzYwMH0.rIogjxTQilffRwaehejBMink7Gh"
+      "JkdfL_LMqT8KABb5do_pBZ9sB_xI5LXwYueQd3TSoQyNxxhs3NlI1_qCUCQ";
   EXPECT_EQ(key.sign(ann), golden);
   EXPECT_EQ(to_base64url(key.public_key()), "A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg");
   const auto claims = verify_join_token(golden, key.public_key(), ann.issued_at);
@@ -117,8 +118,8 @@ TEST(JoinToken, NamesOfAnyKindComeBack) {
 TEST(JoinToken, Refusals) {
   const std::string header = R"({"alg":"EdDSA","typ":"JWT"})";
   const std::string claims =
-      R"({"iss":"muster","sub":"1.1","name":"a","mid":"2.1","srv":"3.1","team":0,"seats":1,)"
-      R"("iat":100,"exp":200})";
+      R"({"iss":"muster","sub":"1.1","name":"a","mid":"2.1","mst":7,"srv":"3.1","team":0,)"
+      R"("seats":1,"iat":100,"exp":200})";
   const auto with = [&](std::string_view from, std::string_view to) {
     std::string changed = claims;
     changed.replace(changed.find(from), from.size(), to);
@@ -172,6 +173,7 @@ TEST(JoinToken, Refusals) {
       {"another issuer", with("\"iss\":\"muster\"", "\"iss\":\"master\""), 150, invalid},
       {"no player", with("\"sub\":\"1.1\",", ""), 150, invalid},
       {"player is a number", with("\"sub\":\"1.1\"", "\"sub\":1.1"), 150, invalid},
+      {"no time of the match", with("\"mst\":7,", ""), 150, invalid},
       {"team below zero", with("\"team\":0", "\"team\":-1"), 150, invalid},
       {"team is a fraction", with("\"team\":0", "\"team\":0.5"), 150, invalid},
       {"team too large", with("\"team\":0", "\"team\":4294967296"), 150, invalid},

@@ -1,8 +1,11 @@
 // Game servers with Agones' own npm client in them, or beside them.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <boost/json.hpp>
 #include <filesystem>
@@ -28,8 +31,14 @@ const std::string& client_folder() {
   static const std::string folder = [] {
     const std::string at = E2E_BINARY_DIR "/tests/agones";
     const std::string lock = read_file(scripts + "/package-lock.json");
-    if (read_file(at + "/installed") == lock) return at;
     std::filesystem::create_directories(at);
+    // These tests run as several processes at once.
+    const struct Alone {
+      int fd;
+      ~Alone() { ::close(fd); }
+    } alone{::open((at + "/alone").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)};
+    if (::flock(alone.fd, LOCK_EX) != 0) throw std::runtime_error("cannot lock " + at + "/alone");
+    if (read_file(at + "/installed") == lock) return at;
     for (const char* const name : {"package.json", "package-lock.json"})
       std::filesystem::copy_file(scripts + '/' + name, at + '/' + name,
                                  std::filesystem::copy_options::overwrite_existing);

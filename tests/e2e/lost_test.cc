@@ -279,14 +279,14 @@ TEST(Lost, LobbyAndNodeKilledTogetherStartAfresh) {
 
 TEST(Lost, SigintTwiceDoesNotWaitForSlowServers) {
   Lobby lobby({.command = shell("trap '' TERM; exec " + programs::minimal_server + " {port}"),
-               .fleet = "ready_min = 1\nstop_grace = \"1s\""});
+               .fleet = "ready_min = 1\nstop_grace = \"10m\""});
   lobby.server_in("ready");
   ::kill(lobby.pid(), SIGINT);
   wait_until("the lobby to be stopping",
              [&] { return lobby.ask("status").at("stopping").as_bool(); });
   ::kill(lobby.pid(), SIGINT);
   wait_until("the lobby to end", [&] { return !lobby.running(); });
-  wait_until("the node to see to the rest", [&] { return processes_in(lobby.folder()).empty(); });
+  wait_until("the rest to end", [&] { return processes_in(lobby.folder()).empty(); });
 }
 
 TEST(Lost, ATicketThatWaitsForALaunchSurvivesTheNode) {

@@ -5,9 +5,11 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -39,6 +41,26 @@ bool is_free(std::uint16_t port) {
     ::close(fd);
   }
   return true;
+}
+
+constexpr std::uint32_t own_ports_count = 400;
+
+/// The first of a block of ports that no other process of these tests uses: the block's name in the
+/// abstract namespace of unix sockets is taken, until this process ends.
+std::uint32_t own_ports() {
+  constexpr std::uint32_t first = 10000, blocks = 9000 / own_ports_count;
+  for (std::uint32_t block = 0; block < blocks; ++block) {
+    const std::string name = fmt::format("muster-e2e-ports-{}", block);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&address),
+               static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size())) == 0)
+      return first + block * own_ports_count;
+    ::close(fd);
+  }
+  throw std::runtime_error("too many of these tests run at once on this machine");
 }
 
 }  // namespace
@@ -105,9 +127,9 @@ bool Socket::ended(std::string* rest, milliseconds wait) {
 }
 
 std::uint16_t free_ports(std::uint16_t count) {
-  constexpr std::uint32_t first = 10000, last = 19999;
-  static std::uint32_t next = first + static_cast<std::uint32_t>(::getpid()) % 900 * 10;
-  for (std::uint32_t tried = 0; tried < last - first; ++tried) {
+  static const std::uint32_t first = own_ports(), last = first + own_ports_count;
+  static std::uint32_t next = first;
+  for (std::uint32_t tried = 0; tried < own_ports_count; ++tried) {
     if (next + count > last) next = first;
     const auto start = static_cast<std::uint16_t>(next);
     std::uint16_t free = 0;

@@ -209,6 +209,7 @@ typedef struct muster_gs_match {
   const char *map; /* Empty if the queue has none. */
   const muster_gs_player *players;
   size_t players_count;
+  uint64_t started_ms; /* Since the Unix epoch; as mst in the match's join tokens. */
 } muster_gs_match;
 
 /// The match that is being played: from the MATCH_STARTED event until the MATCH_ENDED event or

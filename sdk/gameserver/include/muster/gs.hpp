@@ -64,6 +64,7 @@ struct Match {
   std::string queue;
   std::string map;
   std::vector<Player> players;
+  std::uint64_t started_ms = 0;  // Since the Unix epoch; as mst in the match's join tokens.
 
   const Player* find(std::string_view player_id) const {
     for (const Player& player : players)
@@ -111,7 +112,7 @@ inline Attribute copy(const muster_gs_attribute& from) {
 }
 
 inline Match copy(const muster_gs_match& from) {
-  Match to{from.match_id, from.queue, from.map, {}};
+  Match to{from.match_id, from.queue, from.map, {}, from.started_ms};
   to.players.reserve(from.players_count);
   for (std::size_t i = 0; i < from.players_count; ++i) {
     const muster_gs_player& p = from.players[i];

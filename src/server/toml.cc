@@ -1,0 +1,3 @@
+// The parser of toml++, compiled once.
+#define TOML_IMPLEMENTATION
+#include "server/toml.h"
