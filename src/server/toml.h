@@ -12,6 +12,8 @@
 #undef NDEBUG
 #define TOML_ASSERT(expression) static_cast<void>(0)
 // And its test for white space calls unreachable what a letter such as U+00E9 reaches: it is false.
+#include <cstdint>
+
 #include <toml++/impl/preprocessor.h>
 #pragma push_macro("TOML_UNREACHABLE")
 #undef TOML_UNREACHABLE
