@@ -360,9 +360,9 @@ class World {
                           server.pid,
                           server.state != ServerState::starting,
                           {},
-                          server.version,
-                          server.named_ports,
-                          server.players};
+                          server.version};
+      report.ports = server.named_ports;
+      report.players = server.players;
       if (shape & 1) report.match = server.match;
       if (shape & 2) report.ready = !report.ready;
       report.reserved = server.state == ServerState::reserved && (shape & 2) == 0;
