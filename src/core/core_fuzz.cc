@@ -266,7 +266,8 @@ class World {
   Event launch_failed() {
     LaunchFailed e{server(ServerState::starting), static_cast<LaunchError>(bytes_.below(3)), "why"};
     const Server* starting = core_.state().servers.find(e.server);
-    if (starting && bytes_.flip()) e.port = starting->named_ports.front().port;
+    if (starting && !starting->named_ports.empty() && bytes_.flip())
+      e.port = starting->named_ports.front().port;
     return e;
   }
 

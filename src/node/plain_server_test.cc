@@ -189,9 +189,9 @@ TEST_F(PlainServerTest, ReadyWhenItSaysSoOrAfterATime) {
 
 TEST_F(PlainServerTest, AMatchEndsByALine) {
   const std::string go = data_ / "go";
-  auto launch =
-      plain_shell("0.1", "mkfifo " + go + "; echo over: too early; echo up; while read line < " +
-                             go + "; do echo \"$line\"; done");
+  auto launch = plain_shell("0.1", "mkfifo " + go + "; exec 3<>" + go +
+                                       "; echo over: too early; echo up; while read line <&3; "
+                                       "do echo \"$line\"; done");
   launch.mutable_ready()->set_kind(Ready::LOG);
   launch.mutable_ready()->set_log("^up$");
   launch.mutable_end()->set_log("over: (?P<result>.*)$");
