@@ -1,17 +1,21 @@
 #!/bin/sh
-# wine_run.sh PROGRAM.EXE [ARGUMENT...]: runs a Windows game server of a fleet under wine.
+# wine_run.sh PROGRAM.EXE [ARGUMENT...]: runs a Windows game server under wine, with a wineserver of its
+# own. One that several shared would be ended with the game server that started it, and takes all
+# others with it when it crashes, which that of wine 8 sometimes does when a program is ended by a signal.
 #
-# The first program in a wine prefix would start wineserver and a few services, which all others use
-# too. Started from here without the launch token they belong to no single game server: Muster leaves
-# them alone while others run, and ends them with its last one.
+#   WINE_BASE   a whole wine prefix, for all game servers of a fleet; made by the first, 700 MB
+#   WINEPREFIX  this game server's: its registry, 3 MB, with the base's drive C
+set -e
 wine=/usr/lib/wine/wine64
-wineserver=/usr/lib/wine/wineserver
-if ! [ -e "$WINEPREFIX/system.reg" ]; then
-  env -u MUSTER_TOKEN "$wine" wineboot --init
-  "$wineserver" -w # It saves what it has made when it ends, which is a few seconds later.
-fi
-if ! "$wineserver" -k0 2> /dev/null; then
-  env -u MUSTER_TOKEN "$wineserver" -p
-  env -u MUSTER_TOKEN "$wine" wineboot
-fi
+(
+  flock 9
+  if ! [ -e "$WINE_BASE.made" ]; then
+    WINEPREFIX=$WINE_BASE "$wine" wineboot --init
+    WINEPREFIX=$WINE_BASE /usr/lib/wine/wineserver -w # It saves what was made when it ends.
+    touch "$WINE_BASE.made"
+  fi
+) 9> "$WINE_BASE.lock"
+mkdir -p "$WINEPREFIX"
+ln -s "$WINE_BASE/drive_c" "$WINEPREFIX/drive_c"
+cp -a "$WINE_BASE"/*.reg "$WINE_BASE/.update-timestamp" "$WINE_BASE/dosdevices" "$WINEPREFIX/"
 exec "$wine" "$@"
