@@ -2,6 +2,8 @@
 // toml++ as Muster has it: without exceptions, and with what its version 3.3 needs to be trusted
 // with any bytes. Its parser is compiled in toml.cc alone, because it takes seconds.
 
+#include <cstdint>
+
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_HEADER_ONLY 0
@@ -12,8 +14,6 @@
 #undef NDEBUG
 #define TOML_ASSERT(expression) static_cast<void>(0)
 // And its test for white space calls unreachable what a letter such as U+00E9 reaches: it is false.
-#include <cstdint>
-
 #include <toml++/impl/preprocessor.h>
 #pragma push_macro("TOML_UNREACHABLE")
 #undef TOML_UNREACHABLE

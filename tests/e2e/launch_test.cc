@@ -197,7 +197,7 @@ TEST(Launch, NothingOfTheLobbysLeaksIn) {
 }
 
 TEST(Launch, WithoutANodeTicketsFailAndTheReasonIsSaid) {
-  // As if another node had the data folder: none that the lobby starts can stay.
+  // As if another node had the data folder: the lobby starts none of its own.
   const TempFolder data;
   const int lock = ::open((data / "node.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   ASSERT_EQ(::flock(lock, LOCK_EX | LOCK_NB), 0);
@@ -208,8 +208,6 @@ TEST(Launch, WithoutANodeTicketsFailAndTheReasonIsSaid) {
   Player ann(lobby.port(), "ann");
   ann.start_match();
   EXPECT_EQ(ann.ticket(Ticket::FAILED).error().code(), "node_unavailable");
-  EXPECT_THAT(lobby.output(), HasSubstr("node.log"));
-  EXPECT_THAT(read_file(data / "node.log"), HasSubstr("another node"));
   EXPECT_THAT(lobby.ctl({"status"}).output, HasSubstr("nothing can be launched"));
   ::close(lock);
 }
