@@ -7,8 +7,10 @@
  * bench_server PORT --hold: its match goes on until it is stopped.
  * bench_server --bare PORT REGISTER_PORT: the floor. Binds and listens on PORT, connects to
  * 127.0.0.1:REGISTER_PORT, sends one packet of 4 bytes, and ends when that connection does.
- * bench_server --plain PORT: a server without an SDK. Listens on PORT, binds it for UDP too, prints
- * a line, and answers every datagram. */
+ * bench_server --agones PORT SDK_PORT: listens on PORT and says Ready to the Agones SDK API, gRPC
+ * on 127.0.0.1:SDK_PORT. The floor is the same to somebody who only reads the bytes. bench_server
+ * --plain PORT: a server without an SDK. Listens on PORT, binds it for UDP too, prints a line, and
+ * answers every datagram. */
 #include <arpa/inet.h>
 #include <muster/gs.h>
 #include <netinet/in.h>
@@ -46,6 +48,31 @@ static int run_bare(int port, int register_port) {
   if (connect(lobby, (const struct sockaddr*)&address, sizeof address) != 0) return 2;
   if (write(lobby, packet, sizeof packet) != (ssize_t)sizeof packet) return 3;
   return read(lobby, &byte, 1) == 0 ? 0 : 4;
+}
+
+/* One gRPC call as bytes: the preface, SETTINGS, HEADERS and DATA of HTTP/2 (RFC 9113), the header
+ * block without Huffman codes or the dynamic table (RFC 7541). */
+static int run_agones(int port, int sdk_port) {
+  static const char call[] =
+      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+      "\0\0\0\x04\0\0\0\0\0"
+      "\0\0\x48\x01\x04\0\0\0\x01"
+      "\x83\x86"
+      "\x04\x19/agones.dev.sdk.SDK/Ready"
+      "\x01\x09localhost"
+      "\x0f\x10\x10"
+      "application/grpc"
+      "\0\x02te\x08trailers"
+      "\0\0\x05\0\x01\0\0\0\x01"
+      "\0\0\0\0\0";
+  const struct sockaddr_in address = loopback(sdk_port);
+  char bytes[512];
+  if (listen_on(port) < 0) return 1;
+  const int sdk = socket(AF_INET, SOCK_STREAM, 0);
+  if (connect(sdk, (const struct sockaddr*)&address, sizeof address) != 0) return 2;
+  if (write(sdk, call, sizeof call - 1) != (ssize_t)(sizeof call - 1)) return 3;
+  while (read(sdk, bytes, sizeof bytes) > 0) continue;
+  return 0;
 }
 
 static int run_plain(int port) {
@@ -95,6 +122,8 @@ int main(int argc, char** argv) {
   if (argc == 4 && strcmp(argv[1], "--bare") == 0) return run_bare(atoi(argv[2]), atoi(argv[3]));
   if (argc == 3 && strcmp(argv[1], "--assets") == 0) return run_with_assets(atoi(argv[2]));
   if (argc == 3 && strcmp(argv[1], "--plain") == 0) return run_plain(atoi(argv[2]));
+  if (argc == 4 && strcmp(argv[1], "--agones") == 0)
+    return run_agones(atoi(argv[2]), atoi(argv[3]));
   if (argc == 2) return run_launched(atoi(argv[1]), 0);
   if (argc == 3 && strcmp(argv[2], "--hold") == 0) return run_launched(atoi(argv[1]), 1);
   return 64;

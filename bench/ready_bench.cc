@@ -178,19 +178,26 @@ double floor_line(const std::string& game_server) {
   return took;
 }
 
-/// Its connection to us and 4 bytes.
-double floor_connection(const std::string& game_server) {
+/// Its connection to us and what it sends first.
+double floor_connection(const std::string& game_server, const char* way) {
   static const Fd listener = listen_on_loopback();
   const std::string port = std::to_string(next_port());
   const std::string register_port = std::to_string(port_of(listener));
   const auto begin = steady_clock::now();
-  const pid_t pid = start({game_server, "--bare", port, register_port}, -1);
+  const pid_t pid = start({game_server, way, port, register_port}, -1);
   wait_for(listener.get());
   const Fd connection = accept_from(listener);
   wait_for(connection.get());
   const double took = microseconds_since(begin);
   end(pid);
   return took;
+}
+
+double floor_bare(const std::string& game_server) {
+  return floor_connection(game_server, "--bare");
+}
+double floor_agones(const std::string& game_server) {
+  return floor_connection(game_server, "--agones");
 }
 
 }  // namespace
@@ -212,6 +219,11 @@ std::vector<Row> bench_ready(const BenchOptions& options) {
   udp.mutable_ready()->mutable_query()->set_expect("^pong$");
   log.mutable_ready()->set_kind(Ready::LOG);
   log.mutable_ready()->set_log("^ready");
+  Launch agones;
+  agones.set_sdk(wire::node::SDK_AGONES);
+  for (const char* const word :
+       {options.game_server.c_str(), "--agones", "{port}", "{sdk_grpc_port}"})
+    agones.add_command(word);
 
   struct Way {
     const char* name;
@@ -219,19 +231,20 @@ std::vector<Row> bench_ready(const BenchOptions& options) {
     double (*floor)(const std::string&);
     std::vector<double> product_us, floor_us;
   };
-  Way ways[] = {{"ready by SDK", sdk, floor_connection, {}, {}},
+  Way ways[] = {{"ready by SDK", sdk, floor_bare, {}, {}},
                 {"ready by tcp", tcp, floor_line, {}, {}},
                 {"ready by udp query", udp, floor_line, {}, {}},
-                {"ready by log line", log, floor_line, {}, {}}};
+                {"ready by log line", log, floor_line, {}, {}},
+                {"ready by Agones gRPC", agones, floor_agones, {}, {}}};
   std::optional<Node> node;
   if (!options.muster.empty()) node.emplace(options.muster);
   for (int round = 0; round < rounds + 5; ++round) {  // The first are to warm up.
     for (Way& way : ways) {
       const double bare = way.floor(options.game_server);
-      const auto full = node ? std::optional(node->launch(way.launch)) : std::nullopt;
+      const double full = node ? node->launch(way.launch) : 0;
       if (round < 5) continue;
       way.floor_us.push_back(bare);
-      if (full) way.product_us.push_back(*full);
+      if (node) way.product_us.push_back(full);
     }
   }
   std::vector<Row> rows;

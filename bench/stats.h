@@ -16,6 +16,6 @@ inline double percentile(std::vector<double> sample, double part) {
   return sample[rank];
 }
 
-inline double median(std::vector<double> sample) { return percentile(std::move(sample), 0.5); }
+inline double median(const std::vector<double>& sample) { return percentile(sample, 0.5); }
 
 }  // namespace muster::bench

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <concepts>
 #include <cstring>
 #include <memory>
 
@@ -58,17 +60,69 @@ struct Attempt {
   bool no_new_privileges = false;
   Step failed = Step::none;
   int error = 0;
+  bool executing = false;  // It has come to the last step.
 };
 
-// The child runs in the parent's memory while the parent's thread waits. It makes bare system calls
-// only: sanitizers put wrappers with state of their own around the library's functions, and that
-// state is the parent's. errno is the parent's as well, which the parent expects.
+// The child runs in the parent's memory. It makes bare system calls only: sanitizers put wrappers
+// with state of their own around the library's functions, and that state is the parent's; so is
+// errno, which is left alone where the machine is known. Negative results are errno.
 #define MUSTER_BARE __attribute__((no_sanitize("address", "undefined", "thread")))
+
+struct Words {
+  long of[5];
+};
+
+#if defined(__x86_64__)
+constexpr bool has_bare_calls = true;
+MUSTER_BARE inline long bare_call(long number, const Words& words) {
+  long result;
+  register long fourth asm("r10") = words.of[3];
+  register long fifth asm("r8") = words.of[4];
+  asm volatile("syscall"
+               : "=a"(result)
+               : "0"(number), "D"(words.of[0]), "S"(words.of[1]), "d"(words.of[2]), "r"(fourth),
+                 "r"(fifth)
+               : "rcx", "r11", "memory");
+  return result;
+}
+#elif defined(__aarch64__)
+constexpr bool has_bare_calls = true;
+MUSTER_BARE inline long bare_call(long number, const Words& words) {
+  register long which asm("x8") = number;
+  register long first asm("x0") = words.of[0];
+  register long second asm("x1") = words.of[1];
+  register long third asm("x2") = words.of[2];
+  register long fourth asm("x3") = words.of[3];
+  register long fifth asm("x4") = words.of[4];
+  asm volatile("svc #0"
+               : "+r"(first)
+               : "r"(which), "r"(second), "r"(third), "r"(fourth), "r"(fifth)
+               : "memory");
+  return first;
+}
+#else
+constexpr bool has_bare_calls = false;
+MUSTER_BARE inline long bare_call(long number, const Words& words) {
+  const long result =
+      ::syscall(number, words.of[0], words.of[1], words.of[2], words.of[3], words.of[4]);
+  return result < 0 ? -errno : result;
+}
+#endif
+
+MUSTER_BARE inline long word(std::integral auto number) { return static_cast<long>(number); }
+MUSTER_BARE inline long word(const volatile void* pointer) {
+  return reinterpret_cast<long>(pointer);
+}
+
+template <class... Arguments>
+MUSTER_BARE inline long bare(long number, Arguments... arguments) {
+  return bare_call(number, {{word(arguments)...}});
+}
 
 MUSTER_BARE bool failed(Attempt* attempt, Step step, long result) {
   if (result >= 0) return false;
   attempt->failed = step;
-  attempt->error = errno;
+  attempt->error = static_cast<int>(-result);
   return true;
 }
 
@@ -79,69 +133,80 @@ MUSTER_BARE void reset_signals(const Attempt* a) {
   alignas(16) const unsigned char as_default[64] = {};
   for (int signal = 1; signal <= signals_count; ++signal)
     if (!a->handlers_cleared || ((a->ignored >> (signal - 1)) & 1) != 0)
-      ::syscall(SYS_rt_sigaction, signal, as_default, nullptr, std::size_t{8});
+      bare(SYS_rt_sigaction, signal, as_default, nullptr, std::size_t{8});
 }
 
 MUSTER_BARE bool take_streams(Attempt* a) {
-  if (failed(a, Step::standard_streams, ::syscall(SYS_dup3, a->input, STDIN_FILENO, 0)) ||
-      failed(a, Step::standard_streams, ::syscall(SYS_dup3, a->output, STDOUT_FILENO, 0)) ||
-      failed(a, Step::standard_streams, ::syscall(SYS_dup3, a->output, STDERR_FILENO, 0)))
+  if (failed(a, Step::standard_streams, bare(SYS_dup3, a->input, STDIN_FILENO, 0)) ||
+      failed(a, Step::standard_streams, bare(SYS_dup3, a->output, STDOUT_FILENO, 0)) ||
+      failed(a, Step::standard_streams, bare(SYS_dup3, a->output, STDERR_FILENO, 0)))
     return false;
   unsigned first_closed = 3;
   if (a->inherited >= 0) {
-    const long kept = a->inherited == 3 ? ::syscall(SYS_fcntl, 3, F_SETFD, 0)
-                                        : ::syscall(SYS_dup3, a->inherited, 3, 0);
+    const long kept =
+        a->inherited == 3 ? bare(SYS_fcntl, 3, F_SETFD, 0) : bare(SYS_dup3, a->inherited, 3, 0);
     if (failed(a, Step::descriptors, kept)) return false;
     first_closed = 4;
   }
   // Kernels before 5.9 lack it; everything of the node's own is close-on-exec anyway.
-  if (::syscall(SYS_close_range, first_closed, ~0u, 0u) < 0 && errno != ENOSYS)
-    return !failed(a, Step::descriptors, -1);
-  return true;
+  const long closed = bare(SYS_close_range, first_closed, ~0u, 0u);
+  return closed == -ENOSYS || !failed(a, Step::descriptors, closed);
 }
 
 MUSTER_BARE bool confine(Attempt* a) {
   for (std::size_t i = 0; i < a->resources_count; ++i)
     if (failed(a, Step::limits,
-               ::syscall(SYS_prlimit64, 0, a->resources[i].which, &a->resources[i].limit, nullptr)))
+               bare(SYS_prlimit64, 0, a->resources[i].which, &a->resources[i].limit, nullptr)))
       return false;
-  if (a->nice != 0 && failed(a, Step::nice, ::syscall(SYS_setpriority, PRIO_PROCESS, 0, a->nice)))
+  if (a->nice != 0 && failed(a, Step::nice, bare(SYS_setpriority, long{PRIO_PROCESS}, 0, a->nice)))
     return false;
-  if (a->change_user && (failed(a, Step::user, ::syscall(SYS_setgroups, 0, nullptr)) ||
-                         failed(a, Step::user, ::syscall(SYS_setresgid, a->gid, a->gid, a->gid)) ||
-                         failed(a, Step::user, ::syscall(SYS_setresuid, a->uid, a->uid, a->uid))))
+  if (a->change_user && (failed(a, Step::user, bare(SYS_setgroups, 0, nullptr)) ||
+                         failed(a, Step::user, bare(SYS_setresgid, a->gid, a->gid, a->gid)) ||
+                         failed(a, Step::user, bare(SYS_setresuid, a->uid, a->uid, a->uid))))
     return false;
   return !a->no_new_privileges ||
-         !failed(a, Step::no_new_privileges, ::syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+         !failed(a, Step::no_new_privileges, bare(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+MUSTER_BARE bool die_with_parent(Attempt* a) {
+  if (failed(a, Step::parent_death, bare(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)))
+    return false;
+  // It may have died before that could take effect.
+  return bare(SYS_getppid) == a->parent || !failed(a, Step::parent_death, -ESRCH);
+}
+
+MUSTER_BARE bool join_cgroups(Attempt* a) {
+  for (std::size_t i = 0; i < a->cgroup_procs_count; ++i)  // "0" is who writes it.
+    if (failed(a, Step::cgroup, bare(SYS_write, a->cgroup_procs[i], "0", std::size_t{1})))
+      return false;
+  return true;
+}
+
+// What is the same for every program.
+MUSTER_BARE bool leave_the_node(Attempt* a) {
+  if (failed(a, Step::session, bare(SYS_setsid))) return false;
+  reset_signals(a);
+  return take_streams(a);
 }
 
 MUSTER_BARE bool become_the_program(Attempt* a) {
-  if (failed(a, Step::session, ::syscall(SYS_setsid))) return false;
-  for (std::size_t i = 0; i < a->cgroup_procs_count; ++i)  // "0" is who writes it.
-    if (failed(a, Step::cgroup, ::syscall(SYS_write, a->cgroup_procs[i], "0", std::size_t{1})))
-      return false;
-  reset_signals(a);
-  if (!take_streams(a) || !confine(a)) return false;
-  // After a change of user, which would undo it.
-  if (failed(a, Step::parent_death, ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)))
-    return false;
-  if (::syscall(SYS_getppid) != a->parent) {  // It died before the line above could take effect.
-    errno = ESRCH;
-    return !failed(a, Step::parent_death, -1);
-  }
+  // The parent's death after a change of user, which would undo it.
+  if (!confine(a) || !die_with_parent(a)) return false;
   if (a->working_directory &&
-      failed(a, Step::working_directory, ::syscall(SYS_chdir, a->working_directory)))
+      failed(a, Step::working_directory, bare(SYS_chdir, a->working_directory)))
     return false;
   const std::uint64_t nothing_blocked = 0;
   if (failed(a, Step::signals,
-             ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &nothing_blocked, nullptr, std::size_t{8})))
+             bare(SYS_rt_sigprocmask, SIG_SETMASK, &nothing_blocked, nullptr, std::size_t{8})))
     return false;
-  return !failed(a, Step::execute, ::syscall(SYS_execve, a->program, a->arguments, a->environment));
+  a->executing = true;
+  return !failed(a, Step::execute, bare(SYS_execve, a->program, a->arguments, a->environment));
 }
 
 MUSTER_BARE int child_main(void* argument) {
-  become_the_program(static_cast<Attempt*>(argument));
-  ::syscall(SYS_exit_group, 127);
+  auto* const attempt = static_cast<Attempt*>(argument);
+  if (join_cgroups(attempt) && leave_the_node(attempt)) become_the_program(attempt);
+  bare(SYS_exit_group, 127);
   return 127;
 }
 
@@ -189,6 +254,64 @@ int prepare_streams() {
 
 CloneCall clone_call = CloneCall::automatic;
 std::optional<std::uint64_t> ignored_at_first_start;
+
+// A child made before it is needed: it has done what is the same for every program, and waits to be
+// told which one it becomes. Like every child before it executes it runs in the node's memory, here
+// beside the node, on this stack.
+struct Spare {
+  alignas(16) std::byte stack[16 * 1024];
+  Attempt setup;               // Of what is done ahead.
+  Attempt* attempt = nullptr;  // Set before `go`.
+  std::uint32_t go = 0;        // Futex.
+  std::uint32_t alive = 1;     // Futex; the kernel clears it once this memory is not used any more.
+  pid_t pid = 0;
+  UniqueFd pidfd, output;
+};
+std::unique_ptr<Spare> spare;
+
+MUSTER_BARE int spare_main(void* argument) {
+  auto* const s = static_cast<Spare*>(argument);
+  bare(SYS_prctl, PR_SET_NAME, "muster-spare");
+  if (leave_the_node(&s->setup) && die_with_parent(&s->setup)) {
+    while (__atomic_load_n(&s->go, __ATOMIC_ACQUIRE) == 0)
+      bare(SYS_futex, &s->go, FUTEX_WAIT, 0, nullptr);
+    become_the_program(s->attempt);
+  }
+  bare(SYS_exit_group, 127);
+  return 127;
+}
+
+// It may have gone by itself, or by somebody's hand.
+void forget_spare() {
+  if (!spare) return;
+  ::kill(spare->pid, SIGKILL);  // Nobody else's: it is not reaped.
+  siginfo_t info{};
+  while (::waitid(P_PIDFD, static_cast<id_t>(spare->pidfd.get()), &info, WEXITED) < 0 &&
+         errno == EINTR) {
+  }
+  spare.reset();
+}
+
+bool can_use_spare(const Command& command) {
+  return spare && command.inherited < 0 && command.confinement.cgroup < 0 &&
+         command.confinement.cgroup_procs.empty();
+}
+
+// Nothing: there is no such child any more, and nothing has been done.
+std::optional<Process> start_spare(Attempt& attempt) {
+  spare->attempt = &attempt;
+  __atomic_store_n(&spare->go, 1, __ATOMIC_RELEASE);
+  bare(SYS_futex, &spare->go, FUTEX_WAKE, 1);
+  while (__atomic_load_n(&spare->alive, __ATOMIC_ACQUIRE) != 0)
+    bare(SYS_futex, &spare->alive, FUTEX_WAIT, 1, nullptr);
+  if (!attempt.executing && attempt.failed == Step::none) {
+    forget_spare();
+    return std::nullopt;
+  }
+  Process process{spare->pid, std::move(spare->pidfd), std::move(spare->output)};
+  spare.reset();
+  return process;
+}
 
 // Not there (before 5.3, or 5.5 and 5.7 for the flags), or a sandbox that cannot look at its
 // arguments and so refuses it.
@@ -279,17 +402,71 @@ std::string explain(const Command& command, Step step, int error) {
   return fmt::format("cannot prepare the process of {}: {}", command.program, why);
 }
 
+std::expected<Process, int> clone_process(const Command& command, Attempt& attempt) {
+  if (const int error = prepare_streams(); error != 0) return std::unexpected(error);
+  UniqueFd output = std::move(prepared.output);
+  const UniqueFd output_of_child = std::move(prepared.output_of_child);
+  attempt.input = prepared.input.get();
+  attempt.output = output_of_child.get();
+  if (!ignored_at_first_start) ignored_at_first_start = ignored_signals();
+  attempt.ignored = *ignored_at_first_start;
+
+  // No signal may be handled in the child: the handler would run in the parent's memory.
+  sigset_t everything, before;
+  ::sigfillset(&everything);
+  ::pthread_sigmask(SIG_SETMASK, &everything, &before);
+  int pidfd = -1;
+  long pid = -1;
+  if (clone_call == CloneCall::automatic) {
+    pid = clone3_pidfd(command, attempt, pidfd);
+    if (pid < 0 && lacks_clone3(errno)) clone_call = CloneCall::clone_only;
+  }
+  if (pid < 0 && clone_call == CloneCall::clone_only) pid = clone_pidfd(command, attempt, pidfd);
+  const int clone_error = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return std::unexpected(clone_error);
+  return Process{static_cast<pid_t>(pid), UniqueFd(pidfd), std::move(output)};
+}
+
+// The error is errno; of what the child itself could not do the attempt knows.
+std::expected<Process, int> start(const Command& command, Attempt& attempt) {
+  if (can_use_spare(command))
+    if (auto process = start_spare(attempt)) return std::move(*process);
+  return clone_process(command, attempt);
+}
+
 }  // namespace
+
+void keep_process_ready() {
+  if (spare || clone_call != CloneCall::automatic || !has_bare_calls || prepare_streams() != 0)
+    return;
+  auto made = std::make_unique<Spare>();
+  made->setup.input = prepared.input.get();
+  made->setup.output = prepared.output_of_child.get();
+  made->setup.parent = ::getpid();
+  sigset_t everything, before;
+  ::sigfillset(&everything);
+  ::pthread_sigmask(SIG_SETMASK, &everything, &before);
+  int pidfd = -1;
+  // CLONE_CHILD_CLEARTID is what tells that it has executed or ended.
+  made->pid = ::clone(spare_main, made->stack + sizeof made->stack,
+                      CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID | SIGCHLD, made.get(), &pidfd,
+                      nullptr, &made->alive);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (made->pid < 0) return;
+  made->pidfd.reset(pidfd);
+  made->output = std::move(prepared.output);
+  prepared.output_of_child.reset();
+  spare = std::move(made);
+}
+
+pid_t process_kept_ready() { return spare ? spare->pid : 0; }
 
 std::expected<Process, StartError> start_process(const Command& command) {
   CHECK(!command.program.empty() && !command.arguments.empty(), "there is a program to execute");
   const auto refuse = [&](Step step, int error) {
     return std::unexpected(StartError{error, explain(command, step, error)});
   };
-
-  if (const int error = prepare_streams(); error != 0) return refuse(Step::none, error);
-  UniqueFd output = std::move(prepared.output);
-  const UniqueFd output_of_child = std::move(prepared.output_of_child);
 
   const std::vector<char*> arguments = pointers_to(command.arguments);
   const std::vector<char*> environment = pointers_to(command.environment);
@@ -299,8 +476,6 @@ std::expected<Process, StartError> start_process(const Command& command) {
   attempt.environment = environment.data();
   if (!command.working_directory.empty())
     attempt.working_directory = command.working_directory.c_str();
-  attempt.input = prepared.input.get();
-  attempt.output = output_of_child.get();
   attempt.inherited = command.inherited;
   attempt.parent = ::getpid();
   const Confinement& confinement = command.confinement;
@@ -321,38 +496,23 @@ std::expected<Process, StartError> start_process(const Command& command) {
     attempt.uid = confinement.user->uid;
     attempt.gid = confinement.user->gid;
   }
-  if (!ignored_at_first_start) ignored_at_first_start = ignored_signals();
-  attempt.ignored = *ignored_at_first_start;
 
-  // No signal may be handled in the child: the handler would run in the parent's memory.
-  sigset_t everything, before;
-  ::sigfillset(&everything);
-  ::pthread_sigmask(SIG_SETMASK, &everything, &before);
   const int dumpable = attempt.change_user ? ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) : 0;
-  int pidfd = -1;
-  long pid = -1;
-  if (clone_call == CloneCall::automatic) {
-    pid = clone3_pidfd(command, attempt, pidfd);
-    if (pid < 0 && lacks_clone3(errno)) clone_call = CloneCall::clone_only;
-  }
-  if (pid < 0 && clone_call == CloneCall::clone_only) pid = clone_pidfd(command, attempt, pidfd);
-  const int clone_error = errno;
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  std::expected<Process, int> process = start(command, attempt);
   // The child's change of user made the memory they shared untouchable: no core dump of the node,
   // and its /proc files root's.
   if (dumpable == 1) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-  if (pid < 0) return refuse(Step::none, clone_error);
-
-  Process process{static_cast<pid_t>(pid), UniqueFd(pidfd), std::move(output)};
+  if (!process) return refuse(Step::none, process.error());
   if (attempt.failed != Step::none) {
-    reap(process);
+    reap(*process);
     return refuse(attempt.failed, attempt.error);
   }
   prepare_streams();  // If that fails, the next launch will say so.
-  return process;
+  return std::move(*process);
 }
 
 void use_clone_call(CloneCall call) {
+  forget_spare();
   clone_call = call;
   ignored_at_first_start.reset();
   prepared = {};

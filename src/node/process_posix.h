@@ -70,6 +70,14 @@ struct StartError {
 /// ready for the next one. Always from the same thread.
 std::expected<Process, StartError> start_process(const Command& command);
 
+/// Makes the next process ahead, when there is time: a child that has all but its program, which
+/// saves the next start some 50 us of 150. Called "muster-spare" by ps; it holds no descriptor but
+/// its own streams, and dies with its parent. Without effect if there is one. (A process that
+/// begins in a cgroup or gets a descriptor is made when it is wanted.)
+void keep_process_ready();
+/// Its pid; 0: there is none. A child of this process that is no game server.
+pid_t process_kept_ready();
+
 /// For tests: how start_process() clones from now on; also forgets what it keeps. `automatic` is
 /// clone3, and clone where the kernel or a sandbox does not have that.
 enum class CloneCall { automatic, clone_only };

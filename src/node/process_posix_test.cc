@@ -26,17 +26,56 @@ std::string all_output(const Process& process) {
   }
 }
 
-/// Each way to clone, in turn.
-class ProcessClone : public testing::TestWithParam<CloneCall> {
+struct Way {
+  const char* name;
+  CloneCall call;
+  bool ahead;
+};
+
+/// Each way to a process, in turn.
+class ProcessClone : public testing::TestWithParam<Way> {
  protected:
-  ProcessClone() { use_clone_call(GetParam()); }
+  ProcessClone() {
+    use_clone_call(GetParam().call);
+    if (GetParam().ahead) keep_process_ready();
+  }
   ~ProcessClone() override { use_clone_call(CloneCall::automatic); }
 };
 INSTANTIATE_TEST_SUITE_P(Ways, ProcessClone,
-                         testing::Values(CloneCall::automatic, CloneCall::clone_only),
-                         [](const auto& way) {
-                           return way.param == CloneCall::automatic ? "clone3" : "clone";
-                         });
+                         testing::Values(Way{"clone3", CloneCall::automatic, false},
+                                         Way{"clone", CloneCall::clone_only, false},
+                                         Way{"ahead", CloneCall::automatic, true}),
+                         [](const auto& way) { return way.param.name; });
+
+TEST(ProcessKeptReady, HoldsNothingOfTheCallers) {
+  use_clone_call(CloneCall::automatic);
+  keep_process_ready();
+  const pid_t pid = process_kept_ready();
+  ASSERT_GT(pid, 0);
+  eventually([&] {
+    return std::distance(std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", pid)),
+                         {}) == 3;
+  });
+  auto process = start_process(sh("echo $$"));
+  ASSERT_TRUE(process) << process.error().detail;
+  EXPECT_EQ(process->pid, pid);
+  EXPECT_EQ(all_output(*process), fmt::format("{}\n", pid));
+  EXPECT_EQ(process_kept_ready(), 0);
+  reap(*process);
+}
+
+TEST(ProcessKeptReady, IsNotMissedIfSomebodyKilledIt) {
+  use_clone_call(CloneCall::automatic);
+  keep_process_ready();
+  const pid_t pid = process_kept_ready();
+  ::kill(pid, SIGKILL);
+  auto process = start_process(sh("echo here"));
+  ASSERT_TRUE(process) << process.error().detail;
+  EXPECT_NE(process->pid, pid);
+  EXPECT_EQ(all_output(*process), "here\n");
+  EXPECT_FALSE(is_running(pid));
+  reap(*process);
+}
 
 TEST_P(ProcessClone, RunsAndIsReaped) {
   auto process = start_process(sh("echo out; echo err >&2; exit 5"));

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -113,6 +114,7 @@ Supervisor::Supervisor(boost::asio::io_context& io, SupervisorOptions options, O
       prune_timer_(io.get_executor()) {
   // Game servers end with their node, so these folders have been left behind.
   remove_server_folder(options_.servers_root);
+  keep_process_ready();
 }
 
 std::expected<Supervisor::Entered, LaunchFailure> Supervisor::enter(
@@ -273,7 +275,17 @@ std::expected<void, LaunchFailure> Supervisor::run(const Shared& child,
                   fmt::format("cannot watch the process: {}", error.message()));
   }
   running_.insert(child);
+  keep_process_ready_later();
   return {};
+}
+
+// Not between launches that came together: a process made ahead costs more in all.
+void Supervisor::keep_process_ready_later() {
+  if (std::exchange(will_keep_process_ready_, true)) return;
+  boost::asio::post(io_, [this] {
+    will_keep_process_ready_ = false;
+    keep_process_ready();
+  });
 }
 
 std::string Supervisor::log_folder(const std::string& fleet) {
@@ -452,6 +464,7 @@ GameServer* Supervisor::find(std::string_view id) {
 
 std::set<pid_t> Supervisor::main_pids() const {
   std::set<pid_t> pids = kept_;
+  if (const pid_t spare = process_kept_ready(); spare != 0) pids.insert(spare);
   for (const Shared& child : running_) pids.insert(child->process.pid);
   return pids;
 }

@@ -126,6 +126,7 @@ class Supervisor {
   std::expected<void, LaunchFailure> confine(const std::string& fleet, const std::string& name,
                                              const LimitPlan& plan, Prepared& prepared);
   std::expected<void, LaunchFailure> run(const Shared& child, std::expected<Process, StartError>);
+  void keep_process_ready_later();
   boost::system::error_code watch(const Shared& child);
   void read_output(const Shared& child);
   bool drain(Child& child);
@@ -147,6 +148,7 @@ class Supervisor {
   std::map<std::string, std::shared_ptr<GameServer>, std::less<>> servers_;
   std::set<Shared> running_;  // Those with a process, game servers and others.
   std::set<pid_t> kept_;
+  bool will_keep_process_ready_ = false;
   std::set<std::string> log_folders_;
   std::set<std::string> to_prune_;
   Timer prune_timer_;
