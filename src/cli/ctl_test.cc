@@ -60,7 +60,8 @@ TEST(CtlText, Status) {
     "players": {"connected": 5, "disconnected": 1}, "tickets": {"queued": 2, "matched": 0},
     "matches": {"launching": 0, "playing": 1},
     "fleets": [{"name": "duel", "state": "ok", "version": "3f9a1c02", "outdated": 0,
-                "starting": 1, "ready": 2, "allocated": 3, "stopping": 4, "serversMax": 100,
+                "starting": 1, "ready": 2, "reserved": 5, "allocated": 3,
+                "stopping": 4, "serversMax": 100,
                 "ports": 1000, "portsFree": 990, "matchesWaiting": 6, "lastLaunchError": null,
                 "forkParent": {"state": "loaded", "stateSeconds": 61, "pid": 9, "lastError": null}}],
     "queues": [{"name": "duel", "fleet": "duel", "open": true, "players": 2, "seatsWaiting": 1, "queued": 1, "matched": 0}],
@@ -70,8 +71,8 @@ TEST(CtlText, Status) {
       StartsWith("muster 0.1.0, up 1m 1s\nsessions 7, players 5 connected and 1 disconnected"));
   EXPECT_THAT(
       text,
-      HasSubstr("\nduel   ok     3f9a1c02         1      2          3         4  100    990/1000"
-                "        6  -\n"));
+      HasSubstr("\nduel   ok     3f9a1c02         1      2         5          3         4  100    "
+                "990/1000        6  -\n"));
   EXPECT_THAT(text, HasSubstr("\nFORK PARENT OF  STATE   FOR    PID  LAST ERROR\n"
                               "duel            loaded  1m 1s    9  -\n"));
   EXPECT_THAT(text, HasSubstr("\nlocal        connected\n"));

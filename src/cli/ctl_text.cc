@@ -118,11 +118,11 @@ std::string status_text(const json::object& s) {
       text(s, "tickets.queued"), text(s, "tickets.matched"), text(s, "matches.launching"),
       text(s, "matches.playing"));
 
-  Rows fleets{{"FLEET", "STATE", "VERSION", "STARTING", "READY", "ALLOCATED", "STOPPING", "MAX",
+  Rows fleets{{"FLEET", "STATE", "VERSION", "STARTING", "READY", "RESERVED", "ALLOCATED", "STOPPING", "MAX",
                "PORTS FREE", "WAITING", "LAST LAUNCH ERROR"}};
   for_each(s, "fleets", [&](const json::object& f) {
     fleets.push_back({text(f, "name"), text(f, "state"), text(f, "version"), text(f, "starting"),
-                      text(f, "ready"), text(f, "allocated"), text(f, "stopping"),
+                      text(f, "ready"), text(f, "reserved"), text(f, "allocated"), text(f, "stopping"),
                       text(f, "serversMax"), text(f, "portsFree") + "/" + text(f, "ports"),
                       text(f, "matchesWaiting"), text(f, "lastLaunchError")});
   });

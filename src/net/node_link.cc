@@ -38,6 +38,8 @@ constexpr std::uint32_t frame_bytes_max = 4u << 20;
 constexpr std::size_t out_bytes_max = 32u << 20;
 constexpr off_t node_log_bytes_max = 10 << 20;
 constexpr auto hello_timeout = seconds{10};
+constexpr auto locked_patience =
+    milliseconds{500};  // Of a node that leaves; about a second in all.
 constexpr int link_fd_in_node = 3;
 constexpr int lock_fd_in_node = 4;
 
@@ -188,7 +190,7 @@ int NodeLink::lock_node() {
   if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
   if (errno != EWOULDBLOCK)
     complain(fmt::format("cannot start the node: {}: {}", path, ::strerrordesc_np(errno)));
-  else if (retry_after_ == options_.retry_last)
+  else if (retry_after_ >= std::min(locked_patience, options_.retry_last))
     complain(
         fmt::format("the node that holds {} does not listen on node.sock: if it hangs, kill "
                     "it (its pid is in that file)",

@@ -25,6 +25,8 @@ agones::Settings settings_of(const wire::node::Launch& launch) {
   settings.fleet = launch.fleet();
   settings.address = launch.host();
   settings.ports.push_back({"default", static_cast<std::uint16_t>(launch.port())});
+  for (const wire::node::Port& port : launch.ports())
+    settings.ports.push_back({port.name(), static_cast<std::uint16_t>(port.port())});
   settings.health.disabled = given.health_disabled();
   if (given.health_period_ms() > 0) settings.health.period = milliseconds{given.health_period_ms()};
   if (given.health_failures_max() > 0) settings.health.failures_max = given.health_failures_max();

@@ -1,5 +1,7 @@
 // A node with game servers that have an Agones SDK. What they say comes from the test, which may:
 // an endpoint believes whoever reaches its port.
+#include <fmt/format.h>
+
 #include <boost/json.hpp>
 
 #include "agones/test_grpc_client.h"
@@ -323,6 +325,27 @@ TEST_F(AgonesServerTest, FixedPortsServeWhoIsCalling) {
   EXPECT_EQ(next(FromNode::kReady).ready().server_id(), "2.1");
   const UniqueFd stranger = connect_to(9358);
   EXPECT_EQ(read_until(stranger, "\n"), "") << "a process that is no game server is closed";
+}
+
+TEST_F(AgonesServerTest, ItsStatusHasEveryPort) {
+  auto asked = agones_launch("1.1", "exec sleep 1000 {sdk_http_port}");
+  auto& query = *asked.add_ports();
+  query.set_name("query");
+  query.set_port(free_port());
+  const pid_t pid = lobby_.launch(asked);
+  ASSERT_GT(pid, 0);
+  const std::string mark = "1000 ";
+  std::string arguments;
+  ASSERT_TRUE(eventually([&] {
+    arguments = read_file(fmt::format("/proc/{}/cmdline", pid));
+    std::ranges::replace(arguments, '\0', ' ');
+    return arguments.find(mark) != std::string::npos;
+  }));
+  const auto http = std::stoi(arguments.substr(arguments.find(mark) + mark.size()));
+  const std::string said = rest(static_cast<std::uint16_t>(http), "GET", "/gameserver");
+  EXPECT_THAT(said, HasSubstr(fmt::format(
+                        R"("ports":[{{"name":"default","port":{}}},{{"name":"query","port":{}}}])",
+                        asked.port(), query.port())));
 }
 
 TEST_F(AgonesServerTest, OnlyAgonesServersHaveItsEnvironment) {

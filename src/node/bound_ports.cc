@@ -36,7 +36,7 @@ std::optional<BoundSocket> find_bound(SockDiag& diag, const Process& process, Tr
   for (const IpAddress& address : {loopback_v4, loopback_v6}) {
     const auto found = diag.bound_at(transport, address, port);
     if (!found || found->inode == strangers) continue;
-    if (is_its_own(process, found->inode)) return found;
+    if (is_its_own(process, found->inode)) return *found;
     strangers = found->inode;
   }
   if (!everywhere) return std::nullopt;

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "node/bound_sockets.h"
 #include "node/process_posix.h"
+#include "node/sock_diag.h"
 
 namespace muster::node {
 

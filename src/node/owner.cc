@@ -17,30 +17,6 @@ namespace {
 
 constexpr std::size_t processes_max = 1024;  // Of one server's descendants that are looked through.
 
-// An IPv4 connection may be seen as ::ffff:a.b.c.d at one end or the other; the kernel finds it by
-// its IPv4 addresses in either case.
-struct Address {
-  int family = AF_UNSPEC;
-  std::array<std::uint8_t, 16> bytes{};
-};
-
-std::optional<Address> parse(const std::string& text) {
-  Address address;
-  if (::inet_pton(AF_INET, text.c_str(), address.bytes.data()) == 1) {
-    address.family = AF_INET;
-    return address;
-  }
-  if (::inet_pton(AF_INET6, text.c_str(), address.bytes.data()) != 1) return std::nullopt;
-  constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  if (std::equal(mapped.begin(), mapped.end(), address.bytes.begin())) {
-    Address v4{AF_INET, {}};
-    std::copy(address.bytes.begin() + 12, address.bytes.end(), v4.bytes.begin());
-    return v4;
-  }
-  address.family = AF_INET6;
-  return address;
-}
-
 std::string text_of(const ConnectionAddresses& c) {
   return fmt::format("{} port {} to {} port {}", c.peer_address, c.peer_port, c.local_address,
                      c.local_port);
@@ -97,27 +73,31 @@ std::expected<void, std::string> OwnerFinder::owns(const Process& process, std::
 
 std::expected<std::uint64_t, std::string> OwnerFinder::inode_of_peer(
     const ConnectionAddresses& connection) {
-  const auto peer = parse(connection.peer_address);
-  const auto local = parse(connection.local_address);
+  // An IPv4 connection may be seen as ::ffff:a.b.c.d at one end or the other; the kernel finds it
+  // by its IPv4 addresses in either case.
+  const auto peer = parse_ip(connection.peer_address);
+  const auto local = parse_ip(connection.local_address);
   if (!peer || !local || peer->family != local->family)
     return std::unexpected(
         fmt::format("{} are not addresses of one connection", text_of(connection)));
+  inet_diag_sockid id{};
+  id.idiag_sport = htons(connection.peer_port);
+  id.idiag_dport = htons(connection.local_port);
+  std::memcpy(id.idiag_src, peer->bytes.data(), sizeof id.idiag_src);
+  std::memcpy(id.idiag_dst, local->bytes.data(), sizeof id.idiag_dst);
   // An exact match is asked for, but where there is none the kernel answers with a listener.
-  const auto found =
-      diagnostics_.find(peer->family, IPPROTO_TCP, {peer->bytes, connection.peer_port},
-                        {local->bytes, connection.local_port});
-  if (found ? found->destination_port != connection.local_port ||
-                  found->source_port != connection.peer_port
+  const auto found = diagnostics_.find(IPPROTO_TCP, peer->family, id);
+  if (found ? found->id.idiag_dport != id.idiag_dport || found->id.idiag_sport != id.idiag_sport
             : found.error() == ENOENT)
     return std::unexpected(
         fmt::format("this machine has no connection from {}", text_of(connection)));
   if (!found)
     return std::unexpected(fmt::format("the kernel's socket diagnostics failed: {}",
                                        ::strerrordesc_np(found.error())));
-  if (found->inode == 0)
+  if (found->idiag_inode == 0)
     return std::unexpected(
         fmt::format("the connection from {} is being closed by its owner", text_of(connection)));
-  return found->inode;
+  return found->idiag_inode;
 }
 
 }  // namespace muster::node

@@ -49,7 +49,7 @@ class OwnerFinder {
   static std::expected<void, std::string> owns(const Process& process, std::uint64_t inode);
 
  private:
-  SocketDiagnostics diagnostics_;
+  SockDiag diagnostics_;
 };
 
 }  // namespace muster::node

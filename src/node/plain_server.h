@@ -14,9 +14,9 @@
 #include <string>
 #include <string_view>
 
-#include "node/bound_sockets.h"
 #include "node/game_server.h"
 #include "node/line_reader.h"
+#include "node/sock_diag.h"
 #include "node/udp_query.h"
 #include "wire/pattern.h"
 

@@ -1,6 +1,7 @@
 // Game servers without an SDK: what the node sees of them.
 #include <sys/socket.h>
 
+#include "node/limits.h"
 #include "node/node_harness.h"
 
 namespace muster::node::test {
@@ -271,6 +272,22 @@ TEST_F(PlainServerTest, OneThatEndsBeforeItIsReady) {
   launch.mutable_ready()->set_kind(Ready::TCP);
   EXPECT_GT(lobby_.launch(launch), 0);
   EXPECT_EQ(lobby_.next_exit().detail(), "gone into the background");
+}
+
+TEST_F(PlainServerTest, ItsFilesAreItsUsers) {
+  if (::geteuid() != 0 || !find_account("nobody")) GTEST_SKIP() << "needs root, and a user nobody";
+  auto launch = plain_shell("0.1",
+                            "cd {server_dir} && cat sub/server.cfg && echo more >> sub/server.cfg "
+                            "&& touch own && echo written");
+  auto* file = launch.add_files();
+  file->set_path("sub/server.cfg");
+  file->set_text("text\n");
+  file->set_mode(0600);
+  launch.mutable_limits()->set_user("nobody");
+  launch.set_working_directory("/");
+  EXPECT_GT(lobby_.launch(launch), 0);
+  EXPECT_EQ(lobby_.next_exit().detail(), "written");
+  EXPECT_FALSE(std::filesystem::exists(data_ / "servers/0.1"));
 }
 
 TEST_F(PlainServerTest, ItsFilesAreWrittenAndRemoved) {

@@ -36,7 +36,7 @@ std::expected<void, PortError> probe(std::uint16_t port, int type, const char* p
   return {};
 }
 
-constexpr std::array<std::uint8_t, 16> loopback{127, 0, 0, 1};
+constexpr IpAddress loopback{AF_INET, {127, 0, 0, 1}};
 
 PortError taken(const char* protocol, std::uint16_t port) {
   return {false, fmt::format("{} port {}: {}", protocol, port, ::strerrordesc_np(EADDRINUSE))};
@@ -60,27 +60,25 @@ std::uint16_t bind_somewhere(int type, UniqueFd& socket) {
 
 PortLook::PortLook() {
   works_ = true;
-  for (const auto& [type, protocol] :
-       {std::pair{SOCK_STREAM, IPPROTO_TCP}, std::pair{SOCK_DGRAM, IPPROTO_UDP}}) {
+  for (const auto& [type, transport] :
+       {std::pair{SOCK_STREAM, Transport::tcp}, std::pair{SOCK_DGRAM, Transport::udp}}) {
     UniqueFd socket;
     const std::uint16_t port = bind_somewhere(type, socket);
-    works_ = works_ && port != 0 && sees(protocol, port);
+    works_ = works_ && port != 0 && sees(transport, port);
     socket.reset();
-    works_ = works_ && !sees(protocol, port);
+    works_ = works_ && !sees(transport, port);
   }
 }
 
-bool PortLook::sees(int protocol, std::uint16_t port) {
-  const SocketDiagnostics::End here{loopback, port}, anybody{};
-  const auto found = protocol == IPPROTO_TCP ? diagnostics_.find(AF_INET, protocol, here, anybody)
-                                             : diagnostics_.find(AF_INET, protocol, anybody, here);
+bool PortLook::sees(Transport transport, std::uint16_t port) {
+  const auto found = diagnostics_.bound_at(transport, loopback, port);
   if (!found && found.error() != ENOENT) works_ = false;
   return found.has_value();
 }
 
 std::expected<void, PortError> PortLook::look(std::uint16_t port, PortUse use) {
-  if (use.tcp && works_ && sees(IPPROTO_TCP, port)) return std::unexpected(taken("TCP", port));
-  if (use.udp && works_ && sees(IPPROTO_UDP, port)) return std::unexpected(taken("UDP", port));
+  if (use.tcp && works_ && sees(Transport::tcp, port)) return std::unexpected(taken("TCP", port));
+  if (use.udp && works_ && sees(Transport::udp, port)) return std::unexpected(taken("UDP", port));
   if (!works_) return probe_port(port, use);
   return {};
 }

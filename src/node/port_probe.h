@@ -31,9 +31,9 @@ class PortLook {
   std::expected<void, PortError> look(std::uint16_t port, PortUse use = {});
 
  private:
-  bool sees(int protocol, std::uint16_t port);
+  bool sees(Transport transport, std::uint16_t port);
 
-  SocketDiagnostics diagnostics_;
+  SockDiag diagnostics_;
   bool works_ = false;
 };
 

@@ -48,6 +48,28 @@ std::expected<void, std::string> write_file(const std::string& path, std::string
   return {};
 }
 
+/// The folder, all that is in it, and the way to it.
+std::expected<void, std::string> hand_over(const fs::path& folder, const Confinement::User& owner) {
+  const auto give = [&](const fs::path& path) {
+    return ::lchown(path.c_str(), owner.uid, owner.gid);
+  };
+  const fs::path root = folder.parent_path();
+  std::error_code error;
+  fs::permissions(root, fs::perms::group_exec | fs::perms::others_exec, fs::perm_options::add,
+                  error);
+  if (error)
+    return std::unexpected(
+        fmt::format("cannot let others pass through {}: {}", root.string(), error.message()));
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
+    if (give(entry.path()) < 0)
+      return std::unexpected(fmt::format("cannot give {} to {}: {}", entry.path().string(),
+                                         owner.name, ::strerrordesc_np(errno)));
+  if (give(folder) < 0)
+    return std::unexpected(fmt::format("cannot give {} to {}: {}", folder.string(), owner.name,
+                                       ::strerrordesc_np(errno)));
+  return {};
+}
+
 }  // namespace
 
 bool needs_server_folder(const wire::node::Launch& launch) {
@@ -60,7 +82,8 @@ bool needs_server_folder(const wire::node::Launch& launch) {
 }
 
 std::expected<void, std::string> write_server_files(const wire::node::Launch& launch,
-                                                    const LaunchContext& context) {
+                                                    const LaunchContext& context,
+                                                    const std::optional<Confinement::User>& owner) {
   const std::string& folder = context.server_dir;
   const auto refuse = [&](std::string why) {
     remove_server_folder(folder);
@@ -84,6 +107,8 @@ std::expected<void, std::string> write_server_files(const wire::node::Launch& la
     if (auto written = write_file(path.string(), *text, file.mode()); !written)
       return refuse(std::move(written.error()));
   }
+  if (owner)
+    if (auto given = hand_over(folder, *owner); !given) return refuse(std::move(given.error()));
   return {};
 }
 

@@ -3,7 +3,10 @@
 // fleet's [fleet.files] has the node write there.
 
 #include <expected>
+#include <optional>
 #include <string>
+
+#include "node/process_posix.h"
 
 namespace muster::wire::node {
 class Launch;
@@ -17,9 +20,11 @@ struct LaunchContext;
 bool needs_server_folder(const wire::node::Launch& launch);
 
 /// Makes context.server_dir anew (mode 0700) and writes the launch's files into it, placeholders
-/// filled in. The error is a sentence for people; nothing is left then.
+/// filled in. All of it belongs to `owner`, if there is one. The error is a sentence for people;
+/// nothing is left then.
 std::expected<void, std::string> write_server_files(const wire::node::Launch& launch,
-                                                    const LaunchContext& context);
+                                                    const LaunchContext& context,
+                                                    const std::optional<Confinement::User>& owner);
 
 /// Removes the folder and all that the server has put there. None is as well.
 void remove_server_folder(const std::string& folder);

@@ -135,7 +135,9 @@ std::expected<Supervisor::Entered, LaunchFailure> Supervisor::enter(
     return std::unexpected(std::move(free.error()));
   const std::string server_dir = prepared->context.server_dir;
   if (!server_dir.empty())
-    if (auto written = write_server_files(launch, prepared->context); !written)
+    if (auto written =
+            write_server_files(launch, prepared->context, prepared->command.confinement.user);
+        !written)
       return refuse(LaunchFailed::COMMAND_FAILED, std::move(written.error()));
 
   const auto server = std::make_shared<GameServer>(io_, prepared->context.token,

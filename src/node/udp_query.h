@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "node/bound_sockets.h"
+#include "node/sock_diag.h"
 
 namespace muster::node {
 

@@ -209,6 +209,10 @@ TEST(Launch, WithoutANodeTicketsFailAndTheReasonIsSaid) {
   ann.start_match();
   EXPECT_EQ(ann.ticket(Ticket::FAILED).error().code(), "node_unavailable");
   EXPECT_THAT(lobby.ctl({"status"}).output, HasSubstr("nothing can be launched"));
+  wait_until("the lobby to say who is in the way", [&] {
+    const std::string said = lobby.output();
+    return said.find("node.lock") != std::string::npos && said.find("kill it") != std::string::npos;
+  });
   ::close(lock);
 }
 
