@@ -118,6 +118,13 @@ std::string status_text(const json::object& s) {
       text(s, "tickets.queued"), text(s, "tickets.matched"), text(s, "matches.launching"),
       text(s, "matches.playing"));
 
+  if (const json::value* journal = member(s, "journal");
+      journal && journal->is_object() && !flag(s, "journal.healthy"))
+    out += fmt::format(
+        "\nthe journal is not written: {}\n"
+        "  live play goes on; a restart would find what was before\n",
+        text(s, "journal.lastError"));
+
   Rows fleets{{"FLEET", "STATE", "VERSION", "STARTING", "READY", "ALLOCATED", "STOPPING", "MAX",
                "PORTS FREE", "WAITING", "LAST LAUNCH ERROR"}};
   for_each(s, "fleets", [&](const json::object& f) {
