@@ -97,6 +97,44 @@ class SlotMap {
     const_cast<SlotMap*>(this)->for_each([&](IdType id, T& v) { f(id, std::as_const(v)); });
   }
 
+  /// For snapshots: values, and which ids the pool will issue next. `writer.put(x)` and
+  /// `reader.get(x)` write and read one x; get() is given each value where it is going to stay.
+  template <class Writer>
+  void save(Writer& writer) const {
+    writer.put(slots_);
+    for (std::uint32_t slot = 0; slot < slots_; ++slot) {
+      const Slot& s = const_cast<SlotMap*>(this)->at(slot);
+      writer.put(s.generation);
+      writer.put(s.issued);
+      writer.put(s.value.has_value());
+      if (s.value) writer.put(*s.value);
+    }
+    writer.put(free_);
+  }
+  /// Into an empty pool.
+  template <class Reader>
+  void load(Reader& reader) {
+    CHECK(slots_ == 0, "a pool is loaded once");
+    std::uint32_t slots = 0;
+    reader.get(slots);
+    if (slots > reader.left()) return reader.fail();
+    grow_to(slots);
+    for (std::uint32_t slot = 0; slot < slots && reader.ok(); ++slot) {
+      Slot& s = at(slot);
+      reader.get(s.generation);
+      reader.get(s.issued);
+      bool has_value = false;
+      reader.get(has_value);
+      if (!has_value) continue;
+      reader.get(s.value.emplace());
+      ++size_;
+    }
+    reader.get(free_);
+    if (free_.size() + size_ != slots_) return reader.fail();
+    for (const std::uint32_t slot : free_)
+      if (slot >= slots_ || at(slot).value) return reader.fail();
+  }
+
  private:
   static constexpr std::uint32_t page_bits = 6;
   static constexpr std::uint32_t page_slots = 1u << page_bits;

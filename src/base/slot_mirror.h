@@ -51,7 +51,33 @@ class SlotMirror {
       if (slots_[slot].value) f(IdType{slot, slots_[slot].generation}, *slots_[slot].value);
   }
 
+  /// For snapshots, as SlotMap's.
+  template <class Writer>
+  void save(Writer& writer) const {
+    writer.put(size_);
+    for_each([&](IdType id, const T& value) {
+      writer.put(id);
+      writer.put(value);
+    });
+  }
+  template <class Reader>
+  void load(Reader& reader) {
+    CHECK(slots_.empty(), "a pool is loaded once");
+    std::uint32_t values = 0;
+    reader.get(values);
+    IdType highest;
+    for (std::uint32_t i = 0; i < values && reader.ok(); ++i) {
+      IdType id;
+      reader.get(id);
+      if (id.generation == 0 || (i > 0 && id.slot <= highest.slot) || id.slot >= slots_max)
+        return reader.fail();
+      highest = id;
+      reader.get(*emplace(id));
+    }
+  }
+
  private:
+  static constexpr std::uint32_t slots_max = 1u << 24;  // Of a snapshot that can be true.
   struct Slot {
     std::optional<T> value;
     std::uint32_t generation = 0;

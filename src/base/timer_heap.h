@@ -16,6 +16,17 @@ class TimerId {
  public:
   explicit operator bool() const { return slot_plus_one_ != 0; }
 
+  /// For snapshots. A loaded timer must be handed to TimerHeap::relink() where it is going to stay.
+  template <class Writer>
+  void save(Writer& writer) const {
+    writer.put(slot_plus_one_);
+  }
+  template <class Reader>
+  void load(Reader& reader) {
+    reader.get(slot_plus_one_);
+    reader.loaded(*this);
+  }
+
  private:
   template <class Key>
   friend class TimerHeap;
@@ -67,6 +78,63 @@ class TimerHeap {
   }
 
   std::size_t size() const { return heap_.size(); }
+
+  /// Moves every deadline by as much: their order stays.
+  void shift(Duration by) {
+    for (const std::uint32_t slot : heap_) entries_[slot].at += by;
+  }
+
+  /// For snapshots: deadlines in the order they will come out, equal ones included.
+  template <class Writer>
+  void save(Writer& writer) const {
+    writer.put(entries_.size());
+    writer.put(next_sequence_);
+    writer.put(heap_);
+    writer.put(free_);
+    for (const std::uint32_t slot : heap_) {
+      writer.put(entries_[slot].at);
+      writer.put(entries_[slot].sequence);
+      writer.put(entries_[slot].key);
+    }
+  }
+  /// Into an empty heap; then relink() each timer, and whole() says whether that was all of them.
+  template <class Reader>
+  void load(Reader& reader) {
+    CHECK(entries_.empty(), "a heap is loaded once");
+    std::size_t entries = 0;
+    reader.get(entries);
+    reader.get(next_sequence_);
+    reader.get(heap_);
+    reader.get(free_);
+    if (entries != heap_.size() + free_.size()) return reader.fail();
+    entries_.resize(entries);
+    std::vector<bool> seen(entries);
+    for (const auto* slots : {&heap_, &free_})
+      for (const std::uint32_t slot : *slots) {
+        if (slot >= entries || seen[slot]) return reader.fail();
+        seen[slot] = true;
+      }
+    for (std::size_t position = 0; position < heap_.size(); ++position) {
+      Entry& entry = entries_[heap_[position]];
+      reader.get(entry.at);
+      reader.get(entry.sequence);
+      reader.get(entry.key);
+      entry.position = position;
+      if (position > 0 && before(heap_[position], heap_[(position - 1) / 2])) return reader.fail();
+    }
+  }
+  bool relink(TimerId& timer) {
+    if (!timer) return true;
+    const std::uint32_t slot = timer.slot_plus_one_ - 1;
+    if (slot >= entries_.size() || entries_[slot].owner) return false;
+    entries_[slot].owner = &timer;
+    return true;
+  }
+  bool whole() const {
+    for (const std::uint32_t slot : heap_)
+      if (!entries_[slot].owner) return false;
+    return true;
+  }
 
  private:
   struct Entry {

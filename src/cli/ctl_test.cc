@@ -93,6 +93,13 @@ TEST(CtlText, StatusTellsOfTrouble) {
   EXPECT_THAT(text, HasSubstr("a     h     connected, draining\n"));
 }
 
+TEST(CtlText, StatusTellsThatTheJournalIsNotWritten) {
+  EXPECT_THAT(status_text(object(R"({"journal": {"healthy": false, "lastError": "disk full"}})")),
+              HasSubstr("\nthe journal is not written: disk full\n"));
+  for (const char* fine : {R"({"journal": {"healthy": true}})", R"({"journal": null})", "{}"})
+    EXPECT_THAT(status_text(object(fine)), testing::Not(HasSubstr("journal")));
+}
+
 TEST(CtlText, Ended) {
   EXPECT_EQ(ended_text(object(R"({"ended": []})")), "no game server has ended\n");
   EXPECT_EQ(

@@ -118,13 +118,21 @@ std::string status_text(const json::object& s) {
       text(s, "tickets.queued"), text(s, "tickets.matched"), text(s, "matches.launching"),
       text(s, "matches.playing"));
 
-  Rows fleets{{"FLEET", "STATE", "VERSION", "STARTING", "READY", "RESERVED", "ALLOCATED", "STOPPING", "MAX",
-               "PORTS FREE", "WAITING", "LAST LAUNCH ERROR"}};
+  if (const json::value* journal = member(s, "journal");
+      journal && journal->is_object() && !flag(s, "journal.healthy"))
+    out += fmt::format(
+        "\nthe journal is not written: {}\n"
+        "  live play goes on; a restart would find what was before\n",
+        text(s, "journal.lastError"));
+
+  Rows fleets{{"FLEET", "STATE", "VERSION", "STARTING", "READY", "RESERVED", "ALLOCATED",
+               "STOPPING", "MAX", "PORTS FREE", "WAITING", "LAST LAUNCH ERROR"}};
   for_each(s, "fleets", [&](const json::object& f) {
     fleets.push_back({text(f, "name"), text(f, "state"), text(f, "version"), text(f, "starting"),
-                      text(f, "ready"), text(f, "reserved"), text(f, "allocated"), text(f, "stopping"),
-                      text(f, "serversMax"), text(f, "portsFree") + "/" + text(f, "ports"),
-                      text(f, "matchesWaiting"), text(f, "lastLaunchError")});
+                      text(f, "ready"), text(f, "reserved"), text(f, "allocated"),
+                      text(f, "stopping"), text(f, "serversMax"),
+                      text(f, "portsFree") + "/" + text(f, "ports"), text(f, "matchesWaiting"),
+                      text(f, "lastLaunchError")});
   });
   Rows parents{{"FORK PARENT OF", "STATE", "FOR", "PID", "LAST ERROR"}};
   for_each(s, "fleets", [&](const json::object& f) {

@@ -1,15 +1,18 @@
 // The muster program: each subcommand is a file of src/cli.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 #include <string>
 
 #include "cli/check.h"
 #include "cli/ctl.h"
 #include "cli/play.h"
+#include "cli/replay.h"
 #include "cli/run_commands.h"
+#include "cli/trace.h"
 #include "server/version.h"
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   CLI::App app{"Muster: a lobby, matchmaker and game-server launcher for session-based games"};
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string(muster::version));
@@ -21,6 +24,8 @@ int main(int argc, char** argv) {
   muster::cli::add_ctl_command(app, exit_code);
   muster::cli::add_check_command(app, exit_code);
   muster::cli::add_sim_command(app, exit_code);
+  muster::cli::add_replay_command(app, exit_code);
+  muster::cli::add_trace_command(app, exit_code);
   app.add_subcommand("version", "Say which version this is")->callback([] {
     std::printf("muster %s\n", std::string(muster::version).c_str());
   });
@@ -31,4 +36,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;  // --help is no error.
   }
   return exit_code;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "muster: %s\n", error.what());
+  return 1;
 }

@@ -6,6 +6,7 @@
 #include "node/node.h"
 #include "server/server.h"
 #include "sim/sim.h"
+#include "store/state_codec.h"
 
 namespace muster::cli {
 
@@ -35,8 +36,15 @@ void add_node_command(CLI::App& app, int& exit_code) {
   command->callback([options, &exit_code] { exit_code = node::run_node(*options); });
 }
 
+std::unique_ptr<core::State> through_bytes(const core::State& state) {
+  std::string bytes;
+  store::encode_state(state, bytes);
+  return store::decode_state(store::bytes_of(bytes));
+}
+
 void add_sim_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<sim::SimOptions>();
+  options->through_bytes = through_bytes;
   CLI::App* command =
       app.add_subcommand("sim", "Simulate players, launches and failures over the real core");
   command->add_option("--seed", options->seed, "The first seed")->capture_default_str();

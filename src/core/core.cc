@@ -10,6 +10,7 @@
 namespace muster::core {
 
 Core::Core(Config config) : state_(std::make_unique<State>(std::move(config))) {}
+Core::Core(std::unique_ptr<State> state) : state_(std::move(state)) { check_invariants(*state_); }
 Core::~Core() = default;
 Core::Core(Core&&) noexcept = default;
 Core& Core::operator=(Core&&) noexcept = default;
@@ -17,6 +18,7 @@ Core& Core::operator=(Core&&) noexcept = default;
 void Core::step(const Event& event, Time now, Effects& out) {
   CHECK(now >= state_->now, "time does not run backwards");
   state_->now = now;
+  if (const auto* started = std::get_if<LobbyStarted>(&event)) state_->timers.shift(started->down);
   Turn turn(*state_, now, out);
   turn.deadlines();
   std::visit([&](const auto& e) { turn.on(e); }, event);
@@ -75,6 +77,7 @@ void Turn::deadlines() {
 }
 
 void Turn::settle() {
+  for (const ServerId id : std::exchange(abandoned_, {})) end_if_silent(id);
   while (!requeues_.empty() || !rebalance_.empty()) {
     if (!requeues_.empty()) {
       const QueueIndex queue = requeues_.back();

@@ -18,6 +18,8 @@ class Core {
  public:
   /// `config` must have passed validate().
   explicit Core(Config config);
+  /// Goes on from a state that was another core's: a snapshot's. Checks its invariants.
+  explicit Core(std::unique_ptr<State> state);
   ~Core();
   Core(Core&&) noexcept;
   Core& operator=(Core&&) noexcept;

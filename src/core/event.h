@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/time.h"
 #include "core/ids.h"
 #include "core/types.h"
 
@@ -182,6 +183,11 @@ struct ForkParentChanged {
 struct StopServerCommand {
   ServerId server;
 };
+/// The lobby is back after a restart, with the state that its journal brought it to; `down` is how
+/// long it was away. Its connections are gone. Every deadline moves by `down`.
+struct LobbyStarted {
+  Duration down{};
+};
 /// The lobby is about to leave: refuse new work. With `stop_servers`, end everything.
 struct LobbyStopping {
   bool stop_servers = false;
@@ -220,7 +226,7 @@ using Event =
                  ServerNoted, OwnerVerified, PlayerJoined, PlayerLeft, MatchOver, PlayersCounted,
                  ShutdownRequested, ServerAllocated, ServerReserved, ForkParentChanged,
                  StopServerCommand, LobbyStopping, DeadlineReached, ConfigReloaded, ClearFleet,
-                 DrainFleet, DrainNode, DrainServer>;
+                 DrainFleet, DrainNode, DrainServer, LobbyStarted>;
 
 /// "StartMatch": the event's name, for logs and traces.
 std::string_view name_of(const Event& event);

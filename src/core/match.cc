@@ -225,6 +225,7 @@ void Turn::match_due(MatchId match_id) {
 void Turn::remove_from_match(PlayerId id, Match& match) {
   std::erase_if(match.players, [&](const MatchPlayer& p) { return p.player == id; });
   s_.players[id].match = MatchId{};
+  if (match.players.empty()) abandoned_.push_back(match.server);
 }
 
 void Turn::wait_for_server(MatchId id) {

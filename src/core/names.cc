@@ -128,7 +128,7 @@ std::string_view to_string(MatchEnd end) {
 }
 
 std::string_view name_of(const Event& event) {
-  static constexpr std::array<std::string_view, 34> names = {
+  static constexpr std::array<std::string_view, 35> names = {
       "SessionOpened",   "SessionClosed",      "Hello",
       "ResumeSession",   "StartMatch",         "CancelMatch",
       "LeaveMatch",      "ClassicServerLogin", "ClassicServerReset",
@@ -140,7 +140,7 @@ std::string_view name_of(const Event& event) {
       "ServerReserved",  "ForkParentChanged",  "StopServerCommand",
       "LobbyStopping",   "DeadlineReached",    "ConfigReloaded",
       "ClearFleet",      "DrainFleet",         "DrainNode",
-      "DrainServer"};
+      "DrainServer",     "LobbyStarted"};
   return name_in(names, event);
 }
 

@@ -90,7 +90,8 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
       stop_server(report.server, server->state,
                   hangs ? Duration::zero() : config_of(*server).stop_grace,
                   std::move(server->reason));
-    } else if (server->match && !server->session && s_.matches[server->match].queue) {
+    } else if (server->match && server->sdk != SdkKind::classic &&
+               s_.matches[server->match].queue) {
       tell_match_again(link, report);
     }
     return report.ready;

@@ -22,22 +22,28 @@ std::vector<std::uint16_t> main_ports(PortRange range, const std::vector<std::ui
   return found;
 }
 
-PortPool::PortPool(PortRange range, std::vector<std::uint16_t> offsets) {
-  define(range, std::move(offsets));
-  for (const auto& [port, main] : main_of_)
-    if (port == main) free_.push_back(port);
+PortPool::PortPool(PortRange range, std::vector<std::uint16_t> offsets)
+    : offsets_(std::move(offsets)) {
+  const std::vector<std::uint16_t> mains = main_ports(range, offsets_);
+  define(mains);
+  free_.assign(mains.begin(), mains.end());
 }
 
-void PortPool::define(PortRange range, std::vector<std::uint16_t> offsets) {
-  offsets_ = std::move(offsets);
+void PortPool::define(const std::vector<std::uint16_t>& mains) {
   main_of_.clear();
-  const std::vector<std::uint16_t> mains = main_ports(range, offsets_);
   count_ = static_cast<std::uint32_t>(mains.size());
   for (const std::uint16_t main : mains) {
     main_of_[main] = main;
     for (const std::uint16_t offset : offsets_)
       main_of_[static_cast<std::uint16_t>(main + offset)] = main;
   }
+}
+
+std::vector<std::uint16_t> PortPool::mains() const {
+  std::vector<std::uint16_t> mains;
+  for (const auto& [port, main] : main_of_)
+    if (port == main) mains.push_back(port);
+  return mains;
 }
 
 bool PortPool::is_used(std::uint16_t main) const {
@@ -76,7 +82,8 @@ bool PortPool::acquire_exactly(std::uint16_t port) {
 void PortPool::change_range(PortRange range, std::vector<std::uint16_t> offsets,
                             const std::set<std::uint16_t>& used,
                             const std::multimap<Time, std::uint16_t>& aside) {
-  define(range, std::move(offsets));
+  offsets_ = std::move(offsets);
+  define(main_ports(range, offsets_));
   used_.clear(), aside_.clear(), aside_later_.clear();
   for (const std::uint16_t port : used)
     if (holds(port)) used_.insert(port);

@@ -22,6 +22,7 @@ std::vector<std::uint16_t> main_ports(PortRange range, const std::vector<std::ui
 /// sockets in TIME_WAIT). A port comes back when it and its neighbours have been released.
 class PortPool {
  public:
+  PortPool() = default;
   explicit PortPool(PortRange range, std::vector<std::uint16_t> offsets = {});  // None for 0-0.
 
   /// Whether acquire() would give one.
@@ -60,8 +61,23 @@ class PortPool {
   const std::deque<std::uint16_t>& free() const { return free_; }
   const std::multimap<Time, std::uint16_t>& aside() const { return aside_; }
 
+  /// For snapshots.
+  template <class Writer>
+  void save(Writer& writer) const {
+    writer.put(offsets_), writer.put(mains());
+    writer.put(used_), writer.put(free_), writer.put(aside_), writer.put(aside_later_);
+  }
+  template <class Reader>
+  void load(Reader& reader) {
+    std::vector<std::uint16_t> mains;
+    reader.get(offsets_), reader.get(mains);
+    reader.get(used_), reader.get(free_), reader.get(aside_), reader.get(aside_later_);
+    define(mains);
+  }
+
  private:
-  void define(PortRange range, std::vector<std::uint16_t> offsets);
+  void define(const std::vector<std::uint16_t>& mains);
+  std::vector<std::uint16_t> mains() const;
   bool is_used(std::uint16_t main) const;
 
   std::vector<std::uint16_t> offsets_;

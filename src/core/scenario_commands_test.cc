@@ -237,6 +237,8 @@ void configure(Config& config, const ScenarioLine& line) {
   }
 }
 
+std::function<std::unique_ptr<State>(const State&)> scenario_through_bytes;
+
 Scenario::Scenario(Config config) : config_(config), core_(std::move(config)) {}
 
 std::string Scenario::play(std::string_view text, const std::vector<std::string>& indented) {
@@ -255,6 +257,12 @@ std::string Scenario::play(std::string_view text, const std::vector<std::string>
       all += play("hello " + line.words[i] + " " + line.words[i], {});
     }
     return all;
+  }
+  if (line.word(0) == "lobby-started") {  // Nothing fell due meanwhile: nobody was there to see.
+    const Duration down = parse_duration(line.value("down").value_or("30s"));
+    now_ += down;
+    step(LobbyStarted{down});
+    return std::move(out_);
   }
   const auto event = event_of(line, indented);
   if (!event) throw std::runtime_error("there is no such command");
@@ -282,6 +290,13 @@ void Scenario::step(const Event& event) {
   Effects effects;
   core_.step(event, now_, effects);
   check_invariants(core_.state());
+  if (scenario_through_bytes) {
+    const std::uint64_t digest = core_.digest();
+    auto loaded = scenario_through_bytes(core_.state());
+    if (!loaded) throw std::runtime_error("a state was saved that cannot be loaded");
+    core_ = Core(std::move(loaded));
+    if (core_.digest() != digest) throw std::runtime_error("a loaded state has another digest");
+  }
   history_.emplace_back(event, now_);
   for (const Effect& effect : effects) print(effect);
 }

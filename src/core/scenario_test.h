@@ -3,7 +3,9 @@
 // format. Test code; not part of the library.
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +37,10 @@ std::string print_duration(Duration duration);   // "30.003s"; whole units witho
 /// The fleet, queue and config lines at the head of a scenario, and below its reload. Throws on
 /// what it does not know.
 void configure(Config& config, const ScenarioLine& line);
+
+/// What a core's state comes back as after each step: store's tests put its codec here, so that
+/// every story is also told by cores that were saved and loaded. Empty: the core just goes on.
+extern std::function<std::unique_ptr<State>(const State&)> scenario_through_bytes;
 
 /// One scenario being played: the world around one core, with names for what lives in it.
 class Scenario {

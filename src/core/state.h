@@ -157,12 +157,6 @@ struct Queue {
 using MatchLine = std::set<std::pair<Time, MatchId>>;
 
 struct Fleet {
-  explicit Fleet(const FleetConfig& config)
-      : launch_config(std::make_shared<const FleetConfig>(config)),
-        version(launch_version(config)),
-        ports(config.ports, port_offsets(config)),
-        named_ports(named_pools(config)) {}
-
   std::shared_ptr<const FleetConfig> launch_config;  // As configured now, for launches.
   std::uint32_t version = 0;
   bool removed = false;   // No longer configured: for the game servers that are left of it.
@@ -189,6 +183,15 @@ struct Fleet {
   TimerId sleep;    // scale_to_zero_after.
 };
 
+inline Fleet new_fleet(const FleetConfig& config) {
+  Fleet fleet;
+  fleet.launch_config = std::make_shared<const FleetConfig>(config);
+  fleet.version = launch_version(config);
+  fleet.ports = PortPool(config.ports, port_offsets(config));
+  fleet.named_ports = named_pools(config);
+  return fleet;
+}
+
 enum class TimerKind : std::uint8_t {
   player_grace,
   ticket_expiry,
@@ -209,7 +212,7 @@ struct Timer {
 struct State {
   explicit State(Config c) : config(std::move(c)) {
     queues.resize(config.queues.size());
-    for (const FleetConfig& fleet : config.fleets) fleets.emplace_back(fleet);
+    for (const FleetConfig& fleet : config.fleets) fleets.push_back(new_fleet(fleet));
   }
 
   // As of the last ConfigReloaded. Positions stay: what is no longer configured stands here as long

@@ -79,6 +79,9 @@ class Turn {
   void on(const DrainNode& e);
   void on(const DrainServer& e);
 
+  // recovery.cc
+  void on(const LobbyStarted& e);
+
   void on(const LobbyStopping& e);
   void on(const DeadlineReached&) {}
 
@@ -198,6 +201,8 @@ class Turn {
   void arm_sleep(FleetIndex fleet);
   void sleep_due(FleetIndex fleet);
 
+  void end_if_silent(ServerId id);  // classic.cc
+
   // node.cc
   std::optional<NodeIndex> node_for_launch() const;
   bool adopt(NodeIndex node, const ServerReport& report);
@@ -212,6 +217,7 @@ class Turn {
   State& s_;
   const Time now_;
   Effects& out_;
+  std::vector<ServerId> abandoned_;    // Their matches have lost their last player.
   std::vector<QueueIndex> requeues_;   // Queues to match again once the event is handled.
   std::vector<FleetIndex> rebalance_;  // Fleets to balance again.
 };

@@ -85,11 +85,11 @@ FleetIndex Turn::fleet_slot(const FleetConfig& config, const std::set<std::strin
     if (kept.contains(configs[i].name)) continue;
     for (TimerId* timer : {&fleet.retry, &fleet.proof, &fleet.sleep}) s_.timers.cancel(*timer);
     configs[i] = config;
-    fleet = Fleet(config);
+    fleet = new_fleet(config);
     return i;
   }
   configs.push_back(config);
-  s_.fleets.emplace_back(config);
+  s_.fleets.push_back(new_fleet(config));
   return static_cast<FleetIndex>(configs.size() - 1);
 }
 

@@ -8,6 +8,7 @@
 
 #include "net/http.h"
 #include "server/config_file.h"
+#include "server/journal_status.h"
 #include "server/loop.h"
 
 namespace muster::server {
@@ -34,7 +35,8 @@ class Admin {
     std::function<void(bool keep_servers)> stop;
     std::function<ReloadResult()> reload;
   };
-  Admin(Loop& loop, Orders orders) : loop_(loop), orders_(std::move(orders)) {}
+  Admin(Loop& loop, Orders orders, const JournalStatus& journal)
+      : loop_(loop), orders_(std::move(orders)), journal_(journal) {}
 
   net::HttpResponse handle(const net::HttpRequest& request);
 
@@ -54,6 +56,7 @@ class Admin {
 
   Loop& loop_;
   Orders orders_;
+  const JournalStatus& journal_;
 };
 
 /// Whether a Host header names this machine by a loopback name or address, with or without a port.

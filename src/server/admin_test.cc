@@ -101,9 +101,11 @@ class AdminTest : public testing::Test {
   core::Effects effects_;
   std::optional<bool> stopped_;  // With keep_servers.
   ReloadResult reloaded_;        // What the next reload comes to.
+  JournalStatus journal_;
   Admin admin_{loop_,
                {.stop = [this](bool keep_servers) { stopped_ = keep_servers; },
-                .reload = [this] { return reloaded_; }}};
+                .reload = [this] { return reloaded_; }},
+               journal_};
 };
 
 TEST_F(AdminTest, StatusOfAnEmptyLobby) {
@@ -115,6 +117,27 @@ TEST_F(AdminTest, StatusOfAnEmptyLobby) {
   EXPECT_EQ(fleet.at("portsFree").to_number<int>(), 10);
   EXPECT_TRUE(fleet.at("lastLaunchError").is_null());
   EXPECT_TRUE(status.at("nodes").as_array().empty());
+}
+
+TEST_F(AdminTest, TheJournalIsShownAndSoIsItsTrouble) {
+  journal_ = {.number = 41, .bytes = 9000, .snapshot_number = 40};
+  json::value journal = get("/v1/status").at("journal");
+  EXPECT_EQ(journal.at("healthy"), true);
+  EXPECT_TRUE(journal.at("lastError").is_null());
+  EXPECT_EQ(journal.at("lastEvent").to_number<int>(), 41);
+  EXPECT_EQ(journal.at("lastSnapshot").to_number<int>(), 40);
+  EXPECT_EQ(journal.at("bytes").to_number<int>(), 9000);
+
+  journal_.healthy = false;
+  journal_.error = "cannot write: No space left on device";
+  journal_.failures = 1;
+  journal = get("/v1/status").at("journal");
+  EXPECT_EQ(journal.at("healthy"), false);
+  EXPECT_EQ(journal.at("lastError").as_string(), "cannot write: No space left on device");
+  EXPECT_EQ(journal.at("failures").to_number<int>(), 1);
+
+  journal_.enabled = false;
+  EXPECT_TRUE(get("/v1/status").at("journal").is_null());
 }
 
 TEST_F(AdminTest, StatusFollowsAMatchFromLaunchToEnd) {

@@ -116,6 +116,13 @@ json::object fleet_view(const State& state, std::size_t index, const Census::Fle
       {"forkParent", fork_parent_view(state, fleet.fork_parent)}};
 }
 
+json::value journal_view(const JournalStatus& journal) {
+  if (!journal.enabled) return nullptr;
+  return json::object{{"healthy", journal.healthy},  {"lastError", text_or_null(journal.error)},
+                      {"lastEvent", journal.number}, {"lastSnapshot", journal.snapshot_number},
+                      {"bytes", journal.bytes},      {"failures", journal.failures}};
+}
+
 }  // namespace
 
 Census take_census(const State& state) {
@@ -157,7 +164,7 @@ Census take_census(const State& state) {
   return census;
 }
 
-json::object status_view(const Loop& loop) {
+json::object status_view(const Loop& loop, const JournalStatus& journal) {
   const State& state = loop.core().state();
   const Census census = take_census(state);
   json::array fleets;
@@ -210,6 +217,7 @@ json::object status_view(const Loop& loop) {
           {"fleets", std::move(fleets)},
           {"queues", std::move(queues)},
           {"nodes", std::move(nodes)},
+          {"journal", journal_view(journal)},
           {"totals",
            {{"events", loop.events()},
             {"tickets", totals.tickets},

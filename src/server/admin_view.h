@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/state.h"
+#include "server/journal_status.h"
 #include "server/loop.h"
 
 namespace muster::server {
@@ -37,7 +38,7 @@ struct Page {
   bool has_after = false;
 };
 
-boost::json::object status_view(const Loop& loop);
+boost::json::object status_view(const Loop& loop, const JournalStatus& journal);
 boost::json::object servers_view(const core::State& state, const Page& page);
 boost::json::object tickets_view(const core::State& state, const Page& page);
 boost::json::object matches_view(const core::State& state, const Page& page);
@@ -48,6 +49,6 @@ boost::json::object ended_view(const core::State& state);
 boost::json::object events_view(const std::deque<EventRecord>& events, std::size_t last);
 
 /// Prometheus' text format, version 0.0.4.
-std::string metrics_view(const Loop& loop);
+std::string metrics_view(const Loop& loop, const JournalStatus& journal);
 
 }  // namespace muster::server

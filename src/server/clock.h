@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/time.h"
@@ -10,9 +11,11 @@ namespace muster::server {
 /// has counted since, so that it never jumps or runs backwards.
 class Clock {
  public:
-  Clock()
+  /// Not before `earliest`: a journal's last time, should the wall clock have been set back since.
+  explicit Clock(Time earliest = {})
       : steady_start_(std::chrono::steady_clock::now()),
-        wall_start_(std::chrono::system_clock::now().time_since_epoch()) {}
+        wall_start_(std::max<std::chrono::system_clock::duration>(
+            std::chrono::system_clock::now().time_since_epoch(), earliest.time_since_epoch())) {}
 
   Time now() const {
     return Time{std::chrono::duration_cast<Duration>(

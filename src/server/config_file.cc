@@ -77,6 +77,19 @@ const std::vector<Field<ServerConfig>>& limits_fields() {
   return fields;
 }
 
+const std::vector<Field<ServerConfig>>& journal_fields() {
+  static const std::vector<Field<ServerConfig>> fields{
+      boolean<ServerConfig>("enabled", AT(journal.enabled)),
+      duration<ServerConfig>("sync_interval", AT(journal.sync_interval), milliseconds{0},
+                             minutes{1}),
+      bytes<ServerConfig>("segment_bytes_max", AT(journal.segment_bytes_max), 64u << 10, 1u << 30),
+      bytes<ServerConfig>("snapshot_bytes", AT(journal.snapshot_bytes), 64u << 10,
+                          std::uint64_t{4} << 30),
+      count<ServerConfig>("snapshots_kept", AT(journal.snapshots_kept), 1, 100),
+  };
+  return fields;
+}
+
 const std::vector<Field<FleetConfig>>& fleet_fields() {
   static const std::vector<Field<FleetConfig>> fields{
       own_name<FleetConfig>(AT(name)),
@@ -157,7 +170,7 @@ const std::vector<Field<NamedQueue>>& queue_fields() {
 }
 #undef AT
 
-constexpr std::array<std::string_view, 4> tables{"lobby", "limits", "fleet", "queue"};
+constexpr std::array<std::string_view, 5> tables{"lobby", "limits", "journal", "fleet", "queue"};
 
 int line_of(const toml::node& node) { return static_cast<int>(node.source().begin.line); }
 int line_of(const toml::key& key) { return static_cast<int>(key.source().begin.line); }
@@ -318,13 +331,16 @@ ConfigDraft read_draft(const toml::table& root, ConfigProblems& problems) {
     if (std::ranges::find(tables, key.str()) == tables.end())
       problems.error(
           line_of(key), fmt::format("{:.60}", key.str()),
-          fmt::format("there is no such table{}; there are [lobby], [limits], [[fleet]] and "
-                      "[[queue]]",
-                      did_you_mean(key.str(), tables)));
+          fmt::format(
+              "there is no such table{}; there are [lobby], [limits], [journal], [[fleet]] and "
+              "[[queue]]",
+              did_you_mean(key.str(), tables)));
   if (const toml::table* lobby = table_at(root, "lobby", problems))
     draft.lobby = read_table(*lobby, "lobby", lobby_fields(), draft.config, problems);
   if (const toml::table* limits = table_at(root, "limits", problems))
     draft.limits = read_table(*limits, "limits", limits_fields(), draft.config, problems);
+  if (const toml::table* journal = table_at(root, "journal", problems))
+    read_table(*journal, "journal", journal_fields(), draft.config, problems);
   for_each_table(root, "fleet", problems, [&](const toml::table& table) {
     FleetConfig& fleet = draft.config.core.fleets.emplace_back();
     draft.fleets.push_back(
@@ -404,6 +420,7 @@ std::vector<ConfigKey> config_keys() {
   std::vector<ConfigKey> keys;
   add_keys(keys, "lobby", lobby_fields());
   add_keys(keys, "limits", limits_fields());
+  add_keys(keys, "journal", journal_fields());
   add_keys(keys, "fleet", fleet_fields());
   add_keys(keys, "fleet.agones", agones_fields());
   add_keys(keys, "fleet.ready", ready_fields());

@@ -29,6 +29,15 @@ struct NetLimits {
   std::uint32_t outbound_bytes_max = 256u << 10;        // Unsent to one client; past it: closed.
 };
 
+/// What a restart finds again.
+struct JournalConfig {
+  bool enabled = true;                               // false: a lobby that dies forgets.
+  Duration sync_interval = std::chrono::seconds{1};  // 0s: every turn waits for the disk.
+  std::uint64_t segment_bytes_max = 64u << 20;       // Of one file.
+  std::uint64_t snapshot_bytes = 32u << 20;          // Written between two snapshots.
+  std::uint32_t snapshots_kept = 2;                  // 1 to 100.
+};
+
 /// Something wrong in the file, in words for the person who wrote it.
 struct ConfigProblem {
   std::string file;
@@ -49,6 +58,7 @@ struct ServerConfig {
   std::filesystem::path data = "data";  // Absolute once loaded.
   std::string host;  // What players are told to connect to. Never empty once loaded.
   NetLimits limits;
+  JournalConfig journal;
   core::Config core;  // Commands and working directories are absolute once loaded.
   std::uint32_t sessions_max_asked = 0;  // core.sessions_max as in the file; serve may lower it.
   std::filesystem::path file;            // It was loaded from; absolute.
@@ -84,7 +94,7 @@ ConfigResult parse_config(std::string_view text, const std::string& file,
 
 /// One line of the documentation of the file.
 struct ConfigKey {
-  std::string table;     // "lobby", "limits", "fleet", "queue".
+  std::string table;     // "lobby", "limits", "journal", "fleet", "queue".
   std::string name;      // "launch_timeout".
   std::string type;      // "duration".
   std::string fallback;  // Its default: "30s", or "required".

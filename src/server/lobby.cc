@@ -51,11 +51,18 @@ std::int64_t unix_seconds(Time time) {
 
 }  // namespace
 
-Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, std::string program)
+Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, Recovered recovered,
+             std::string program)
     : config_(std::move(config)),
       data_(std::move(data)),
       join_key_(std::move(join_key)),
-      loop_(io_, core::Core(config_.core)),
+      returning_(recovered.number > 0),
+      left_at_(recovered.time),
+      loop_(io_, std::move(recovered.core), recovered.number, recovered.time),
+      journal_(io_, {config_.journal, data_.path() + "/journal", digest_of(config_.core)},
+               [this] {
+                 return JournalKeeper::Moment{loop_.core(), loop_.events(), loop_.turn_time()};
+               }),
       net_(io_, net_options(), [this](core::Event&& event) { loop_.post(std::move(event)); }),
       node_(
           io_,
@@ -65,23 +72,29 @@ Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, std::
            .join_public_key = join_key_.public_key()},
           [this](core::Event&& event) { loop_.post(std::move(event)); },
           [this](core::SessionId session) { return net_.ends_of(session); }),
-      admin_(loop_, {.stop = [this](bool keep_servers) { stop(!keep_servers); },
-                     .reload = [this] { return reload(); }}),
+      admin_(loop_,
+             {.stop = [this](bool keep_servers) { stop(!keep_servers); },
+              .reload = [this] { return reload(); }},
+             journal_.status()),
       admin_http_(io_, config_.admin,
                   [this](const net::HttpRequest& request) { return admin_.handle(request); }),
       signals_(io_, SIGINT, SIGTERM, SIGHUP),
       leaving_(io_) {
-  loop_.connect({.apply =
-                     [this](const core::Effect& effect) {
-                       if (!net_.apply(effect)) node_.apply(effect);
-                     },
-                 .flush =
-                     [this] {
-                       // The game server first: it should know who comes before they do.
-                       node_.flush();
-                       net_.flush();
-                     },
-                 .work_when_idle = [this] { return prepare_join_tokens(); }});
+  loop_.connect(
+      {.record = [this](std::uint64_t number, Time time,
+                        const core::Event& event) { journal_.record(number, time, event); },
+       .commit = [this] { journal_.commit(); },
+       .apply =
+           [this](const core::Effect& effect) {
+             if (!net_.apply(effect)) node_.apply(effect);
+           },
+       .flush =
+           [this] {
+             // The game server first: it should know who comes before they do.
+             node_.flush();
+             net_.flush();
+           },
+       .work_when_idle = [this] { return prepare_join_tokens(); }});
   node_.prepare_forks(config_.core);
 }
 
@@ -116,6 +129,13 @@ std::expected<void, std::string> Lobby::start() {
   });
   if (!accounts) return std::unexpected(accounts.error());
   accounts_ = std::move(*accounts);
+  if (const auto journaling = journal_.start(); !journaling) return journaling;
+  if (returning_) {
+    loop_.post(core::LobbyStarted{loop_.now() - left_at_});
+    // The state goes on with the configuration it had; a file that has changed since is a reload.
+    if (digest_of(config_.core) != digest_of(loop_.core().state().config))
+      loop_.post(core::ConfigReloaded{std::make_shared<const core::Config>(config_.core)});
+  }
   if (const auto listening = net_.start(); !listening) return listening;
   if (const auto listening = admin_http_.start(); !listening) return listening;
   node_.start();
@@ -125,6 +145,7 @@ std::expected<void, std::string> Lobby::start() {
 
 int Lobby::run() {
   loop_.run();
+  journal_.finish();
   return 0;
 }
 
@@ -132,7 +153,7 @@ void Lobby::wait_for_signal() {
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {
     if (error) return;
     if (signal == SIGHUP) {
-      reload();
+      static_cast<void>(reload());  // It has said what is wrong.
       return wait_for_signal();
     }
     if (stopping_)

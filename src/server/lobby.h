@@ -14,7 +14,9 @@
 #include "server/admin.h"
 #include "server/config_file.h"
 #include "server/data_folder.h"
+#include "server/journal_keeper.h"
 #include "server/loop.h"
+#include "server/recovery.h"
 #include "store/accounts.h"
 #include "wire/join_token.h"
 
@@ -23,7 +25,9 @@ namespace muster::server {
 /// Not moved: its parts hold references to each other. Single-threaded but for password hashing.
 class Lobby {
  public:
-  Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, std::string program);
+  /// Goes on where `recovered` ends.
+  Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, Recovered recovered,
+        std::string program);
   ~Lobby();
   Lobby(const Lobby&) = delete;
   Lobby& operator=(const Lobby&) = delete;
@@ -59,7 +63,10 @@ class Lobby {
   DataFolder data_;
   wire::JoinKey join_key_;
   boost::asio::io_context io_{1};
+  const bool returning_;  // Not the first lobby on this data folder.
+  const Time left_at_;    // The time of the last event before, if so.
   Loop loop_;
+  JournalKeeper journal_;
   std::unique_ptr<store::Accounts> accounts_;
   net::Net net_;
   net::NodeLink node_;

@@ -4,8 +4,10 @@
 
 namespace muster::server {
 
-Loop::Loop(boost::asio::io_context& io, core::Core core)
-    : io_(io), core_(std::move(core)), deadline_(io) {}
+Loop::Loop(boost::asio::io_context& io, core::Core core, std::uint64_t number, Time not_before)
+    : io_(io), core_(std::move(core)), clock_(not_before), number_(number), deadline_(io) {
+  if (number > 0) now_ = not_before;  // No turn yet.
+}
 
 void Loop::run() {
   const auto work = boost::asio::make_work_guard(io_);
@@ -34,6 +36,7 @@ void Loop::turn() {
     stepping_.swap(events_);
     for (const core::Event& event : stepping_) step(event);
     stepping_.clear();
+    if (adapters_.commit) adapters_.commit();
     for (const core::Effect& effect : effects_) adapters_.apply(effect);
     effects_.clear();
   }
@@ -45,6 +48,7 @@ void Loop::turn() {
 void Loop::step(const core::Event& event) {
   const std::size_t effects_before = effects_.size();
   ++number_;
+  if (adapters_.record) adapters_.record(number_, now_, event);
   core_.step(event, now_, effects_);
   if (recent_.size() == records_max) recent_.pop_front();
   recent_.push_back({number_, now_, core::name_of(event),

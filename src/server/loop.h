@@ -31,12 +31,17 @@ class Loop {
  public:
   /// What the adapters offer. `apply` may post() further events; they are stepped in the same turn.
   struct Adapters {
+    /// Each event before it is stepped, and once after all of a round: effects only leave then.
+    std::function<void(std::uint64_t number, Time, const core::Event&)> record;
+    std::function<void()> commit;
     std::function<void(const core::Effect&)> apply;
     std::function<void()> flush;           // End of the turn: send what has been collected.
     std::function<bool()> work_when_idle;  // A few microseconds of it; false if there is none.
   };
 
-  Loop(boost::asio::io_context& io, core::Core core);
+  /// Goes on after event `number`, whose time was `not_before`.
+  Loop(boost::asio::io_context& io, core::Core core, std::uint64_t number = 0,
+       Time not_before = {});
 
   void connect(Adapters adapters) { adapters_ = std::move(adapters); }
   void post(core::Event&& event) { events_.push_back(std::move(event)); }
@@ -52,6 +57,8 @@ class Loop {
   std::uint64_t events() const { return number_; }
   Time started() const { return started_; }
   Time now() const { return clock_.now(); }
+  /// Of the last turn, and so of the last event.
+  Time turn_time() const { return now_; }
 
   /// The last ones, oldest first; at most records_max.
   const std::deque<EventRecord>& recent() const { return recent_; }
@@ -66,8 +73,8 @@ class Loop {
   Adapters adapters_;
   Clock clock_;
   const Time started_ = clock_.now();
-  Time now_ = started_;       // Of this turn.
-  std::uint64_t number_ = 0;  // Of the last event.
+  Time now_ = started_;   // Of this turn.
+  std::uint64_t number_;  // Of the last event.
   std::vector<core::Event> events_;
   std::vector<core::Event> stepping_;
   core::Effects effects_;

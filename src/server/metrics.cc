@@ -142,6 +142,14 @@ void totals(MetricsWriter& out, const Loop& loop) {
 }
 
 /// The names that every Prometheus client library uses for its process.
+void journaling(MetricsWriter& out, const JournalStatus& journal) {
+  out.single("muster_journal_healthy", "gauge", "1 while events are written to the journal.",
+             journal.healthy ? 1 : 0);
+  out.single("muster_journal_bytes_total", "counter", "Written to the journal.", journal.bytes);
+  out.single("muster_journal_failures_total", "counter",
+             "Times the journal could not be written any more.", journal.failures);
+}
+
 void process(MetricsWriter& out) {
   rusage used{};
   ::getrusage(RUSAGE_SELF, &used);
@@ -164,7 +172,7 @@ void process(MetricsWriter& out) {
 
 }  // namespace
 
-std::string metrics_view(const Loop& loop) {
+std::string metrics_view(const Loop& loop, const JournalStatus& journal) {
   const core::State& state = loop.core().state();
   const Census census = take_census(state);
   MetricsWriter out;
@@ -172,6 +180,7 @@ std::string metrics_view(const Loop& loop) {
   queues(out, state, census);
   fleets(out, state, census);
   totals(out, loop);
+  if (journal.enabled) journaling(out, journal);
   process(out);
   return out.take();
 }

@@ -58,7 +58,13 @@ int run_serve(const ServeOptions& options) {
   if (!join_key) return fail(join_key.error());
   config->core.sessions_max = sessions_within_limit(config->core.sessions_max);
 
-  Lobby lobby(std::move(*config), std::move(*data), std::move(*join_key), options.program);
+  std::expected<Recovered, std::string> recovered = Recovered{.core = core::Core(config->core)};
+  if (config->journal.enabled) recovered = recover(data->path() + "/journal", config->core);
+  if (!recovered) return fail(recovered.error());
+  for (const std::string& note : recovered->notes) fmt::print(stderr, "muster: {}\n", note);
+
+  Lobby lobby(std::move(*config), std::move(*data), std::move(*join_key), std::move(*recovered),
+              options.program);
   if (const auto started = lobby.start(); !started) return fail(started.error());
   if (!options.quiet) {
     fmt::print("muster: players on {} (port {}), admin on port {}, data in {}\n",

@@ -57,6 +57,7 @@ Faults draw_faults(Prng& prng) {
   i.clear = interval(seconds{5}, minutes{2});
   faults.events_kept = prng.below(2) == 0;
   faults.deadlines_late = prng.below(3) == 0;
+  faults.journal = prng.below(2) == 0;
   r.holds_itself = rate(60);
   return faults;
 }

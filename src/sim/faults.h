@@ -61,6 +61,7 @@ struct Faults {
   FaultRates rates;
   FaultIntervals intervals;
   bool events_kept = false;     // A node keeps what it could not tell while unlinked.
+  bool journal = false;         // A lobby that died comes back with all it knew.
   bool deadlines_late = false;  // The lobby is busy: events come up to 5 ms before due deadlines.
 };
 

@@ -129,6 +129,10 @@ void fields(const core::StopServerCommand& e, F&& f) {
   f("server", e.server);
 }
 template <class F>
+void fields(const core::LobbyStarted& e, F&& f) {
+  f("down", e.down);
+}
+template <class F>
 void fields(const core::LobbyStopping& e, F&& f) {
   f("stop_servers", e.stop_servers);
 }

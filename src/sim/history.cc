@@ -182,15 +182,22 @@ std::string History::tail() const {
       out += fmt::format("  -- {}\n", entry.note);
       continue;
     }
-    out += fmt::format("  {}", core::name_of(entry.event));
-    std::visit([&](const auto& e) { fields(e, Text{out}); }, entry.event);
-    out += '\n';
-    for (const core::Effect& effect : entry.effects) {
-      out += fmt::format("      -> {}", core::name_of(effect));
-      std::visit([&](const auto& e) { fields(e, Text{out}); }, effect);
-      out += '\n';
-    }
+    out += fmt::format("  {}\n", to_text(entry.event));
+    for (const core::Effect& effect : entry.effects)
+      out += fmt::format("      -> {}\n", to_text(effect));
   }
+  return out;
+}
+
+std::string to_text(const core::Event& event) {
+  std::string out{core::name_of(event)};
+  std::visit([&](const auto& e) { fields(e, Text{out}); }, event);
+  return out;
+}
+
+std::string to_text(const core::Effect& effect) {
+  std::string out{core::name_of(effect)};
+  std::visit([&](const auto& e) { fields(e, Text{out}); }, effect);
   return out;
 }
 

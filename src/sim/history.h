@@ -42,6 +42,10 @@ class History {
   Digest digest_;
 };
 
+/// One line: its name and every field that says something.
+std::string to_text(const core::Event& event);
+std::string to_text(const core::Effect& effect);
+
 /// What there is, a line each: tickets, matches, servers.
 std::string to_text(const core::State& state);
 

@@ -59,6 +59,9 @@ void Laws::before(const Step& step) {
             const auto view = servers_.find(report.server);
             if (view == servers_.end() || !view->second.known) strangers_.push_back(report.server);
           }
+        } else if constexpr (std::is_same_v<E, core::LobbyStarted>) {
+          while (!sessions_.empty()) session_closes(sessions_.begin()->first);
+          link_ = {};
         } else if constexpr (std::is_same_v<E, core::ServerAllocated> ||
                              std::is_same_v<E, core::ServerReserved> ||
                              std::is_same_v<E, core::ServerReady>) {

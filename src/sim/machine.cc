@@ -75,8 +75,8 @@ void Machine::kill(Duration down) {
   connect_after(down);
 }
 
-void Machine::lobby_died(Duration down) {
-  ++lobbies_;
+void Machine::lobby_died(Duration down, bool remembers) {
+  if (!remembers) ++lobbies_;
   unlink();
   for (auto& [id, process] : processes_) {
     if (!process.session) continue;
@@ -91,7 +91,8 @@ void Machine::lobby_died(Duration down) {
 void Machine::heal() {
   std::vector<core::ServerId> stuck;
   for (const auto& [id, process] : processes_)
-    if (process.hung || process.given_up) stuck.push_back(id);
+    if (process.hung || process.given_up || (process.classic && process.match && !process.session))
+      stuck.push_back(id);
   for (const core::ServerId id : stuck) exit(id, -1, 9);
   if (!link_) connect();
 }

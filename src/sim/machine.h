@@ -39,7 +39,8 @@ class Machine {
   void lose_link(Duration down);
   void replace_link();
   void kill(Duration down);
-  void lobby_died(Duration down);
+  /// `remembers`: it comes back as it was, so what it gave out is still good.
+  void lobby_died(Duration down, bool remembers);
   /// Comes back at once; what hangs is killed, and nothing hangs any more.
   void heal();
 

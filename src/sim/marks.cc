@@ -65,6 +65,7 @@ std::string_view to_string(Mark mark) {
       "match_told_again",
       "stop_told_again",
       "lobby_restarted",
+      "lobby_returned",
       "server_adopted",
       "match_adopted",
       "stale_event",

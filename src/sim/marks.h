@@ -76,6 +76,7 @@ enum class Mark : std::uint8_t {
   match_told_again,
   stop_told_again,
   lobby_restarted,
+  lobby_returned,
   server_adopted,
   match_adopted,
   stale_event,

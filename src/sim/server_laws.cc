@@ -176,7 +176,7 @@ void Laws::on(const core::SendAssignment& e, const Step& step) {
   player.match = e.match;
   MatchView& match = match_begins(e.match, e.server, e.queue, e.roster, step);
   match.owed.erase(player_id);
-  must(e.roster == match.roster, "all players of a match are told the same roster");
+  must(*e.roster == *match.roster, "all players of a match are told the same roster");
   must(std::any_of(
            e.roster->begin(), e.roster->end(),
            [&](const core::RosterEntry& r) { return r.player == player_id && r.team == e.team; }),

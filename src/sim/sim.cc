@@ -15,7 +15,7 @@ int run_sim(const SimOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   Report total;
   for (std::uint64_t seed = options.seed; seed < options.seed + options.seeds; ++seed) {
-    World world{seed, {.minutes = options.minutes}};
+    World world{seed, {.minutes = options.minutes, .through_bytes = options.through_bytes}};
     const CrashNote note{world};
     if (options.verbose) fmt::print("seed {}\n{}", seed, to_text(world.setting()));
     try {

@@ -2,6 +2,10 @@
 // `muster sim`: runs seeds, says what was drawn and what came of it.
 
 #include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "core/state.h"
 
 namespace muster::sim {
 
@@ -11,6 +15,8 @@ struct SimOptions {
   std::uint32_t minutes = 10;  // Of virtual time with faults, each; 1 to 10000.
   bool digests = false;        // Only one line per seed: "seed 7 digest 0123456789abcdef".
   bool verbose = false;        // What was drawn, for each seed.
+  /// WorldOptions::through_bytes.
+  std::function<std::unique_ptr<core::State>(const core::State&)> through_bytes;
 };
 
 /// 0; or 1 if a law was broken: then standard error says which, the last events and effects, and

@@ -223,6 +223,8 @@ void World::step(const core::Event& event, bool stale) {
     if (enough_partners(state(), queue)) throw LawBroken("nobody waits who has enough partners");
   for (const core::Effect& effect : effects) deliver(effect);
   machine_.look_for_classic_matches();
+  const std::uint32_t every = options_.through_bytes_every;
+  if (every > 0 && report_.steps % every == 0) go_through_bytes();
 }
 
 void World::count(const core::State::Totals& before) {
@@ -280,15 +282,36 @@ void World::reload(core::Config config) {
 }
 
 void World::restart_lobby(Duration down) {
-  note("the lobby dies, and comes back without its memory");
-  marks().hit(Mark::lobby_restarted);
-  core_ = std::make_unique<core::Core>(setting_.config);
+  const bool remembers = setting_.faults.journal;
+  note(remembers ? "the lobby dies, and comes back with its memory"
+                 : "the lobby dies, and comes back without its memory");
   std::vector<core::SessionId> sessions;
   sessions_.for_each([&](core::SessionId id, const Session&) { sessions.push_back(id); });
   for (const core::SessionId id : sessions) sessions_.erase(id);
-  laws_.lobby_restarted();
   crowd_.lobby_died();
-  machine_.lobby_died(down);
+  machine_.lobby_died(down, remembers);
+  if (remembers) {
+    marks().hit(Mark::lobby_returned);
+    return come_back();
+  }
+  marks().hit(Mark::lobby_restarted);
+  core_ = std::make_unique<core::Core>(setting_.config);
+  laws_.lobby_restarted();
+}
+
+void World::go_through_bytes() {
+  auto loaded = std::make_unique<core::Core>(options_.through_bytes(state()));
+  if (loaded->digest() != core_->digest())
+    throw LawBroken("a lobby that comes back is the one that was saved");
+  core_ = std::move(loaded);
+}
+
+void World::come_back() {
+  if (options_.through_bytes) go_through_bytes();
+  // What was due while it died is done before anything else, as its journal would have it.
+  if (const auto deadline = core_->next_deadline(); deadline && *deadline <= now_)
+    step(core::DeadlineReached{});
+  step(core::LobbyStarted{});
 }
 
 void World::deliver(const core::Effect& effect) {

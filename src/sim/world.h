@@ -25,6 +25,11 @@ struct WorldOptions {
   /// Breaks a law on purpose, to see that it is noticed: the nth assignment is not delivered, to
   /// the players or to the laws. 0: none.
   std::uint32_t canary_drops_assignment = 0;
+  /// What a lobby that comes back with its memory makes of the state it had: through bytes and
+  /// back, where whoever runs the World knows how. Empty: it is simply still there.
+  std::function<std::unique_ptr<core::State>(const core::State&)> through_bytes;
+  /// Also after every so many steps, as if it had been a snapshot. 0: only when it comes back.
+  std::uint32_t through_bytes_every = 0;
 };
 
 /// Who is at the far end of a connection to the lobby.
@@ -86,7 +91,8 @@ class World {
 
   /// The operator changes the configuration; also of lobbies to come.
   void reload(core::Config config);
-  /// The lobby dies and comes back without its memory; the node and its game servers live on.
+  /// The lobby dies and comes back, with or without its memory (Faults::journal); the node and its
+  /// game servers live on.
   void restart_lobby(Duration down);
 
  private:
@@ -118,6 +124,8 @@ class World {
 
   void arrive(core::SessionId session, std::function<void()> f);
   void close(core::SessionId session);
+  void come_back();
+  void go_through_bytes();
   void deliver(const core::Effect& effect);
 
   std::uint64_t seed_;

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -16,22 +15,9 @@
 #include <string>
 
 #include "store/accounts.h"
+#include "store/test_folder.h"
 
 namespace muster::store {
-
-struct TempFolder {
-  TempFolder() {
-    std::string name = std::filesystem::temp_directory_path() / "muster_store_XXXXXX";
-    path = ::mkdtemp(name.data());
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  std::string path;
-};
 
 /// Stands for the caller's loop: functions are posted from any thread and run by run_until().
 class TestLoop {

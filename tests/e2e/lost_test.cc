@@ -157,22 +157,19 @@ TEST_P(LobbyReturns, AndAServerThatWasStartingIsReadyWithIt) {
   Lobby lobby({.command = shell("while [ ! -e open ]; do sleep 0.02; done; exec " +
                                 programs::minimal_server + " {port}"),
                .players = 1});
-  std::string id;
-  {
-    Player ann(lobby.port(), "ann");
-    ann.start_match();
-    id = text(lobby.server_in("starting"), "/id");
-    wait_until("its process to be known", [&] { return text(lobby.server(), "/pid") != "null"; });
-  }
+  Player ann(lobby.port(), "ann");
+  ann.start_match();
+  const std::string id = text(lobby.server_in("starting"), "/id");
+  wait_until("its process to be known", [&] { return text(lobby.server(), "/pid") != "null"; });
   end_lobby(lobby);
   lobby.start();
   EXPECT_EQ(text(lobby.server_in("starting"), "/id"), id);
-  Player bob(lobby.port(), "bob");
-  bob.start_match();
+  Player again(lobby.port());
+  ASSERT_TRUE(again.resume(ann.me().session_token()).has_welcome());
   write_file(lobby / "open", "");
-  const Assignment assignment = bob.assignment();
+  const Assignment assignment = again.assignment();
   EXPECT_EQ(assignment.server_id(), id) << "no second one is launched";
-  EXPECT_EQ(join(assignment), "bob");
+  EXPECT_EQ(join(assignment), "ann");
 }
 
 TEST_P(LobbyReturns, AndAServerOfAFleetThatIsNoMoreIsStopped) {

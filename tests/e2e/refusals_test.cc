@@ -115,7 +115,7 @@ TEST(Refusals, InEachDialect) {
 }
 
 TEST(Refusals, OfAFullLobby) {
-  Lobby lobby({.limits = "players_max = 1\nsessions_max = 2"});
+  Lobby lobby({.lobby = "resume_grace = \"0s\"", .limits = "players_max = 1\nsessions_max = 2"});
   for (const Dialect dialect : dialects) {
     SCOPED_TRACE(to_string(dialect));
     Player ann(lobby.port(), "ann"), bob(lobby.port(), dialect);
@@ -127,9 +127,10 @@ TEST(Refusals, OfAFullLobby) {
     ann.disconnect();
     bob.disconnect();
     cat.disconnect();
-    // Forget ann: her place is for whom comes next.
-    lobby.end(SIGTERM);
-    lobby.start();
+    wait_until("ann to be forgotten: her place is for whom comes next", [&] {
+      const auto status = lobby.ask("status");
+      return number(status, "/players/connected") + number(status, "/players/disconnected") == 0;
+    });
   }
 }
 

@@ -125,8 +125,8 @@ TEST(Resume, StaleAndStolenTokensAreRefused) {
   EXPECT_EQ(late.resume(ann.me().session_token()).error().code(), "session_expired");
 }
 
-TEST(Resume, SessionsDoNotOutliveTheLobby) {
-  Lobby lobby;
+TEST(Resume, WithoutAJournalSessionsDoNotOutliveTheLobby) {
+  Lobby lobby({.limits = "[journal]\nenabled = false\n"});
   Player ann(lobby.port(), "ann");
   lobby.end(SIGTERM);
   lobby.start();

@@ -1,0 +1,154 @@
+// The lobby is killed and comes back: players, tickets and matches are where they were.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "lobby.h"
+#include "players.h"
+
+namespace muster::e2e {
+namespace {
+
+LobbyMessage come_back(Player& player, const Player& before) {
+  return player.resume(before.me().session_token());
+}
+
+/// In the duel example's game, by its lines.
+class Duelist {
+ public:
+  explicit Duelist(const Assignment& assignment)
+      : socket_(static_cast<std::uint16_t>(assignment.port())) {
+    say("join " + assignment.join_token());
+  }
+  void say(const std::string& line) { EXPECT_TRUE(socket_.send(line + '\n')); }
+  /// Reads to the next line that begins so.
+  std::string hear(std::string_view beginning) {
+    for (;;) {
+      const std::size_t end = heard_.find('\n');
+      if (end == std::string::npos) {
+        const auto bytes = socket_.receive();
+        if (!bytes || bytes->empty()) {
+          ADD_FAILURE() << "the game has ended: no line begins with " << beginning;
+          return "";
+        }
+        heard_ += *bytes;
+        continue;
+      }
+      const std::string line = heard_.substr(0, end);
+      heard_.erase(0, end + 1);
+      if (line.starts_with(beginning)) return line;
+    }
+  }
+
+ private:
+  Socket socket_;
+  std::string heard_;
+};
+
+TEST(Restart, AKilledLobbyHasItsPlayersTicketsAndMatchesAgain) {
+  Lobby lobby({.command = {programs::minimal_server, "{port}"}, .players = 2});
+  Player ann(lobby.port(), "ann"), bob(lobby.port(), "bob"), cid(lobby.port(), "cid");
+  ann.start_match(), bob.start_match();
+  const Assignment before = ann.assignment();
+  const Assignment bobs = bob.assignment();
+  const Ticket waiting = cid.start_match();
+  const pid_t server = pid_of(lobby.server_in("allocated"));
+
+  EXPECT_EQ(lobby.end(SIGKILL), -SIGKILL);
+  lobby.start();
+
+  Player ann_again(lobby.port(), Dialect::json), cid_again(lobby.port(), Dialect::native);
+  const LobbyMessage welcome = come_back(ann_again, ann);
+  ASSERT_TRUE(welcome.has_welcome()) << welcome.ShortDebugString();
+  EXPECT_EQ(welcome.welcome().player_id(), ann.me().player_id());
+  const Assignment after = ann_again.assignment();
+  EXPECT_EQ(after.match_id(), before.match_id());
+  EXPECT_EQ(after.server_id(), before.server_id());
+  EXPECT_EQ(after.port(), before.port());
+  EXPECT_EQ(pid_of(lobby.server_in("allocated")), server) << "the same process";
+
+  ASSERT_TRUE(come_back(cid_again, cid).has_welcome());
+  EXPECT_EQ(cid_again.next(LobbyMessage::kTicket).ticket().ticket_id(), waiting.ticket_id());
+  Player dan(lobby.port(), "dan");
+  dan.start_match();
+  EXPECT_EQ(cid_again.assignment().players(0).name(), "cid") << "its place is before dan's";
+
+  EXPECT_EQ(join(after), "ann") << "the game server believes the token of the lobby's new life";
+  EXPECT_EQ(join(bobs), "bob") << "and that of its last life";
+  EXPECT_EQ(ann_again.match_ended().reason(), MatchEnded::OVER);
+}
+
+// The two who play keep their connection to the game server; that the lobby dies, is away for a
+// while and comes back, their game does not notice.
+TEST(Restart, InTheMiddleOfADuelIsNotNoticedByTheGame) {
+  Lobby lobby({.command = {programs::duel_server, "{port}"}});
+  Player ann(lobby.port(), "ann"), bob(lobby.port(), "bob");
+  ann.start_match(), bob.start_match();
+  const Assignment a = ann.assignment(), b = bob.assignment();
+  const pid_t server = pid_of(lobby.server_in("allocated"));
+  Duelist anns(a), bobs(b);
+  const auto play_round = [&](int number) {
+    for (Duelist* duelist : {&anns, &bobs}) {
+      EXPECT_TRUE(duelist->hear("round ").starts_with("round " + std::to_string(number) + ' '));
+      duelist->say("guard");
+    }
+    for (Duelist* duelist : {&anns, &bobs}) duelist->hear("moves ");
+  };
+  play_round(1);
+  EXPECT_EQ(lobby.end(SIGKILL), -SIGKILL);
+  play_round(2);
+  lobby.start();
+  Player ann_again(lobby.port()), bob_again(lobby.port());
+  ASSERT_TRUE(come_back(ann_again, ann).has_welcome());
+  ASSERT_TRUE(come_back(bob_again, bob).has_welcome());
+  EXPECT_EQ(ann_again.assignment().match_id(), a.match_id());
+  play_round(3);
+  EXPECT_EQ(pid_of(lobby.server_in("allocated")), server);
+  anns.say("attack"), bobs.say("feint");  // Until one of them has won.
+  for (std::string line = anns.hear(""); !line.starts_with("end "); line = anns.hear(""))
+    if (line.starts_with("round ") && !line.starts_with("round 4 "))
+      anns.say("attack"), bobs.say("feint");
+  bobs.hear("end ");
+  for (Player* player : {&ann_again, &bob_again}) {
+    const MatchEnded ended = player->match_ended();
+    EXPECT_EQ(ended.match_id(), a.match_id());
+    EXPECT_EQ(ended.reason(), MatchEnded::OVER);
+    EXPECT_THAT(ended.result(), testing::HasSubstr("\"winner\":"));
+  }
+  EXPECT_EQ(pid_of(lobby.server_in("ready")), server);
+}
+
+TEST(Restart, OneThatEndsInGoodOrderToo) {
+  Lobby lobby;
+  Player ann(lobby.port(), "ann");
+  const Ticket waiting = ann.start_match();
+  EXPECT_EQ(lobby.end(SIGTERM), 0);
+  lobby.start();
+  Player again(lobby.port());
+  ASSERT_TRUE(come_back(again, ann).has_welcome());
+  EXPECT_EQ(again.next(LobbyMessage::kTicket).ticket().ticket_id(), waiting.ticket_id());
+}
+
+TEST(Restart, AJournalThatIsDamagedStopsTheStartWithFileAndOffset) {
+  Lobby lobby({.limits = "[journal]\nsync_interval = \"0s\"\n"});
+  Player ann(lobby.port(), "ann");
+  ann.start_match();
+  EXPECT_EQ(lobby.end(SIGKILL), -SIGKILL);
+  const std::string folder = lobby / "data/journal";
+  std::string file;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (entry.path().extension() == ".journal") file = std::max(file, entry.path().string());
+  std::string bytes = read_file(file);
+  const std::size_t at = bytes.find("ann");
+  ASSERT_NE(at, std::string::npos);
+  bytes[at] = 'A';
+  write_file(file, bytes);
+  const Ran ran = run({programs::muster, "serve", lobby.config_file()});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_NE(ran.output.find(file + ": offset "), std::string::npos) << ran.output;
+}
+
+}  // namespace
+}  // namespace muster::e2e
