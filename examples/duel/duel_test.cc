@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -340,7 +341,8 @@ TEST(Duel, GarbageIsItsSendersTroubleAlone) {
   crowd.clear();
   // Who was turned away for the crowd comes again until there is room.
   std::string hello;
-  for (int i = 0; i < 1000 && hello.empty(); ++i) hello = Player(node, "t-bob").line();
+  std::optional<Player> bob;
+  for (int i = 0; i < 1000 && hello.empty(); ++i) hello = bob.emplace(node, "t-bob").line();
   EXPECT_EQ(hello, "hello bob, you fight ann");
   EXPECT_THAT(ann.line(), HasSubstr("round 1"));
 }
