@@ -176,10 +176,10 @@ std::string ports_text(const json::object& server) {
   return out;
 }
 
-/// Why it is stopped, or what it lacks to be Ready.
+/// Why it is stopped, or what is not as it should be.
 std::string why(const json::object& server) {
-  const json::value* note = member(server, "note");
-  return note && note->is_string() ? text(server, "note") : text(server, "reason");
+  const json::value* reason = member(server, "reason");
+  return reason && reason->is_string() ? text(server, "reason") : text(server, "note");
 }
 
 std::string servers_text(const json::object& answer) {

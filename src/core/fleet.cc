@@ -311,7 +311,7 @@ void Turn::on(const ServerUnhealthy& e) {
 
 void Turn::on(const ServerNoted& e) {
   Server* server = s_.servers.find(e.server);
-  if (server && server->state == ServerState::starting) server->note = e.note;
+  if (server && !server->stopping) server->note = e.note;
 }
 
 void Turn::on(const ShutdownRequested& e) {

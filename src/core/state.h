@@ -101,7 +101,7 @@ struct Server {
   Time ready_at{};        // When it was Ready for the first time.
   Time since{};           // Of the state.
   TimerId timer;          // starting: launch_timeout; ready: idle_timeout.
-  std::string note;       // starting: what the node sees of it.
+  std::string note;       // What the node sees of it that is not as it should be.
   std::uint32_t players = 0;  // sdk none: as the node counts them.
 };
 

@@ -28,6 +28,8 @@ struct GameServer : Child {
   std::string id;  // The lobby's: "41.3".
   std::string fleet;
   std::uint16_t port = 0;
+  wire::node::Protocol protocol = wire::node::PROTOCOL_BOTH;
+  bool port_looked_at = false;          // After it said that it is Ready.
   std::vector<wire::node::Port> ports;  // Beside the main one.
   LaunchContext context;                // For what is filled in later.
   std::uint32_t version = 0;            // Of its launch; for the lobby.

@@ -24,6 +24,7 @@
 
 #include "base/check.h"
 #include "node/agones_server.h"
+#include "node/bound_ports.h"
 #include "node/fork_parents.h"
 #include "node/lobby_link.h"
 #include "node/owner.h"
@@ -39,6 +40,8 @@ using boost::system::error_code;
 using std::chrono::milliseconds;
 
 namespace {
+
+constexpr auto port_look_delay = milliseconds{100};
 
 class Node {
  public:
@@ -59,6 +62,8 @@ class Node {
   void launch_next();
   void refuse(const wire::node::Launch& launch, LaunchFailure failure);
   void on_verify_owner(const wire::node::VerifyOwner& query);
+  void look_at_port_later(GameServer& server);
+  void look_at_port(GameServer& server);
   void on_exited(GameServer& server, const std::string& last_line);
   void wait_for_stop_signal();
   void wait_for_child_signal();
@@ -115,11 +120,13 @@ Node::Node(const NodeOptions& options, const std::string& data, rlim_t open_file
              if (message.has_ready()) {
                server.was_ready = true;
                forks_.was_ready(server);
+               look_at_port_later(server);
              }
              lobby_.report(server, std::move(message));
            }),
       agones_(io_, servers_, owners_,
               [this](GameServer& server, wire::node::FromNode&& message) {
+                if (message.has_ready()) look_at_port_later(server);
                 lobby_.report(server, std::move(message));
               }),
       lobby_(io_, {options.name, options.host, servers_.limits_text()}, servers_,
@@ -301,7 +308,7 @@ void Node::on_verify_owner(const wire::node::VerifyOwner& query) {
   wire::node::FromNode answer;
   wire::node::OwnerVerified& verified = *answer.mutable_owner_verified();
   verified.set_query(query.query());
-  const GameServer* const server = servers_.find(query.server_id());
+  GameServer* const server = servers_.find(query.server_id());
   if (!server || server->process.pid == 0) {
     verified.set_detail(fmt::format("server {} is not running", query.server_id()));
   } else {
@@ -310,9 +317,39 @@ void Node::on_verify_owner(const wire::node::VerifyOwner& query) {
                         query.local_address(), static_cast<std::uint16_t>(query.local_port())},
                        server->process);
     verified.set_verified(owned.has_value());
-    if (!owned) verified.set_detail(owned.error());
+    if (owned)
+      look_at_port_later(*server);
+    else
+      verified.set_detail(owned.error());
   }
   lobby_.reply(answer);
+}
+
+/// A game server that says it is Ready is believed, and players are on their way. Whether it really
+/// listens where they are sent is looked at once they are.
+void Node::look_at_port_later(GameServer& server) {
+  if (std::exchange(server.port_looked_at, true)) return;
+  const auto timer = std::make_shared<Timer>(io_.get_executor());
+  timer->expires_after(port_look_delay);
+  timer->async_wait([this, timer, id = server.id](error_code error) {
+    GameServer* const same = error ? nullptr : servers_.find(id);
+    if (same && !same->exit && !same->stopping) look_at_port(*same);
+  });
+}
+
+void Node::look_at_port(GameServer& server) {
+  const auto binds = [&](Transport transport) {
+    return find_bound(diag_, server.process, transport, server.port, /*everywhere=*/true);
+  };
+  const bool tcp = server.protocol != wire::node::PROTOCOL_UDP;
+  const bool udp = server.protocol != wire::node::PROTOCOL_TCP;
+  if ((tcp && binds(Transport::tcp)) || (udp && binds(Transport::udp))) return;
+  wire::node::FromNode message;
+  message.mutable_noted()->set_server_id(server.id);
+  message.mutable_noted()->set_note(
+      "it says Ready, but " +
+      describe_bound(diag_, server.process, tcp ? Transport::tcp : Transport::udp, server.port));
+  lobby_.report(server, std::move(message));
 }
 
 void Node::on_exited(GameServer& server, const std::string& last_line) {

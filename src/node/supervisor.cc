@@ -146,6 +146,7 @@ std::expected<Supervisor::Entered, LaunchFailure> Supervisor::enter(
   server->name = "server " + server->id;
   server->fleet = launch.fleet();
   server->port = port;
+  server->protocol = launch.protocol();
   server->version = launch.version();
   server->ports.assign(launch.ports().begin(), launch.ports().end());
   server->context = prepared->context;

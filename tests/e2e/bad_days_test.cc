@@ -60,6 +60,18 @@ sysread(S, my $answer, 1000);
 constexpr const char* ready = "3";
 constexpr const char* shutdown_wish = "9";
 
+TEST(BadDays, ReadyOnAnotherPortThanItsOwnIsSaid) {
+  const std::string elsewhere = std::to_string(free_ports(1));
+  Lobby lobby({.command = {programs::duel_server, elsewhere}, .players = 1});
+  Player ann(lobby.port(), "ann");
+  ann.start_match();
+  ann.assignment();
+  wait_until("the note", [&] {
+    return lobby.ctl({"servers"}).output.find("it says Ready, but it listens on TCP " +
+                                              elsewhere + ", not on TCP ") != std::string::npos;
+  });
+}
+
 TEST(BadDays, OverItsMemoryLimitIsTheReason) {
   Lobby lobby({.command = shell("exec tail /dev/zero"),
                .players = 1,
