@@ -307,6 +307,7 @@ class World {
       FleetConfig extra = config->fleets[0];
       extra.name = "extra";
       extra.ports = {7002, 7003};
+      extra.named_ports.clear();  // No port is in two fleets.
       if (shape & 2) config->fleets.insert(config->fleets.begin(), extra);
       if (shape & 2)
         for (QueueConfig& queue : config->queues) queue.fleet = shape & 128 ? 1 : 0;
@@ -351,6 +352,8 @@ class World {
     link_ = {0, static_cast<std::uint32_t>(links_.size() + 1)};
     links_.push_back(link_);
     NodeConnected e{link_, "box", "127.0.0.1", {}, {}};
+    e.run = bytes_.below(4) ? "one" : "two";
+    e.reported = bytes_.below(8);
     // Mostly what it was running, as it was; some gone, some changed, some never heard of.
     core_.state().servers.for_each([&](ServerId id, const Server& server) {
       const std::uint8_t shape = bytes_.next();
@@ -442,6 +445,10 @@ class World {
   }
   void see(const RemoveServerPlayer& e) { check_linked(e.node); }
   void see(const EndServerMatch& e) { check_linked(e.node); }
+  void see(const AcknowledgeReports& e) {
+    check_linked(e.node);
+    CHECK(e.number > 0, "there is something to acknowledge");
+  }
   void see(const VerifyOwner& e) {
     check_open(e.session);
     asked_.emplace_back(e.session, e.server);

@@ -69,7 +69,7 @@ std::uint64_t Core::digest() const {
   });
   for (const auto& node : s.nodes)
     d.add(node->link), d.add(node->name), d.add(node->host), d.add(node->draining),
-        d.add(node->limits);
+        d.add(node->limits), d.add(node->run), d.add(node->reported);
   for (const Queue& queue : s.queues) d.add(queue.removed);
   for (const Fleet& fleet : s.fleets) {
     for (const std::uint16_t port : fleet.ports.free()) d.add(port);

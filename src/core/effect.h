@@ -132,10 +132,17 @@ struct VerifyOwner {
   SessionId session;
   ServerId server;
 };
+/// Everything that this process of the node has reported up to that number is known for good.
+struct AcknowledgeReports {
+  NodeId node;
+  std::string run;
+  std::uint64_t number = 0;
+};
 
-using Effect = std::variant<SendWelcome, SendError, SendTicket, SendAssignment, SendMatchEnded,
-                            SendServerLoginOk, CloseSession, LaunchServer, StopServer,
-                            StartServerMatch, RemoveServerPlayer, EndServerMatch, VerifyOwner>;
+using Effect =
+    std::variant<SendWelcome, SendError, SendTicket, SendAssignment, SendMatchEnded,
+                 SendServerLoginOk, CloseSession, LaunchServer, StopServer, StartServerMatch,
+                 RemoveServerPlayer, EndServerMatch, VerifyOwner, AcknowledgeReports>;
 using Effects = std::vector<Effect>;
 
 /// "LaunchServer": the effect's name, for logs and traces.

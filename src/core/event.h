@@ -90,9 +90,20 @@ struct NodeConnected {
   std::string host;
   std::vector<ServerReport> servers;
   std::string limits;  // Which limits of game servers it can enforce, for people.
+  // Tells this process of the node from its next; and the number of the last of its reports that
+  // came before this (see NodeReported).
+  std::string run;
+  std::uint64_t reported = 0;
 };
 struct NodeLost {
   NodeId node;
+};
+/// A node numbers what it says about its game servers, and keeps it until it is acknowledged. Every
+/// report up to this one has been stepped, in the same turn or before: so a lobby that comes back
+/// knows exactly which it has heard.
+struct NodeReported {
+  NodeId node;
+  std::uint64_t number = 0;
 };
 struct ServerLaunched {
   ServerId server;
@@ -226,7 +237,7 @@ using Event =
                  ServerNoted, OwnerVerified, PlayerJoined, PlayerLeft, MatchOver, PlayersCounted,
                  ShutdownRequested, ServerAllocated, ServerReserved, ForkParentChanged,
                  StopServerCommand, LobbyStopping, DeadlineReached, ConfigReloaded, ClearFleet,
-                 DrainFleet, DrainNode, DrainServer, LobbyStarted>;
+                 DrainFleet, DrainNode, DrainServer, LobbyStarted, NodeReported>;
 
 /// "StartMatch": the event's name, for logs and traces.
 std::string_view name_of(const Event& event);

@@ -128,7 +128,7 @@ std::string_view to_string(MatchEnd end) {
 }
 
 std::string_view name_of(const Event& event) {
-  static constexpr std::array<std::string_view, 35> names = {
+  static constexpr std::array<std::string_view, 36> names = {
       "SessionOpened",   "SessionClosed",      "Hello",
       "ResumeSession",   "StartMatch",         "CancelMatch",
       "LeaveMatch",      "ClassicServerLogin", "ClassicServerReset",
@@ -140,15 +140,16 @@ std::string_view name_of(const Event& event) {
       "ServerReserved",  "ForkParentChanged",  "StopServerCommand",
       "LobbyStopping",   "DeadlineReached",    "ConfigReloaded",
       "ClearFleet",      "DrainFleet",         "DrainNode",
-      "DrainServer",     "LobbyStarted"};
+      "DrainServer",     "LobbyStarted",       "NodeReported"};
   return name_in(names, event);
 }
 
 std::string_view name_of(const Effect& effect) {
-  static constexpr std::array<std::string_view, 13> names = {
-      "SendWelcome",        "SendError",      "SendTicket",   "SendAssignment", "SendMatchEnded",
-      "SendServerLoginOk",  "CloseSession",   "LaunchServer", "StopServer",     "StartServerMatch",
-      "RemoveServerPlayer", "EndServerMatch", "VerifyOwner"};
+  static constexpr std::array<std::string_view, 14> names = {
+      "SendWelcome",    "SendError",         "SendTicket",         "SendAssignment",
+      "SendMatchEnded", "SendServerLoginOk", "CloseSession",       "LaunchServer",
+      "StopServer",     "StartServerMatch",  "RemoveServerPlayer", "EndServerMatch",
+      "VerifyOwner",    "AcknowledgeReports"};
   return name_in(names, effect);
 }
 

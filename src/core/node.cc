@@ -32,6 +32,9 @@ void Turn::on(const NodeConnected& e) {
   node.host = e.host;
   node.limits = e.limits;
   s_.timers.cancel(node.lost);
+  if (node.run != e.run) node.reported = 0;
+  node.run = e.run;
+  reported(node, e.reported);
 
   // What it runs and we know, goes on; what it runs and we do not know, is taken in or stopped;
   // what we know and it does not run, is lost. All of that before anything is decided: a launch in
@@ -93,6 +96,9 @@ bool Turn::adopt(NodeIndex index, const ServerReport& report) {
     } else if (server->match && server->sdk != SdkKind::classic &&
                s_.matches[server->match].queue) {
       tell_match_again(link, report);
+    } else if (!server->match && report.match && !server->session) {
+      // That it is over was told over a link that is no more.
+      emit(EndServerMatch{link, report.server, report.match, MatchEnd::over});
     }
     return report.ready;
   }
@@ -169,6 +175,9 @@ void Turn::tell_match_again(NodeId link, const ServerReport& report) {
   const MatchId id = s_.servers[report.server].match;
   const Match& match = s_.matches[id];
   const QueueConfig& queue = s_.config.queues[*match.queue];
+  // One that says nothing itself may have missed the end of its last.
+  if (report.match && report.match != id && s_.servers[report.server].sdk == SdkKind::none)
+    emit(EndServerMatch{link, report.server, report.match, MatchEnd::over});
   if (report.match != id)
     emit(StartServerMatch{link, report.server, id, queue.name, queue.map, match.roster,
                           match.since});
@@ -205,6 +214,17 @@ void Turn::on(const NodeLost& e) {
     for (Fleet& fleet : s_.fleets) fleet.fork_parent.reset();  // It says it again when it is back.
     watch_for_nodes();
   }
+}
+
+void Turn::on(const NodeReported& e) {
+  for (const auto& node : s_.nodes)
+    if (node->link == e.node) reported(*node, e.number);
+}
+
+void Turn::reported(Node& node, std::uint64_t number) {
+  if (number <= node.reported) return;
+  node.reported = number;
+  emit(AcknowledgeReports{node.link, node.run, number});
 }
 
 void Turn::node_lost_for_good(NodeIndex index) {

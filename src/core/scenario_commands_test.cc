@@ -338,6 +338,8 @@ std::optional<Event> Scenario::event_of(const ScenarioLine& line,
     if (node == nodes_.end()) throw std::runtime_error("no such node");
     return NodeLost{node->second};
   }
+  if (command == "reported")
+    return NodeReported{nodes_.at(line.word(1)), number<std::uint64_t>(line.word(2))};
   if (command == "lobby-stopping") return LobbyStopping{line.flag("stop_servers")};
   if (auto event = session_event(line)) return event;
   return server_event(line);
@@ -426,6 +428,8 @@ Event Scenario::node_connected(const ScenarioLine& line, const std::vector<std::
   node_names_[id] = line.word(1);
   NodeConnected event{
       id, line.value("name").value_or("box"), line.value("host").value_or("127.0.0.1"), {}, {}};
+  event.run = line.value("run").value_or("");
+  event.reported = number_or<std::uint64_t>(line, "reported", 0);
   for (const std::string& text : indented) {
     const ScenarioLine report(text);
     if (report.word(0) != "server") throw std::runtime_error("a node reports servers");

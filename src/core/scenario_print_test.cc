@@ -155,6 +155,9 @@ void Scenario::print(const Effect& effect) {
             to_node(e.node, fmt::format("end-match {} match={} {}", to_string(e.server),
                                         to_string(e.match), to_string(e.end)));
           },
+          [&](const AcknowledgeReports& e) {
+            to_node(e.node, fmt::format("acknowledge{} {}", option("run", e.run), e.number));
+          },
           [&](const VerifyOwner& e) {
             to_node(e.node, fmt::format("verify-owner {} {}", name_of_session(e.session),
                                         to_string(e.server)));

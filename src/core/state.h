@@ -134,8 +134,10 @@ struct Node {
   bool draining = false;
   std::string name;
   std::string host;
-  std::string limits;  // Which it can enforce, for people.
-  TimerId lost;        // Runs while disconnected: then its game servers are lost.
+  std::string limits;          // Which it can enforce, for people.
+  TimerId lost;                // Runs while disconnected: then its game servers are lost.
+  std::string run;             // Which process of it was linked last,
+  std::uint64_t reported = 0;  // and the last of its reports that was stepped.
 };
 
 /// sdk agones: in use or set aside by its own word, so that it gets no match until it says Ready.

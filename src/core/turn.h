@@ -70,6 +70,7 @@ class Turn {
   // node.cc
   void on(const NodeConnected& e);
   void on(const NodeLost& e);
+  void on(const NodeReported& e);
 
   // versions.cc
   void on(const ConfigReloaded& e);
@@ -181,6 +182,7 @@ class Turn {
   std::optional<FleetIndex> find_fleet(const std::string& name) const;  // Of those configured.
   FleetIndex fleet_slot(const FleetConfig& config, const std::set<std::string>& kept);
   QueueIndex queue_slot(const QueueConfig& config, const std::set<std::string>& kept);
+  void watch_matches_anew(FleetIndex fleet);
   void change_fleets(const std::vector<FleetConfig>& fleets, std::vector<FleetIndex>& slots);
   void change_queues(const std::vector<QueueConfig>& queues, const std::vector<FleetIndex>& slots);
   void change_ports();
@@ -206,6 +208,7 @@ class Turn {
   // node.cc
   std::optional<NodeIndex> node_for_launch() const;
   bool adopt(NodeIndex node, const ServerReport& report);
+  void reported(Node& node, std::uint64_t number);
   std::optional<FleetIndex> fleet_of(const ServerReport& report);
   void tell_match_again(NodeId link, const ServerReport& report);
   void server_gone(ServerId id, bool clean, const std::string& why, const std::string& result = {});

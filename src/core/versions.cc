@@ -41,6 +41,7 @@ void Turn::change_fleets(const std::vector<FleetConfig>& fleets, std::vector<Fle
     slots.push_back(index);
     Fleet& fleet = s_.fleets[index];
     FleetConfig& current = s_.config.fleets[index];
+    const bool end_changed = config.end != current.end;
     const bool idle_changed = config.idle_timeout != current.idle_timeout;
     const bool sleep_changed = config.scale_to_zero_after != current.scale_to_zero_after;
     fleet.removed = false;
@@ -57,6 +58,7 @@ void Turn::change_fleets(const std::vector<FleetConfig>& fleets, std::vector<Fle
       s_.timers.cancel(fleet.sleep);
       fleet.asleep = fleet.asleep && config.scale_to_zero_after > Duration::zero();
     }
+    if (end_changed) watch_matches_anew(index);
     if (!idle_changed) continue;
     for (const auto* ready : {&fleet.ready, &fleet.outdated_ready})
       for (const ServerId id : *ready) arm_idle(id);
@@ -72,6 +74,15 @@ void Turn::change_fleets(const std::vector<FleetConfig>& fleets, std::vector<Fle
     fleet_works(index);
     s_.timers.cancel(fleet.sleep);
   }
+}
+
+/// When the matches of a fleet without an SDK end because nobody is there has changed.
+void Turn::watch_matches_anew(FleetIndex fleet) {
+  s_.matches.for_each([&](MatchId id, Match& match) {
+    if (match.fleet != fleet || match.state != MatchState::playing) return;
+    s_.timers.cancel(match.empty);
+    watch_for_players(id);
+  });
 }
 
 /// Where it stands already, or may stand. `kept` are the names of all that will be configured.

@@ -55,10 +55,12 @@ bool node_runs(const std::string& data) {
 
 }  // namespace
 
-NodeLink::NodeLink(asio::io_context& io, NodeLinkOptions options, Post post, EndsOf ends_of)
+NodeLink::NodeLink(asio::io_context& io, NodeLinkOptions options, Post post, EndsOf ends_of,
+                   Heard heard)
     : options_(std::move(options)),
       post_(std::move(post)),
       ends_of_(std::move(ends_of)),
+      heard_(std::move(heard)),
       socket_(io.get_executor()),
       timer_(io.get_executor()),
       child_(io.get_executor()),
@@ -293,6 +295,14 @@ void NodeLink::begin(int fd) {
   message.mutable_hello()->set_protocol(protocol);
   message.mutable_hello()->set_join_public_key(options_.join_public_key.data(),
                                                options_.join_public_key.size());
+  std::vector<HeardReports> heard = heard_();
+  heard.push_back({run_, reported_});  // Perhaps not stepped yet.
+  for (const HeardReports& reports : heard) {
+    if (reports.run.empty()) continue;
+    wire::node::ReportsHeard& out = *message.mutable_hello()->add_heard();
+    out.set_run(reports.run);
+    out.set_number(reports.number);
+  }
   out_.clear();
   wire::append_frame(out_, message);
   if (stopping_) say_stop();
@@ -318,6 +328,7 @@ void NodeLink::on_readable() {
     return message.ParseFromArray(frame.data(), static_cast<int>(frame.size())) &&
            on_message(message);
   });
+  say_reported();
   if (!socket_.is_open()) return;  // Lost on the way.
   if (!good) return lose("it does not speak this protocol");
   wait_to_read();
@@ -325,6 +336,7 @@ void NodeLink::on_readable() {
 
 bool NodeLink::on_message(const FromNode& message) {
   if (message.has_hello()) return on_hello(message.hello());
+  if (message.number() > 0) return on_report(message);
   if (!node_) return false;
   if (message.has_owner_verified()) {
     const auto& verified = message.owner_verified();
@@ -334,6 +346,33 @@ bool NodeLink::on_message(const FromNode& message) {
   }
   if (auto event = to_event(message)) post_(std::move(*event));
   return true;
+}
+
+/// What this node has said about its game servers. Before its hello it is what was not heard
+/// before: it is stepped when its run is known, in one turn with the hello.
+bool NodeLink::on_report(const FromNode& message) {
+  if (!node_) {
+    early_.push_back({message.number(), to_event(message)});
+    return true;
+  }
+  if (message.number() <= reported_) return true;
+  reported_ = message.number();
+  if (auto event = to_event(message)) post_(std::move(*event));
+  return true;
+}
+
+std::uint64_t NodeLink::heard_of(const std::string& run) const {
+  std::uint64_t number = run == run_ ? reported_ : 0;
+  for (const HeardReports& reports : heard_())
+    if (reports.run == run) number = std::max(number, reports.number);
+  return number;
+}
+
+/// In the turn of the reports, so that the journal has both or neither.
+void NodeLink::say_reported() {
+  if (!node_ || said_ == reported_) return;
+  said_ = reported_;
+  post_(core::NodeReported{node_, reported_});
 }
 
 bool NodeLink::on_hello(const wire::node::NodeHello& hello) {
@@ -348,7 +387,17 @@ bool NodeLink::on_hello(const wire::node::NodeHello& hello) {
   last_complaint_.clear();
   node_ = {0, ++generation_};
   host_ = hello.host().empty() ? options_.host : hello.host();
-  post_(to_event(hello, node_, host_));
+  reported_ = heard_of(hello.run());
+  run_ = hello.run();
+  for (Report& report : std::exchange(early_, {})) {
+    if (report.number <= reported_) continue;
+    reported_ = report.number;
+    if (report.event) post_(std::move(*report.event));
+  }
+  said_ = reported_;
+  core::NodeConnected connected = to_event(hello, node_, host_);
+  connected.reported = reported_;
+  post_(std::move(connected));
   out_ += prepare_forks_;
   flush();
   return true;
@@ -364,6 +413,7 @@ void NodeLink::lose(const std::string& why) {
   out_.clear();
   out_written_ = 0;
   waiting_to_write_ = false;
+  early_.clear();
   if (!child_.is_open() && child_pid_ != 0 && ::waitpid(child_pid_, nullptr, WNOHANG) != 0)
     child_pid_ = 0;
   if (!why.empty() && !stopping_)

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/config.h"
 #include "core/effect.h"
@@ -28,6 +29,12 @@ class NodeHello;
 }  // namespace muster::wire::node
 
 namespace muster::net {
+
+/// Which of a node's reports have been heard for good: stepped, and in the journal.
+struct HeardReports {
+  std::string run;  // Of the node.
+  std::uint64_t number = 0;
+};
 
 struct NodeLinkOptions {
   std::string data;     // The data folder, which the node shares: node.sock, node.lock, node.log.
@@ -47,7 +54,11 @@ class NodeLink {
   /// Nothing if the session is gone.
   using EndsOf = std::function<std::optional<SessionEnds>(core::SessionId)>;
 
-  NodeLink(boost::asio::io_context& io, NodeLinkOptions options, Post post, EndsOf ends_of);
+  /// Of every node that the core knows.
+  using Heard = std::function<std::vector<HeardReports>()>;
+
+  NodeLink(boost::asio::io_context& io, NodeLinkOptions options, Post post, EndsOf ends_of,
+           Heard heard);
   ~NodeLink();
   NodeLink(const NodeLink&) = delete;
   NodeLink& operator=(const NodeLink&) = delete;
@@ -56,9 +67,9 @@ class NodeLink {
   /// said what it runs, and NodeLost when it is gone.
   void start();
 
-  /// Carries out LaunchServer, StopServer, StartServerMatch, RemoveServerPlayer, EndServerMatch and
-  /// VerifyOwner; others, and those for a node that is gone, are ignored (NodeLost has been
-  /// posted). Every VerifyOwner is answered, at the latest before NodeLost.
+  /// Carries out LaunchServer, StopServer, StartServerMatch, RemoveServerPlayer, EndServerMatch,
+  /// AcknowledgeReports and VerifyOwner; others, and those for a node that is gone, are ignored
+  /// (NodeLost has been posted). Every VerifyOwner is answered, at the latest before NodeLost.
   void apply(const core::Effect& effect);
   /// Which fleets of this configuration want a fork parent: told to the node now, and to each that
   /// connects later. To be called before start(), and when the configuration has changed.
@@ -98,6 +109,9 @@ class NodeLink {
   void on_readable();
   bool on_message(const wire::node::FromNode& message);
   bool on_hello(const wire::node::NodeHello& hello);
+  bool on_report(const wire::node::FromNode& message);
+  std::uint64_t heard_of(const std::string& run) const;
+  void say_reported();
   void on_question(const core::VerifyOwner& question);
   void answer(const Question& question, bool verified, std::string detail);
   void lose(const std::string& why);
@@ -107,6 +121,7 @@ class NodeLink {
   const NodeLinkOptions options_;
   const Post post_;
   const EndsOf ends_of_;
+  const Heard heard_;
 
   Socket socket_;
   Timer timer_;       // Next try; while connecting, the deadline for the node's hello.
@@ -123,6 +138,14 @@ class NodeLink {
   core::NodeId node_;  // None while not connected.
   std::uint32_t generation_ = 0;
   std::string host_;
+  struct Report {
+    std::uint64_t number = 0;
+    std::optional<core::Event> event;  // Nothing: it means nothing to the core.
+  };
+  std::vector<Report> early_;   // Those that came before the node's hello.
+  std::string run_;             // Of the node that was linked last.
+  std::uint64_t reported_ = 0;  // Its last report that was posted,
+  std::uint64_t said_ = 0;      // and the one that NodeReported was posted for.
   std::uint64_t last_question_ = 0;
   std::map<std::uint64_t, Question> questions_;
   std::string last_complaint_;

@@ -247,6 +247,9 @@ bool to_node(const core::Effect& effect, const std::string& host, ToNode& out) {
     out.mutable_end_match()->set_server_id(to_string(end->server));
     out.mutable_end_match()->set_match_id(to_string(end->match));
     out.mutable_end_match()->set_reason(std::string(core::to_string(end->end)));
+  } else if (const auto* heard = std::get_if<core::AcknowledgeReports>(&effect)) {
+    out.mutable_reports_heard()->set_run(heard->run);
+    out.mutable_reports_heard()->set_number(heard->number);
   } else {
     return false;
   }
@@ -358,7 +361,7 @@ std::optional<core::Event> to_event(const FromNode& message) {
 
 core::NodeConnected to_event(const wire::node::NodeHello& hello, core::NodeId node,
                              const std::string& host) {
-  core::NodeConnected event{node, hello.name(), host, {}, hello.limits()};
+  core::NodeConnected event{node, hello.name(), host, {}, hello.limits(), hello.run()};
   for (const wire::node::Server& server : hello.servers()) {
     const auto id = parse_id<core::ServerId>(server.server_id());
     if (!id || server.port() > 65535) continue;

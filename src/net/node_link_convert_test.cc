@@ -261,7 +261,7 @@ TEST(NodeLinkConvert, MessagesBecomeEvents) {
 TEST(NodeLinkConvert, Inventory) {
   wire::node::NodeHello hello;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
-      R"(name: "here" servers { server_id: "12.9" fleet: "duel" port: 7001 pid: 5 ready: true
+      R"(name: "here" run: "one" servers { server_id: "12.9" fleet: "duel" port: 7001 pid: 5 ready: true
                                 match_id: "5.1" forked: true version: 77 players: 2
                                 ports { name: "query" port: 27001 } }
          servers { server_id: "13.1" fleet: "old" port: 7002 reserved: true }
@@ -271,6 +271,7 @@ TEST(NodeLinkConvert, Inventory) {
   EXPECT_EQ(event.node, node);
   EXPECT_EQ(event.name, "here");
   EXPECT_EQ(event.host, "play.example");
+  EXPECT_EQ(event.run, "one");
   ASSERT_EQ(event.servers.size(), 2u);
   EXPECT_EQ(event.servers[0].server, server);
   EXPECT_EQ(event.servers[0].fleet, "duel");

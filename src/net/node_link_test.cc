@@ -47,7 +47,10 @@ class TestNode {
  public:
   explicit TestNode(int fd) : fd_(fd) {}
   TestNode(TestNode&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  TestNode& operator=(TestNode&&) = delete;
+  TestNode& operator=(TestNode&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   ~TestNode() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -107,7 +110,8 @@ class NodeLinkTest : public testing::Test {
         [this](core::SessionId session) -> std::optional<SessionEnds> {
           if (session == gone_) return std::nullopt;
           return SessionEnds{"127.0.0.1", 40112, "127.0.0.2", 4100};
-        });
+        },
+        [this] { return heard_; });
     link_->start();
   }
   /// Runs the link until that holds.
@@ -182,6 +186,7 @@ class NodeLinkTest : public testing::Test {
   std::unique_ptr<NodeLink> link_;
   std::deque<core::Event> events_;
   core::SessionId gone_{99, 1};
+  std::vector<HeardReports> heard_;  // By the lobby whose core this is.
   core::NodeId node_;
   int listener_ = -1;
 };
@@ -395,6 +400,76 @@ TEST_F(NodeLinkTest, NodesThatAreNone) {
   }
   EXPECT_NE(testing::internal::GetCapturedStderr().find("another protocol"), std::string::npos);
   connected();  // And it goes on trying.
+}
+
+FromNode report_of(std::uint64_t number, const std::string& server_id) {
+  FromNode message;
+  message.set_number(number);
+  message.mutable_ready()->set_server_id(server_id);
+  return message;
+}
+
+TEST_F(NodeLinkTest, ReportsAreAcknowledgedOnceTheyAreStepped) {
+  TestNode node = connected();
+  node.send_bytes(framed(report_of(1, "1.1")) + framed(report_of(2, "2.1")));
+  EXPECT_EQ(next<core::ServerReady>().server, (core::ServerId{1, 1}));
+  EXPECT_EQ(next<core::ServerReady>().server, (core::ServerId{2, 1}));
+  const auto reported = next<core::NodeReported>();
+  EXPECT_EQ(reported.node, node_);
+  EXPECT_EQ(reported.number, 2u);
+  link_->apply(core::AcknowledgeReports{node_, "run", 2});
+  link_->flush();
+  const ToNode heard = next(node);
+  EXPECT_EQ(heard.reports_heard().run(), "run");
+  EXPECT_EQ(heard.reports_heard().number(), 2u);
+
+  FromNode nonsense =
+      report_of(3, "no id");  // It counts all the same, or it would be sent for ever.
+  node.send(nonsense);
+  EXPECT_EQ(next<core::NodeReported>().number, 3u);
+}
+
+// What was said before the link, and what of it this lobby has heard already.
+TEST_F(NodeLinkTest, ReportsAreHeardOnceWhoeverWasAway) {
+  heard_ = {{"other", 90}, {"one", 4}};
+  listen();
+  start();
+  TestNode node = accept();
+  const ToNode hello = next(node);
+  ASSERT_EQ(hello.hello().heard_size(), 2);
+  EXPECT_EQ(hello.hello().heard(1).run(), "one");
+  EXPECT_EQ(hello.hello().heard(1).number(), 4u);
+  FromNode answer = hello_of("here");
+  answer.mutable_hello()->set_run("one");
+  node.send_bytes(framed(report_of(4, "4.1")) + framed(report_of(5, "5.1")));
+  EXPECT_FALSE(an_event_within(milliseconds{30})) << "whose these are is not known yet";
+  node.send_bytes(framed(answer) + framed(report_of(6, "6.1")));
+  EXPECT_EQ(next<core::ServerReady>().server, (core::ServerId{5, 1})) << "the fourth was heard";
+  const auto here = next<core::NodeConnected>();
+  EXPECT_EQ(here.run, "one");
+  EXPECT_EQ(here.reported, 5u);
+  EXPECT_EQ(next<core::ServerReady>().server, (core::ServerId{6, 1}));
+  EXPECT_EQ(next<core::NodeReported>().number, 6u);
+
+  // Nothing of it has been stepped when the link is lost: it is not heard again even so.
+  node = TestNode(-1);
+  EXPECT_EQ(next<core::NodeLost>().node, here.node);
+  TestNode again = accept();
+  const ToNode second = next(again);
+  ASSERT_EQ(second.hello().heard_size(), 3);
+  EXPECT_EQ(second.hello().heard(2).number(), 6u);
+  again.send_bytes(framed(report_of(6, "6.1")) + framed(answer));
+  EXPECT_EQ(next<core::NodeConnected>().reported, 6u);
+
+  // Another process of the node counts anew.
+  again = TestNode(-1);
+  next<core::NodeLost>();
+  TestNode other = accept();
+  next(other);
+  answer.mutable_hello()->set_run("two");
+  other.send_bytes(framed(report_of(1, "1.1")) + framed(answer));
+  EXPECT_EQ(next<core::ServerReady>().server, (core::ServerId{1, 1}));
+  EXPECT_EQ(next<core::NodeConnected>().reported, 1u);
 }
 
 TEST_F(NodeLinkTest, TwoHellosAreTooMany) {

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,10 +55,6 @@ struct GameServer : Child {
   bool agones_fixed_ports = false;
   bool reserved = false;
   bool allocated = false;  // By itself, without a match.
-
-  // What the lobby has not been told yet, while there is none: lobby_link's.
-  wire::node::Server as_lobby_knows;
-  std::deque<wire::node::FromNode> untold;
 
   /// For NodeHello.
   wire::node::Server inventory_entry() const {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sodium.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -18,6 +19,33 @@ using boost::system::error_code;
 namespace {
 constexpr auto hello_timeout = std::chrono::seconds{10};
 constexpr std::size_t strangers_max = 16;
+
+std::string random_run() {
+  unsigned char bytes[8];
+  randombytes_buf(bytes, sizeof bytes);
+  char text[2 * sizeof bytes + 1];
+  return sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
+}
+
+/// What need not be kept at all costs: the inventory says it too, or it is about one player.
+bool is_droppable(const wire::node::FromNode& message) {
+  using wire::node::FromNode;
+  switch (message.body_case()) {
+    case FromNode::kLaunched:
+    case FromNode::kReady:
+    case FromNode::kPlayerJoined:
+    case FromNode::kPlayerLeft:
+    case FromNode::kPlayersCounted:
+    case FromNode::kNoted:
+    case FromNode::kAllocated:
+      return true;
+    case FromNode::kReserved:
+      return message.reserved().match_id().empty();
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 struct LobbyLink::Peer {
@@ -34,7 +62,8 @@ LobbyLink::LobbyLink(asio::io_context& io, LobbyLinkOptions options, Supervisor&
       servers_(servers),
       handlers_(std::move(handlers)),
       acceptor_(io.get_executor()),
-      accept_pause_(io.get_executor()) {}
+      accept_pause_(io.get_executor()),
+      run_(random_run()) {}
 
 LobbyLink::~LobbyLink() {  // A connection and its handlers hold each other until it is closed.
   for (const auto& peer : strangers_) peer->connection->close();
@@ -110,6 +139,10 @@ bool LobbyLink::on_frame(const std::shared_ptr<Peer>& peer, wire::Bytes frame) {
   if (!message.ParseFromArray(frame.data(), static_cast<int>(frame.size()))) return false;
   if (peer == lobby_) {
     if (message.has_hello()) return false;
+    if (message.has_reports_heard()) {
+      if (message.reports_heard().run() == run_) heard(message.reports_heard().number());
+      return true;
+    }
     handlers_.on_message(message);
     return true;
   }
@@ -125,6 +158,7 @@ void LobbyLink::on_hello(const std::shared_ptr<Peer>& peer, const wire::node::Lo
   answer.set_name(options_.name);
   answer.set_host(options_.host);
   answer.set_limits(options_.limits);
+  answer.set_run(run_);
   answer.set_pid(static_cast<std::uint32_t>(::getpid()));
   if (hello.protocol() != protocol)
     answer.set_error(
@@ -147,15 +181,11 @@ void LobbyLink::on_hello(const std::shared_ptr<Peer>& peer, const wire::node::Lo
     older->connection->close();
   }
   lobby_ = peer;
-  for (const Departed& gone : departed_) *answer.add_servers() = gone.as_lobby_knows;
-  servers_.for_each([&](GameServer& server) { *answer.add_servers() = server.as_lobby_knows; });
+  for (const wire::node::ReportsHeard& known : hello.heard())
+    if (known.run() == run_) heard(known.number());
+  for (const auto& [number, report] : kept_) peer->connection->send(report.message);
+  servers_.for_each([&](GameServer& server) { *answer.add_servers() = server.inventory_entry(); });
   peer->connection->send(message);
-  for (const Departed& gone : std::exchange(departed_, {}))
-    for (const wire::node::FromNode& news : gone.untold) peer->connection->send(news);
-  servers_.for_each([&](GameServer& server) {
-    for (const wire::node::FromNode& news : std::exchange(server.untold, {}))
-      peer->connection->send(news);
-  });
   handlers_.on_hello(hello);
 }
 
@@ -167,31 +197,49 @@ void LobbyLink::on_closed(const std::shared_ptr<Peer>& peer) {
 
 void LobbyLink::lose_lobby() {
   lobby_ = nullptr;
-  servers_.for_each([](GameServer& server) { server.as_lobby_knows = server.inventory_entry(); });
   handlers_.on_lost();
 }
 
-void LobbyLink::report(GameServer& server, wire::node::FromNode&& message) {
+void LobbyLink::report(const std::string& server_id, wire::node::FromNode&& message) {
+  message.set_number(++last_number_);
   if (lobby_) {
     lobby_->connection->send(message);
     // Players wait for this one: it goes before what the server itself is still to be told.
     if (message.has_ready()) lobby_->connection->flush();
-    return;
   }
-  // The others are few by nature: a match starts only with a lobby, so at most one can be over.
-  // Of these only the last counts.
-  if (message.has_players_counted() || message.has_noted())
-    std::erase_if(server.untold, [&](const wire::node::FromNode& earlier) {
-      return earlier.body_case() == message.body_case();
-    });
-  const bool droppable = message.has_player_joined() || message.has_player_left();
-  if (droppable && server.untold.size() >= untold_max) return;
-  server.untold.push_back(std::move(message));
+  keep(server_id, std::move(message));
 }
 
-void LobbyLink::forget(GameServer& server) {
-  if (!lobby_)
-    departed_.push_back({std::move(server.as_lobby_knows), std::exchange(server.untold, {})});
+void LobbyLink::keep(const std::string& server_id, wire::node::FromNode&& message) {
+  KeptOf& kept = kept_of_[server_id];
+  ++kept.reports;  // First, so that it stays while an older one goes.
+  std::uint64_t* const last = message.has_players_counted() ? &kept.counted
+                              : message.has_noted()         ? &kept.noted
+                                                            : nullptr;
+  if (last && *last != 0) drop(kept_.find(*last));
+  const std::uint64_t number = message.number();
+  const bool droppable = is_droppable(message);
+  if (droppable && kept.droppable >= kept_max) {
+    --kept.reports;
+    return;
+  }
+  kept.droppable += droppable ? 1 : 0;
+  if (last) *last = number;
+  kept_.emplace(number, Report{server_id, droppable, std::move(message)});
+}
+
+void LobbyLink::drop(std::map<std::uint64_t, Report>::iterator report) {
+  const auto found = kept_of_.find(report->second.server_id);
+  KeptOf& kept = found->second;
+  for (std::uint64_t* const last : {&kept.counted, &kept.noted})
+    if (*last == report->first) *last = 0;
+  kept.droppable -= report->second.droppable ? 1 : 0;
+  if (--kept.reports == 0) kept_of_.erase(found);
+  kept_.erase(report);
+}
+
+void LobbyLink::heard(std::uint64_t number) {
+  while (!kept_.empty() && kept_.begin()->first <= number) drop(kept_.begin());
 }
 
 void LobbyLink::reply(const wire::node::FromNode& message) {

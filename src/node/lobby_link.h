@@ -2,13 +2,10 @@
 // The node's side of the node link (proto/node.proto): lobbies connect to a unix socket in the data
 // folder; the newest that has said hello is the lobby.
 //
-// While there is none, what it should know is kept with each server. The next lobby is told, in its
-// NodeHello, of the servers as they were when the last one was lost, and then of what happened
-// since, in order: inventory and messages together are the truth. So the result of a match that
-// ended, and of a server that exited, in between is not lost; such a server is still in the
-// inventory, and its ServerExited follows.
-//
-// What had been written to the socket of a lobby that died before it read it is lost with it.
+// What is said about a game server is a report: numbered, sent, and kept until the lobby has
+// acknowledged it, which it does once its journal has it. A lobby that says hello is first told
+// what it has not heard, in order, and then what there is now. So nothing that a game server said
+// is lost with a lobby, and nothing is heard twice.
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/io_context.hpp>
@@ -17,12 +14,13 @@
 #include <expected>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "node/connection.h"
 #include "node/supervisor.h"
+#include "proto/node.pb.h"
 
 namespace muster::node {
 
@@ -37,8 +35,10 @@ class LobbyLink {
   static constexpr std::uint32_t protocol = 1;
   static constexpr std::uint32_t frame_bytes_max = 4u << 20;
   static constexpr std::size_t out_bytes_max = 32u << 20;  // Then the lobby counts as lost.
-  static constexpr std::size_t untold_max =
-      256;  // Kept per server: joins and leaves beyond are not.
+  /// Kept per server: beyond, what the inventory says too and players' joins and leaves are sent
+  /// but not kept. The others are few by nature: a match begins only with a lobby, so at most one
+  /// can be over without it.
+  static constexpr std::size_t kept_max = 256;
 
   struct Handlers {
     std::function<void(const wire::node::LobbyHello&)>
@@ -60,18 +60,22 @@ class LobbyLink {
   bool connected() const { return lobby_ != nullptr; }
 
   /// Tells the lobby about a server, now or later.
-  void report(GameServer& server, wire::node::FromNode&& message);
-  /// The server is gone after what was reported last.
-  void forget(GameServer& server);
+  void report(const std::string& server_id, wire::node::FromNode&& message);
   /// Answers the lobby; nothing if it is gone, since the question is gone with it.
   void reply(const wire::node::FromNode& message);
   /// Writes out what the lobby should still get before the node ends.
   void flush();
 
  private:
-  struct Departed {
-    wire::node::Server as_lobby_knows;
-    std::deque<wire::node::FromNode> untold;
+  struct Report {
+    std::string server_id;
+    bool droppable = false;
+    wire::node::FromNode message;
+  };
+  /// Of the reports kept about one server.
+  struct KeptOf {
+    std::size_t reports = 0, droppable = 0;
+    std::uint64_t counted = 0, noted = 0;  // Of these only the last counts.
   };
   struct Peer;
 
@@ -81,6 +85,9 @@ class LobbyLink {
   void on_hello(const std::shared_ptr<Peer>& peer, const wire::node::LobbyHello& hello);
   void on_closed(const std::shared_ptr<Peer>& peer);
   void lose_lobby();
+  void keep(const std::string& server_id, wire::node::FromNode&& message);
+  void drop(std::map<std::uint64_t, Report>::iterator report);
+  void heard(std::uint64_t number);
 
   boost::asio::io_context& io_;
   LobbyLinkOptions options_;
@@ -90,7 +97,10 @@ class LobbyLink {
   Timer accept_pause_;
   std::list<std::shared_ptr<Peer>> strangers_;  // Have not said hello.
   std::shared_ptr<Peer> lobby_;
-  std::vector<Departed> departed_;  // Exited while there was no lobby.
+  const std::string run_;
+  std::uint64_t last_number_ = 0;
+  std::map<std::uint64_t, Report> kept_;  // By number.
+  std::map<std::string, KeptOf> kept_of_;
 };
 
 }  // namespace muster::node

@@ -1,5 +1,8 @@
 #include "node/lobby_link.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "node/node_harness.h"
 
 namespace muster::node::test {
@@ -22,9 +25,24 @@ class LobbyLinkTest : public NodeTest {
     stranger.send_bytes(std::string("\x01\x00\x00\x00\xff", 5));  // Malformed: closed.
     EXPECT_TRUE(stranger.is_closed_by_peer());
   }
-  wire::node::NodeHello come_back() {
+  /// As a lobby that has heard every report up to that number.
+  wire::node::NodeHello come_back(std::uint64_t heard) {
     lobby_ = TestLobby::connect(data_.path());
-    return lobby_.hello();
+    wire::node::ReportsHeard reports;
+    reports.set_run(lobby_hello_.run());
+    reports.set_number(heard);
+    return lobby_.hello(std::string(32, 'k'), reports);
+  }
+  /// Kinds of the reports that came before the last hello, in order.
+  std::vector<FromNode::BodyCase> late() const {
+    std::vector<FromNode::BodyCase> kinds;
+    std::uint64_t last = 0;
+    for (const FromNode& message : lobby_.late) {
+      EXPECT_GT(message.number(), last);
+      last = message.number();
+      kinds.push_back(message.body_case());
+    }
+    return kinds;
   }
 };
 
@@ -40,11 +58,13 @@ TEST_F(LobbyLinkTest, ServersAreFoundAgain) {
   TestSdk sdk = TestSdk::connect(b.sdk);
   sdk.hello(b.token);
   sdk.ready();
-  EXPECT_TRUE(lobby_.next()->has_ready());
+  const auto ready = lobby_.next();
+  EXPECT_TRUE(ready->has_ready());
   lobby_.start_match("3.7", "5.1", {"1.1"});
   EXPECT_TRUE(sdk.next()->has_match_started());
   lose_lobby();
-  const auto hello = come_back();
+  const auto hello = come_back(ready->number());
+  EXPECT_TRUE(late().empty());
   ASSERT_EQ(hello.servers_size(), 2);
   EXPECT_EQ(hello.servers(0).server_id(), "0.1");
   EXPECT_EQ(hello.servers(0).fleet(), "duel");
@@ -62,14 +82,15 @@ TEST_F(LobbyLinkTest, ServersAreFoundAgain) {
   EXPECT_EQ(lobby_.next()->player_joined().player_id(), "1.1");
 }
 
-// Inventory as it was, then what happened since, in order.
+// What the lobby has not heard, in order, and then what there is.
 TEST_F(LobbyLinkTest, WhatHappenedMeanwhileIsTold) {
   const Launched a = launch_sleeper("0.1");
   const Launched b = launch_sleeper("0.2");
   TestSdk sdk_a = TestSdk::connect(a.sdk);
   sdk_a.hello(a.token);
   sdk_a.ready();
-  EXPECT_TRUE(lobby_.next()->has_ready());
+  const auto ready = lobby_.next();
+  EXPECT_TRUE(ready->has_ready());
   lobby_.start_match("0.1", "5.1", {"1.1", "2.1"});
   EXPECT_TRUE(sdk_a.next()->has_match_started());
   TestSdk sdk_b = TestSdk::connect(b.sdk);
@@ -84,25 +105,63 @@ TEST_F(LobbyLinkTest, WhatHappenedMeanwhileIsTold) {
   EXPECT_TRUE(sdk_a.is_closed_by_peer());  // Which says that its end has been seen to.
   sdk_b.ready();
 
-  const auto hello = come_back();
-  ASSERT_EQ(hello.servers_size(), 2);
-  EXPECT_EQ(hello.servers(0).server_id(), "0.1");
-  EXPECT_EQ(hello.servers(0).match_id(), "5.1");
-  EXPECT_EQ(hello.servers(1).server_id(), "0.2");
-  EXPECT_FALSE(hello.servers(1).ready());
-  EXPECT_EQ(lobby_.next()->player_joined().player_id(), "1.1");
-  const auto over = lobby_.next();
-  EXPECT_EQ(over->match_over().match_id(), "5.1");
-  EXPECT_EQ(over->match_over().result(), "ann won");
-  EXPECT_EQ(lobby_.next_exit().server_id(), "0.1");
-  EXPECT_EQ(lobby_.next()->ready().server_id(), "0.2");
+  using enum FromNode::BodyCase;
+  const std::vector<FromNode::BodyCase> meanwhile = {kPlayerJoined, kMatchOver, kExited, kReady};
+  const auto expect_what_there_is = [](const wire::node::NodeHello& hello) {
+    ASSERT_EQ(hello.servers_size(), 1);
+    EXPECT_EQ(hello.servers(0).server_id(), "0.2");
+    EXPECT_TRUE(hello.servers(0).ready());
+  };
+  expect_what_there_is(come_back(ready->number()));
+  EXPECT_EQ(late(), meanwhile);
+  EXPECT_EQ(lobby_.late[0].player_joined().player_id(), "1.1");
+  EXPECT_EQ(lobby_.late[1].match_over().match_id(), "5.1");
+  EXPECT_EQ(lobby_.late[1].match_over().result(), "ann won");
+  EXPECT_EQ(lobby_.late[2].exited().server_id(), "0.1");
+  EXPECT_EQ(lobby_.late[3].ready().server_id(), "0.2");
+  const std::uint64_t result = lobby_.late[1].number();
 
+  // That lobby dies too before its journal has it: it is told again.
   lose_lobby();
-  const auto again = come_back();  // Told once.
-  ASSERT_EQ(again.servers_size(), 1);
-  EXPECT_EQ(again.servers(0).server_id(), "0.2");
-  EXPECT_TRUE(again.servers(0).ready());
-  EXPECT_FALSE(lobby_.next(milliseconds{100}));
+  expect_what_there_is(come_back(ready->number()));
+  EXPECT_EQ(late(), meanwhile);
+  // Or when it has the first of it.
+  lose_lobby();
+  expect_what_there_is(come_back(result));
+  EXPECT_EQ(late(), (std::vector{kExited, kReady}));
+  // What is acknowledged is forgotten, also for a lobby that has forgotten it.
+  lobby_.acknowledge("another run", 1000);
+  lobby_.acknowledge(lobby_hello_.run(), result + 1);
+  sdk_b.ask(match_over("no match", ""));  // Answered after the acknowledgement was read.
+  lose_lobby();
+  expect_what_there_is(come_back(0));
+  EXPECT_EQ(late(), std::vector{kReady});
+}
+
+TEST_F(LobbyLinkTest, WhatIsSaidOverALinkThatDiesIsSaidAgain) {
+  const Launched a = launch_sleeper("0.1");
+  TestSdk sdk = TestSdk::connect(a.sdk);
+  sdk.hello(a.token);
+  sdk.ready();
+  const auto ready = lobby_.next();  // Read, but this lobby's journal never has it.
+  ASSERT_TRUE(ready->has_ready());
+  lose_lobby();
+  EXPECT_TRUE(come_back(ready->number() - 1).servers(0).ready());
+  EXPECT_EQ(late(), std::vector{FromNode::kReady});
+  EXPECT_EQ(lobby_.late[0].number(), ready->number());
+}
+
+TEST_F(LobbyLinkTest, ALaunchThatFailedIsToldToTheNextLobby) {
+  auto launch = shell("0.1", "exit 1");
+  launch.set_port(0);
+  ToNode message;
+  *message.mutable_launch() = launch;
+  lobby_.send(message);
+  const auto failed = lobby_.next();
+  ASSERT_TRUE(failed && failed->has_launch_failed());
+  lose_lobby();
+  EXPECT_EQ(come_back(0).servers_size(), 0);
+  EXPECT_EQ(late(), std::vector{FromNode::kLaunchFailed});
 }
 
 TEST_F(LobbyLinkTest, WhatIsKeptIsBounded) {
@@ -110,20 +169,21 @@ TEST_F(LobbyLinkTest, WhatIsKeptIsBounded) {
   TestSdk sdk = TestSdk::connect(a.sdk);
   sdk.hello(a.token);
   sdk.ready();
-  EXPECT_TRUE(lobby_.next()->has_ready());
+  const auto ready = lobby_.next();
+  EXPECT_TRUE(ready->has_ready());
   lobby_.start_match("0.1", "5.1", {});
   EXPECT_TRUE(sdk.next()->has_match_started());
   lose_lobby();
   wire::game_server::ServerMessage joined;
   joined.mutable_player_joined()->set_player_id("1.1");
-  for (std::size_t i = 0; i < 3 * LobbyLink::untold_max; ++i) sdk.send(joined);
+  for (std::size_t i = 0; i < 3 * LobbyLink::kept_max; ++i) sdk.send(joined);
   EXPECT_TRUE(sdk.ask(match_over("5.1", "over"))->has_ok());
-  come_back();
-  std::size_t joins = 0;
-  auto message = lobby_.next();
-  for (; message && message->has_player_joined(); message = lobby_.next()) ++joins;
-  EXPECT_EQ(joins, LobbyLink::untold_max);
-  ASSERT_TRUE(message && message->has_match_over()) << "a result is not dropped for joins";
+  come_back(ready->number());
+  const auto kinds = late();
+  EXPECT_EQ(std::ranges::count(kinds, FromNode::kPlayerJoined) + 2,  // Launched, Ready.
+            static_cast<std::ptrdiff_t>(LobbyLink::kept_max));
+  ASSERT_FALSE(kinds.empty());
+  EXPECT_EQ(kinds.back(), FromNode::kMatchOver) << "a result is not dropped for joins";
 }
 
 TEST_F(LobbyLinkTest, TheNewerLobbyTakesTheLink) {

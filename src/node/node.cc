@@ -122,12 +122,12 @@ Node::Node(const NodeOptions& options, const std::string& data, rlim_t open_file
                forks_.was_ready(server);
                look_at_port_later(server);
              }
-             lobby_.report(server, std::move(message));
+             lobby_.report(server.id, std::move(message));
            }),
       agones_(io_, servers_, owners_,
               [this](GameServer& server, wire::node::FromNode&& message) {
                 if (message.has_ready()) look_at_port_later(server);
-                lobby_.report(server, std::move(message));
+                lobby_.report(server.id, std::move(message));
               }),
       lobby_(io_, {options.name, options.host, servers_.limits_text()}, servers_,
              {[this](const wire::node::LobbyHello& hello) { on_hello(hello); },
@@ -206,6 +206,7 @@ void Node::on_message(const wire::node::ToNode& message) {
     case ToNode::kPrepareForks:
       return forks_.prepare(message.prepare_forks(), join_key_);
     case ToNode::kHello:
+    case ToNode::kReportsHeard:  // Both are the link's own.
     case ToNode::BODY_NOT_SET:
       return;  // A newer lobby's word that this node does not know.
   }
@@ -254,7 +255,7 @@ void Node::watch_plain(GameServer& server, const wire::node::Launch& message) {
   const auto watched = PlainServer::watch(
       server, message,
       {io_, diag_, patterns_, [this](GameServer& about, wire::node::FromNode&& news) {
-         lobby_.report(about, std::move(news));
+         lobby_.report(about.id, std::move(news));
        }});
   if (watched) return;
   server.log.write(fmt::format("[muster: {}]\n", watched.error()));
@@ -282,14 +283,13 @@ void Node::begun(GameServer& server, std::expected<void, LaunchFailure> result) 
     message.mutable_launched()->set_server_id(server.id);
     message.mutable_launched()->set_pid(static_cast<std::uint32_t>(server.process.pid));
     message.mutable_launched()->set_forked(server.forked_by != 0);
-    return lobby_.report(server, std::move(message));
+    return lobby_.report(server.id, std::move(message));
   }
   message.mutable_launch_failed()->set_server_id(server.id);
   message.mutable_launch_failed()->set_reason(result.error().reason);
   message.mutable_launch_failed()->set_detail(std::move(result.error().detail));
   message.mutable_launch_failed()->set_port(result.error().port);
-  lobby_.report(server, std::move(message));
-  lobby_.forget(server);
+  lobby_.report(server.id, std::move(message));
   servers_.drop(server);
   watch_idleness();
   end_if_stopped();
@@ -301,7 +301,7 @@ void Node::refuse(const wire::node::Launch& message, LaunchFailure failure) {
   answer.mutable_launch_failed()->set_reason(failure.reason);
   answer.mutable_launch_failed()->set_detail(std::move(failure.detail));
   answer.mutable_launch_failed()->set_port(failure.port);
-  lobby_.reply(answer);
+  lobby_.report(message.server_id(), std::move(answer));
 }
 
 void Node::on_verify_owner(const wire::node::VerifyOwner& query) {
@@ -349,7 +349,7 @@ void Node::look_at_port(GameServer& server) {
   message.mutable_noted()->set_note(
       "it says Ready, but " +
       describe_bound(diag_, server.process, tcp ? Transport::tcp : Transport::udp, server.port));
-  lobby_.report(server, std::move(message));
+  lobby_.report(server.id, std::move(message));
 }
 
 void Node::on_exited(GameServer& server, const std::string& last_line) {
@@ -371,8 +371,7 @@ void Node::on_exited(GameServer& server, const std::string& last_line) {
     exited.set_detail(last_line);
     if (server.agones) exited.set_result(server.agones->record().result());
   }
-  lobby_.report(server, std::move(message));
-  lobby_.forget(server);
+  lobby_.report(server.id, std::move(message));
   watch_idleness();
   end_if_stopped();
 }

@@ -184,18 +184,33 @@ class TestLobby : public Peer<FromNode, ToNode> {
     return TestLobby(std::move(fd));
   }
 
-  wire::node::NodeHello hello(const std::string& key = std::string(32, 'k')) {
+  /// The reports that come first are in `late` afterwards.
+  wire::node::NodeHello hello(const std::string& key = std::string(32, 'k'),
+                              const wire::node::ReportsHeard& heard = {}) {
     ToNode message;
     message.mutable_hello()->set_protocol(1);
     message.mutable_hello()->set_join_public_key(key);
+    *message.mutable_hello()->add_heard() = heard;
     send(message);
-    const auto answer = next();
-    if (!answer || !answer->has_hello()) {
-      ADD_FAILURE() << "no NodeHello";
-      return {};
+    late.clear();
+    for (;;) {
+      const auto answer = next();
+      if (!answer) {
+        ADD_FAILURE() << "no NodeHello";
+        return {};
+      }
+      if (answer->has_hello()) return answer->hello();
+      EXPECT_GT(answer->number(), 0u) << "before its hello a node says only what it has kept";
+      late.push_back(*answer);
     }
-    return answer->hello();
   }
+  void acknowledge(const std::string& run, std::uint64_t number) {
+    ToNode message;
+    message.mutable_reports_heard()->set_run(run);
+    message.mutable_reports_heard()->set_number(number);
+    send(message);
+  }
+  std::vector<FromNode> late;
   void stop(const std::string& server_id, milliseconds grace) {
     ToNode message;
     message.mutable_stop()->set_server_id(server_id);

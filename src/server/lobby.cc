@@ -71,7 +71,13 @@ Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, Recov
            .host = config_.host,
            .join_public_key = join_key_.public_key()},
           [this](core::Event&& event) { loop_.post(std::move(event)); },
-          [this](core::SessionId session) { return net_.ends_of(session); }),
+          [this](core::SessionId session) { return net_.ends_of(session); },
+          [this] {
+            std::vector<net::HeardReports> heard;
+            for (const auto& node : loop_.core().state().nodes)
+              heard.push_back({node->run, node->reported});
+            return heard;
+          }),
       admin_(loop_,
              {.stop = [this](bool keep_servers) { stop(!keep_servers); },
               .reload = [this] { return reload(); }},

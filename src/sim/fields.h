@@ -55,7 +55,11 @@ void fields(const core::ServerReport& e, F&& f) {
 template <class F>
 void fields(const core::NodeConnected& e, F&& f) {
   f("node", e.node), f("name", e.name), f("host", e.host), f("servers", e.servers);
-  f("limits", e.limits);
+  f("limits", e.limits), f("run", e.run), f("reported", e.reported);
+}
+template <class F>
+void fields(const core::NodeReported& e, F&& f) {
+  f("node", e.node), f("number", e.number);
 }
 template <class F>
 void fields(const core::NodeLost& e, F&& f) {
@@ -216,6 +220,10 @@ void fields(const core::RemoveServerPlayer& e, F&& f) {
 template <class F>
 void fields(const core::EndServerMatch& e, F&& f) {
   f("node", e.node), f("server", e.server), f("match", e.match), f("end", e.end);
+}
+template <class F>
+void fields(const core::AcknowledgeReports& e, F&& f) {
+  f("node", e.node), f("run", e.run), f("number", e.number);
 }
 template <class F>
 void fields(const core::VerifyOwner& e, F&& f) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -43,6 +44,9 @@ class Laws {
 
   /// Nothing holds this server's port any more: its process is gone, or its launch never arrived.
   void process_gone(core::ServerId server);
+
+  /// The next event is this report, of this process of the node. `kept`: none may be missing.
+  void report(std::uint32_t run, std::uint64_t number, bool kept);
 
   /// The lobby lost all it knew. Ports are still held by the processes there are.
   void lobby_restarted();
@@ -105,6 +109,7 @@ class Laws {
   void on(const core::RemoveServerPlayer& e, const Step& step);
   void on(const core::EndServerMatch& e, const Step& step);
   void on(const core::VerifyOwner& e, const Step& step);
+  void on(const core::AcknowledgeReports& e, const Step& step);
 
   SessionView& open_session(core::SessionId id, std::uint32_t request, const Step& step);
   core::PlayerId player_of(core::SessionId id, std::uint32_t request, const Step& step);
@@ -125,6 +130,9 @@ class Laws {
   void check_away(const Step& step);
   void check_matches(const Step& step);
   void check_servers(const Step& step);
+
+  std::uint32_t node_run_ = 0;
+  std::optional<std::uint64_t> last_report_;  // Of that run; nothing: not known.
 
   [[noreturn]] static void broken(const std::string& law);
   static void must(bool holds, const char* law) {

@@ -1,6 +1,8 @@
 // The link, and the messages over it; what game servers do is in game_servers.cc.
 #include "sim/machine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -12,10 +14,19 @@ namespace muster::sim {
 void Machine::connect() {
   ++attempts_;
   link_ = core::NodeId{0, ++links_};
-  std::vector<core::ServerReport> reports =
-      world_.setting().faults.events_kept ? std::exchange(as_lobby_knows_, {}) : inventory();
-  world_.step(core::NodeConnected{link_, "node", "198.51.100.7", std::move(reports), {}});
-  for (core::Event& event : std::exchange(untold_, {})) tell(std::move(event));
+  // What this lobby, or the one whose memory it has, has not heard; then what there is now.
+  core::NodeConnected hello{link_, "node", "198.51.100.7", {}, {}, fmt::format("run{}", run_)};
+  for (const auto& node : world_.state().nodes)
+    if (node->run == hello.run) hello.reported = node->reported;
+  for (const auto& [number, event] : std::map(reports_)) {
+    if (number <= hello.reported) continue;
+    world_.marks().hit(Mark::reported_late);
+    world_.laws().report(run_, number, true);
+    world_.step(event);
+    hello.reported = number;
+  }
+  hello.servers = inventory();
+  world_.step(hello);
 }
 
 void Machine::connect_after(Duration down) {
@@ -42,7 +53,6 @@ void Machine::unlink() {
   link_ = {};
   for (const core::ServerId server : std::exchange(on_their_way_, {}))
     world_.laws().process_gone(server);
-  if (world_.setting().faults.events_kept) as_lobby_knows_ = inventory();
 }
 
 void Machine::lose_link(Duration down) {
@@ -69,8 +79,9 @@ void Machine::kill(Duration down) {
   const core::NodeId was = link_;
   unlink();
   while (!processes_.empty()) exit(processes_.begin()->first, -1, 9);
-  as_lobby_knows_.clear();
-  untold_.clear();
+  reports_.clear();
+  ++run_;
+  last_report_ = 0;
   if (was) world_.step(core::NodeLost{was});
   connect_after(down);
 }
@@ -97,17 +108,32 @@ void Machine::heal() {
   if (!link_) connect();
 }
 
-/// FIFO, and lost if the link is not the same any more when it arrives. Without a link it is kept
-/// for the next one, or nobody ever hears of it.
+/// A report, kept until it is acknowledged. (Where Faults has none kept, because they were too
+/// many: until the link is lost.)
 void Machine::tell(core::Event event) {
-  if (!link_) {
-    if (world_.setting().faults.events_kept) untold_.push_back(std::move(event));
-    return;
-  }
+  const std::uint64_t number = ++last_report_;
+  if (world_.setting().faults.events_kept) reports_.emplace(number, event);
+  send(number, event);
+}
+
+void Machine::acknowledged(const core::AcknowledgeReports& e) {
+  to_node(e.node, [this, e] {
+    if (e.run == fmt::format("run{}", run_))
+      reports_.erase(reports_.begin(), reports_.upper_bound(e.number));
+  });
+}
+
+/// FIFO, and lost if the link is not the same any more when it arrives. What has a number is of one
+/// turn with it.
+void Machine::send(std::uint64_t number, const core::Event& event) {
+  if (!link_) return;
   last_to_lobby_ = std::max(last_to_lobby_,
                             world_.now() + between({}, world_.setting().machine.message_delay_max));
-  world_.after(last_to_lobby_ - world_.now(), [this, link = link_, event = std::move(event)] {
-    if (link == link_) world_.step(event);
+  world_.after(last_to_lobby_ - world_.now(), [this, link = link_, number, event] {
+    if (link != link_) return;
+    if (number > 0) world_.laws().report(run_, number, world_.setting().faults.events_kept);
+    world_.step(event);
+    if (number > 0) world_.step(core::NodeReported{link, number});
   });
 }
 
@@ -163,7 +189,8 @@ void Machine::verify_owner(const core::VerifyOwner& e) {
   to_node(e.node, [this, e] {
     const auto found = processes_.find(e.server);
     const bool verified = found != processes_.end() && found->second.session == e.session;
-    tell(core::OwnerVerified{e.session, e.server, verified, verified ? "" : "not its connection"});
+    send(0,
+         core::OwnerVerified{e.session, e.server, verified, verified ? "" : "not its connection"});
   });
 }
 

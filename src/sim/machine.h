@@ -28,6 +28,7 @@ class Machine {
   void start_match(const core::StartServerMatch& e);
   void end_match(const core::EndServerMatch& e);
   void verify_owner(const core::VerifyOwner& e);
+  void acknowledged(const core::AcknowledgeReports& e);
 
   // ---- What its classic game servers hear on their own connections.
   void login_ok(core::ServerId server);
@@ -81,6 +82,7 @@ class Machine {
   template <class F>
   void planned(core::ServerId id, Duration delay, F f);
   void tell(core::Event event);
+  void send(std::uint64_t number, const core::Event& event);
   void launched(const core::LaunchServer& e);
   void start_classic(core::ServerId id, Process& process);
   void became_ready(core::ServerId id, Process& process);
@@ -107,8 +109,10 @@ class Machine {
   std::uint32_t next_pid_ = 1000;
   std::map<core::ServerId, Process> processes_;
   std::set<core::ServerId> on_their_way_;  // Launches.
-  std::vector<core::ServerReport> as_lobby_knows_;
-  std::vector<core::Event> untold_;
+  // Of this process of the node: what it has reported and nobody has acknowledged.
+  std::uint32_t run_ = 1;
+  std::uint64_t last_report_ = 0;
+  std::map<std::uint64_t, core::Event> reports_;
   std::vector<core::ServerId> gone_;
 };
 

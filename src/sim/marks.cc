@@ -63,6 +63,7 @@ std::string_view to_string(Mark mark) {
       "node_link_replaced",
       "node_killed",
       "match_told_again",
+      "reported_late",
       "stop_told_again",
       "lobby_restarted",
       "lobby_returned",

@@ -74,6 +74,7 @@ enum class Mark : std::uint8_t {
   node_link_replaced,
   node_killed,
   match_told_again,
+  reported_late,
   stop_told_again,
   lobby_restarted,
   lobby_returned,

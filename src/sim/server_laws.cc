@@ -14,11 +14,20 @@ using core::ServerState;
 
 void Laws::process_gone(ServerId server) { processes_.erase(server); }
 
+void Laws::report(std::uint32_t run, std::uint64_t number, bool kept) {
+  if (run != node_run_) last_report_ = 0;
+  node_run_ = run;
+  must(!last_report_ || number > *last_report_, "what a node reports is heard once");
+  must(!last_report_ || !kept || number == *last_report_ + 1, "what a node reports is heard");
+  last_report_ = number;
+}
+
 void Laws::lobby_restarted() {
   report_.lost_with_lobby += tickets_.size();
   sessions_.clear(), players_.clear(), tickets_.clear(), matches_.clear(), servers_.clear();
   ended_.clear(), launched_.clear();
   link_ = {};
+  last_report_.reset();
 }
 
 void Laws::on(const core::LaunchServer& e, const Step& step) {
@@ -243,6 +252,10 @@ void Laws::on(const core::RemoveServerPlayer& e, const Step&) {
 void Laws::on(const core::EndServerMatch& e, const Step&) {
   must(!e.node || linked(e.node), "a node that is told something is connected");
   if (e.end == core::MatchEnd::over) report_.marks.hit(Mark::nobody_left_in_match);
+}
+void Laws::on(const core::AcknowledgeReports& e, const Step&) {
+  must(linked(e.node), "a node whose reports are acknowledged is connected");
+  must(last_report_ && e.number <= *last_report_, "what is acknowledged has been heard");
 }
 void Laws::on(const core::VerifyOwner& e, const Step&) {
   must(!e.node || linked(e.node), "a node that is asked something is connected");

@@ -105,11 +105,12 @@ bool World::warm_only(core::FleetIndex index, bool forever) const {
     ports -= ports > 0 && server.fleet != index && config.ports.first <= server.port &&
              server.port <= config.ports.last;
   });
-  const std::uint32_t warm =
-      fleet.asleep ? 0 : std::min({config.ready_min, config.servers_max, ports});
+  // And one of its own may have a port that is not in its range any more.
+  const std::uint32_t wanted = fleet.asleep ? 0 : std::min(config.ready_min, config.servers_max);
+  const std::uint32_t warm = std::min(wanted, ports);
   const bool idles_forever = config.idle_timeout == Duration::zero() && !forever;
-  return fleet.ready.size() == fleet.servers && fleet.waiting.empty() &&
-         (fleet.servers == warm || (idles_forever && fleet.servers > warm));
+  return fleet.ready.size() == fleet.servers && fleet.waiting.empty() && fleet.servers >= warm &&
+         (fleet.servers <= wanted || idles_forever);
 }
 
 void World::settle_without_players() {
@@ -323,6 +324,7 @@ void World::deliver(const core::Effect& effect) {
           if constexpr (std::is_same_v<E, core::StopServer>) machine_.stop(e);
           if constexpr (std::is_same_v<E, core::StartServerMatch>) machine_.start_match(e);
           if constexpr (std::is_same_v<E, core::EndServerMatch>) machine_.end_match(e);
+          if constexpr (std::is_same_v<E, core::AcknowledgeReports>) machine_.acknowledged(e);
           if constexpr (std::is_same_v<E, core::VerifyOwner>) machine_.verify_owner(e);
         } else {
           const Session* session = sessions_.find(e.session);
