@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <vector>
 
 #include "cli/check.h"
 #include "cli/ctl.h"
@@ -32,6 +33,14 @@ int main(int argc, char** argv) try {
 
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
+    if (unknown.empty()) return app.exit(error), 2;
+    std::fprintf(stderr,
+                 "muster: there is no command \"%s\"; muster --help, or muster ctl --help, "
+                 "lists them\n",
+                 unknown.front().c_str());
+    return 2;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;  // --help is no error.
   }

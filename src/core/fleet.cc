@@ -322,7 +322,8 @@ void Turn::on(const ShutdownRequested& e) {
   const std::string why = "it asked to be shut down";
   if (was_starting) launch_failed(e.server, why + " before it was Ready");
   if (server->match) end_match(server->match, MatchEnd::over, e.result);
-  if (server->state == ServerState::ready) server_failed(*server, why);
+  if (server->state == ServerState::ready)
+    server_failed(*server, why, server->proven ? Blame::nobody : Blame::fleet);
   stop_server(e.server, ServerState::shutdown, config_of(*server).stop_grace,
               was_starting ? why + " before it was Ready" : why);
   balance(index);

@@ -67,8 +67,9 @@ TEST(BadDays, ReadyOnAnotherPortThanItsOwnIsSaid) {
   ann.start_match();
   ann.assignment();
   wait_until("the note", [&] {
-    return lobby.ctl({"servers"}).output.find("it says Ready, but it listens on TCP " +
-                                              elsewhere + ", not on TCP ") != std::string::npos;
+    return lobby.ctl({"servers"})
+               .output.find("it says Ready, but it listens on TCP " + elsewhere +
+                            ", not on TCP ") != std::string::npos;
   });
 }
 

@@ -173,7 +173,14 @@ TEST(Config, NoSuchFile) {
 TEST(Config, WrongArguments) {
   EXPECT_EQ(run({programs::muster}).exit_code, 2);
   EXPECT_EQ(run({programs::muster, "serve"}).exit_code, 2);
-  EXPECT_EQ(run({programs::muster, "dance"}).exit_code, 2);
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"dance"}, std::vector<std::string>{"ctl", "dance"}}) {
+    std::vector<std::string> command{programs::muster};
+    command.insert(command.end(), words.begin(), words.end());
+    const Ran ran = run(command);
+    EXPECT_EQ(ran.exit_code, 2);
+    EXPECT_NE(ran.output.find("no command \"dance\""), std::string::npos) << ran.output;
+  }
   EXPECT_EQ(run({programs::muster, "--help"}).exit_code, 0);
 }
 

@@ -69,6 +69,24 @@ TEST(Plain, FromMatchStartToItsEnd) {
   EXPECT_EQ(number(lobby.ask("status"), "/fleets/0/portsFree"), 4);
 }
 
+TEST(Plain, TheOtherWaysToBeReady) {
+  for (const char* const way :
+       {"tcp = true", "udp = true", "delay = \"150ms\"", "log = '^listening on port'"}) {
+    SCOPED_TRACE(way);
+    Lobby lobby({.command = {programs::plain_server, "--port", "{port}", "--tcp"},
+                 .players = 1,
+                 .fleet = "sdk = \"none\"\nafter_match = \"exit\"\n[fleet.ready]\n" +
+                          std::string(way) + "\n[fleet.end]\nlog = 'match over'\n"});
+    Player ann(lobby.port(), "ann");
+    ann.start_match();
+    const Assignment assignment = ann.assignment();
+    EXPECT_EQ(ask(assignment.port(), "info"), "info map=arena players=0");
+    ask(assignment.port(), "win ann");
+    EXPECT_EQ(ann.match_ended().reason(), MatchEnded::OVER);
+    wait_until("it to be stopped", [&] { return lobby.list("servers").empty(); });
+  }
+}
+
 TEST(Plain, IsReadyAgainAfterAMatchAndALobbyTakesItBack) {
   Lobby lobby({.command = {programs::plain_server, "--port", "{port}"},
                .players = 1,
