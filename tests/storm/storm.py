@@ -142,11 +142,13 @@ class Lobby:
         except (OSError, ValueError, IndexError):
             return 0
 
-    def trace(self, kind, identity):
-        """The life of a ticket or a match as the journal has it."""
+    def has_ended(self, kind, identity):
+        """Whether the journal has the end of a ticket or a match; and its life as the journal has it."""
         run = subprocess.run([self.muster, "trace", kind, identity, "--data", str(self.data)],
                              capture_output=True, text=True)
-        return run.stdout
+        life = run.stdout or "no trace of it"
+        ends = [line for line in life.splitlines() if f"{kind} {identity} " in line]
+        return bool(ends) and " ended" in ends[-1].lower(), life
 
 
 class Player:
@@ -226,9 +228,9 @@ class Player:
         if not resumed:
             return True
         if believed_match and self.match != believed_match and not self.ended(known, believed_match):
-            life = await asyncio.to_thread(self.lobby.trace, "match", believed_match)
-            self.tally.check("a match that is gone has ended", "end" in life.lower(),
-                             f"{self.name}: match {believed_match} is gone: {life or 'no trace of it'}")
+            ended, life = await asyncio.to_thread(self.lobby.has_ended, "match", believed_match)
+            self.tally.check("a match that is gone has ended", ended,
+                             f"{self.name}: match {believed_match} is gone: {life}")
         elif believed_match:
             self.tally.check("a match is there again, or its end is told", True)
         if believed_ticket:
@@ -237,9 +239,9 @@ class Player:
             if same or became:
                 self.tally.check("a ticket is there again", True)
             else:
-                life = await asyncio.to_thread(self.lobby.trace, "ticket", believed_ticket[0])
-                self.tally.check("a ticket that is gone has ended", bool(life.strip()),
-                                 f"{self.name}: ticket {believed_ticket} is gone: no trace of it; known {known}")
+                ended, life = await asyncio.to_thread(self.lobby.has_ended, "ticket", believed_ticket[0])
+                self.tally.check("a ticket that is gone has ended", ended,
+                                 f"{self.name}: ticket {believed_ticket} is gone: {life}")
         return True
 
     @staticmethod
