@@ -36,6 +36,7 @@ std::uint64_t Core::digest() const {
     d.add(id), d.add(player.name), d.add(player.session), d.add(player.ticket), d.add(player.match);
     for (const std::uint8_t byte : player.secret) d.add(byte);
   });
+  d.add(s.away);
   s.tickets.for_each([&](TicketId id, const Ticket& ticket) {
     d.add(id), d.add(ticket.player), d.add(ticket.queue), d.add(ticket.seats);
     d.add(static_cast<int>(ticket.state)), d.add(ticket.held), d.add(ticket.since);

@@ -23,6 +23,9 @@ void check_sessions_and_players(const State& s) {
       CHECK(server && server->session == id, "a session's game server knows it");
     }
   });
+  std::uint32_t away = 0;
+  s.players.for_each([&](PlayerId, const Player& player) { away += player.session ? 0 : 1; });
+  CHECK(away == s.away, "who is away is counted");
   s.players.for_each([&](PlayerId id, const Player& player) {
     CHECK(!(player.ticket && player.match), "a player waits or plays, not both");
     if (player.session) {

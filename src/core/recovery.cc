@@ -17,7 +17,7 @@ void Turn::on(const LobbyStarted& e) {
   std::vector<SessionId> sessions;
   s_.sessions.for_each([&](SessionId id, const Session& session) {
     sessions.push_back(id);
-    if (session.player) s_.players[session.player].session = SessionId{};
+    if (session.player) set_session(s_.players[session.player], {});
   });
   s_.players.for_each([&](PlayerId, const Player& player) {
     if (player.ticket) hold(player.ticket);

@@ -224,6 +224,8 @@ void configure(Config& config, const ScenarioLine& line) {
   for (const auto& [key, text] : line.values) {
     if (key == "players_max")
       config.players_max = number<std::uint32_t>(text);
+    else if (key == "sessions_max")
+      config.sessions_max = number<std::uint32_t>(text);
     else if (key == "resume_grace")
       config.resume_grace = parse_duration(text);
     else if (key == "attributes_max")

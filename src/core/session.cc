@@ -38,6 +38,9 @@ void Turn::on(const Hello& e) {
   if (!name_valid(e.name)) return refuse(e.session, e.request, Error::name_invalid);
   if (s_.players.size() >= s_.config.players_max)
     return refuse(e.session, e.request, Error::lobby_full);
+  // Who is away has a place to come back to: nobody else takes it, also when all are away at once.
+  if (s_.sessions.size() + s_.away > s_.config.sessions_max)
+    return refuse(e.session, e.request, Error::lobby_full);
 
   const PlayerId id = s_.players.emplace();
   Player& player = s_.players[id];
@@ -65,7 +68,7 @@ void Turn::on(const ResumeSession& e) {
     emit(CloseSession{player->session, Error::resumed_elsewhere});
   }
   s_.timers.cancel(player->grace);
-  player->session = e.session;
+  set_session(*player, e.session);
   session->player = e.player;
   welcome(e.player, e.request, true);
   if (player->ticket) {
@@ -96,10 +99,16 @@ void Turn::welcome(PlayerId id, std::uint32_t request, bool resumed) {
 
 void Turn::player_disconnected(PlayerId id, bool resumable) {
   Player& player = s_.players[id];
-  player.session = SessionId{};
+  set_session(player, {});
   if (!resumable) return drop_player(id);
   if (player.ticket) hold(player.ticket);
   if (!player.match) arm_grace(id);
+}
+
+void Turn::set_session(Player& player, SessionId session) {
+  if (player.session && !session) ++s_.away;
+  if (!player.session && session) --s_.away;
+  player.session = session;
 }
 
 void Turn::arm_grace(PlayerId id) {
@@ -114,6 +123,8 @@ void Turn::drop_player(PlayerId id) {
   if (player.ticket) withdraw_ticket(player.ticket, TicketState::cancelled, Error::none);
   if (player.match) remove_from_match(id, s_.matches[player.match]);
   s_.timers.cancel(player.grace);
+  set_session(player, {});
+  --s_.away;
   s_.players.erase(id);
 }
 

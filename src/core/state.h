@@ -224,6 +224,7 @@ struct State {
   Time now{};  // Of the last step.
   SlotMirror<SessionId, Session> sessions;
   SlotMap<PlayerId, Player> players;
+  std::uint32_t away = 0;  // Of them: those without a session.
   SlotMap<TicketId, Ticket> tickets;
   SlotMap<MatchId, Match> matches;
   SlotMap<ServerId, Server> servers;

@@ -106,6 +106,7 @@ class Turn {
   void welcome(PlayerId id, std::uint32_t request, bool resumed);
   void player_disconnected(PlayerId id, bool resumable);
   void drop_player(PlayerId id);
+  void set_session(Player& player, SessionId session);
   void arm_grace(PlayerId id);
 
   // queue.cc: tickets wait, in order of age.

@@ -61,7 +61,11 @@ std::expected<void, std::string> JournalKeeper::start() {
 
 void JournalKeeper::commit() {
   if (!journal_) return;
-  if (const auto committed = journal_->commit(); !committed) return lose(committed.error());
+  std::uint64_t digest = 0;
+#ifdef MUSTER_CHECK_INVARIANTS
+  digest = moment_().core.digest();
+#endif
+  if (const auto committed = journal_->commit(digest); !committed) return lose(committed.error());
   status_.number = journal_->next_number() - 1;
   status_.bytes = bytes_before_ + journal_->bytes_written();
   if (status_.bytes - bytes_at_snapshot_ >= options_.config.snapshot_bytes && snapshot_pid_ == 0)

@@ -48,16 +48,28 @@ std::expected<Recovered, std::string> recover(const std::string& folder,
                     "this is a bug worth reporting",
                     (*snapshot)->path));
   core::Effects effects;
-  const auto end = store::read_journal(folder, recovered.number,
-                                       [&](std::uint64_t number, Time time, core::Event&& event) {
-                                         recovered.core.step(event, time, effects);
-                                         effects.clear();
-                                         recovered.number = number;
-                                         recovered.time = time;
-                                         ++recovered.events;
-                                         return true;
-                                       });
+  std::uint64_t differs_at = 0;  // The first turn after which the state is another than it was.
+  const auto end = store::read_journal(
+      folder, recovered.number,
+      [&](std::uint64_t number, Time time, core::Event&& event) {
+        recovered.core.step(event, time, effects);
+        effects.clear();
+        recovered.number = number;
+        recovered.time = time;
+        ++recovered.events;
+        return differs_at == 0;
+      },
+      [&](std::uint64_t number, std::uint64_t digest) {
+        ++recovered.turns_compared;
+        if (differs_at == 0 && recovered.core.digest() != digest) differs_at = number;
+      });
   if (!end) return std::unexpected(to_string(end.error()));
+  if (differs_at != 0)
+    return std::unexpected(
+        fmt::format("{}: event {} led to another state than when it happened (its digest differs); "
+                    "this is a bug worth reporting, with that folder. Move it away to start "
+                    "without what it holds",
+                    folder, differs_at));
   if (end->gap_before > 0)
     recovered.notes.push_back(
         fmt::format("the journal could not be written for a while: what happened between event {} "

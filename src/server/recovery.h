@@ -16,6 +16,9 @@ struct Recovered {
   std::uint64_t number = 0;  // Of the last event it has stepped through; 0: a new lobby.
   Time time{};               // Of that event.
   std::uint64_t events = 0;  // Stepped through after the snapshot.
+  // Turns after which the state was compared with what it had been when they happened: those that a
+  // build with MUSTER_CHECK_INVARIANTS wrote.
+  std::uint64_t turns_compared = 0;
   /// For the operator: a torn tail that was cut, snapshots passed over, a gap.
   std::vector<std::string> notes;
 };

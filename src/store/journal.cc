@@ -92,10 +92,11 @@ void Journal::add(std::uint64_t number, Time time, const core::Event& event) {
   Writer(events_).put(event);
 }
 
-std::expected<void, std::string> Journal::commit() {
+std::expected<void, std::string> Journal::commit(std::uint64_t digest) {
   if (head_.events == 0) return {};
   const std::uint32_t events = head_.events;
   head_.synced = synced_.load(std::memory_order_relaxed);
+  head_.digest = digest;
   record_.clear();
   append_frame(record_, salt_, [&](std::string& out) {
     Writer(out).put(head_);

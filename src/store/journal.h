@@ -52,8 +52,9 @@ class Journal {
 
   /// Writes the record; nothing if no event was added. On an error (disk full, above all) nothing
   /// of this record is kept, no later one is written, and broken() says why: what follows could
-  /// not be understood without it. Begin another journal after a snapshot.
-  std::expected<void, std::string> commit();
+  /// not be understood without it. Begin another journal after a snapshot. `digest` is that of the
+  /// core after the turn, for whoever steps through it again; 0: not computed.
+  std::expected<void, std::string> commit(std::uint64_t digest = 0);
 
   /// Begins another segment with the next event. Fails as commit() does. Not with events added but
   /// not committed.

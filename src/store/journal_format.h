@@ -46,6 +46,7 @@ struct RecordHead {
   Time time{};                     // Of all of them.
   std::uint64_t synced = 0;        // Number of the last event known to be on the disk by then.
   std::uint32_t events = 0;
+  std::uint64_t digest = 0;  // Core::digest() after them; 0: not computed.
 };
 
 struct SnapshotHeader {

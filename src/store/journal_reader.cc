@@ -60,8 +60,9 @@ bool was_synced(Bytes bytes, const Segment& segment, std::size_t from, std::uint
 
 class JournalRun {
  public:
-  JournalRun(const std::string& folder, std::uint64_t after, const OnEvent& on_event)
-      : folder_(folder), after_(after), on_event_(on_event) {
+  JournalRun(const std::string& folder, std::uint64_t after, const OnEvent& on_event,
+             const OnTurn& on_turn)
+      : folder_(folder), after_(after), on_event_(on_event), on_turn_(on_turn) {
     end_.number = after;
   }
 
@@ -136,6 +137,7 @@ class JournalRun {
       going_ = on_event_(number, head.time, std::move(event));
     }
     if (going_ && reader.left() > 0) return damage(at, "a record with bytes after its last event");
+    if (going_ && head.digest != 0 && on_turn_) on_turn_(end_.number, head.digest);
     return std::nullopt;
   }
 
@@ -167,6 +169,7 @@ class JournalRun {
   const std::string& folder_;
   const std::uint64_t after_;
   const OnEvent& on_event_;
+  const OnTurn& on_turn_;
   std::vector<JournalFile> files_;
   std::size_t first_ = 0, current_ = 0;
   std::uint64_t next_ = 0;  // The number that the next record must begin with.
@@ -183,9 +186,9 @@ std::string to_string(const JournalDamage& damage) {
 }
 
 std::expected<JournalEnd, JournalDamage> read_journal(const std::string& folder,
-                                                      std::uint64_t after,
-                                                      const OnEvent& on_event) {
-  return JournalRun(folder, after, on_event).run();
+                                                      std::uint64_t after, const OnEvent& on_event,
+                                                      const OnTurn& on_turn) {
+  return JournalRun(folder, after, on_event, on_turn).run();
 }
 
 std::expected<void, std::string> cut_torn_tail(const std::string& folder, const TornTail& torn) {

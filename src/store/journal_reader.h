@@ -45,11 +45,15 @@ struct JournalEnd {
 /// Called for each event in order; false ends the reading.
 using OnEvent = std::function<bool(std::uint64_t number, Time time, core::Event&& event)>;
 
+/// Called after the last event of a turn that was written with a digest of the core after it.
+using OnTurn = std::function<void(std::uint64_t number, std::uint64_t digest)>;
+
 /// Reads the events after number `after`, in order, without a gap. A torn tail is left out and
 /// reported: something not whole after which no whole record claims that it had been synced.
 /// Anything else that is not as it was written is damage, and so is a gap.
 std::expected<JournalEnd, JournalDamage> read_journal(const std::string& folder,
-                                                      std::uint64_t after, const OnEvent& on_event);
+                                                      std::uint64_t after, const OnEvent& on_event,
+                                                      const OnTurn& on_turn = {});
 
 /// Cuts a torn tail off, so that the next segment follows the last whole record. What is cut is
 /// kept beside it as FILE.torn, for whoever wants to look.

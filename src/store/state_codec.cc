@@ -8,7 +8,7 @@ template <class StateType, class F>
 void members(StateType& s, F&& f) {
   f(s.stopping), f(s.now);
   f(s.sessions), f(s.players), f(s.tickets), f(s.matches), f(s.servers), f(s.nodes);
-  f(s.totals), f(s.ended);
+  f(s.totals), f(s.ended), f(s.away);
 }
 
 }  // namespace

@@ -1,9 +1,13 @@
 // The lobby is killed and comes back: players, tickets and matches are where they were.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <deque>
 #include <filesystem>
+#include <optional>
 
 #include "lobby.h"
 #include "players.h"
@@ -54,10 +58,17 @@ TEST(Restart, AKilledLobbyHasItsPlayersTicketsAndMatchesAgain) {
   const Assignment before = ann.assignment();
   const Assignment bobs = bob.assignment();
   const Ticket waiting = cid.start_match();
+  const auto waited = [&] {
+    const Player visitor(lobby.port(), "visitor");  // Ages are as of the last event.
+    return lobby.list("tickets")[0].at("waitingSeconds").to_number<double>();
+  };
+  wait_until("it to have waited for a while", [&] { return waited() > 0.2; });
   const pid_t server = pid_of(lobby.server_in("allocated"));
 
+  const double waited_before = waited();
   EXPECT_EQ(lobby.end(SIGKILL), -SIGKILL);
   lobby.start();
+  EXPECT_GE(waited(), waited_before) << "it has waited since it began";
 
   Player ann_again(lobby.port(), Dialect::json), cid_again(lobby.port(), Dialect::native);
   const LobbyMessage welcome = come_back(ann_again, ann);
@@ -118,6 +129,34 @@ TEST(Restart, InTheMiddleOfADuelIsNotNoticedByTheGame) {
     EXPECT_THAT(ended.result(), testing::HasSubstr("\"winner\":"));
   }
   EXPECT_EQ(pid_of(lobby.server_in("ready")), server);
+}
+
+// A storm: everybody comes back in the same moment, and somebody new is among them. The lobby takes
+// connections a few at a time, in their order, and keeps a place for everybody who was there.
+TEST(Restart, EverybodyComesBackAtOnce) {
+  constexpr int count = 1000;
+  Lobby lobby({.limits = fmt::format("sessions_max = {}", count + 1)});
+  std::deque<Player> before, after;
+  for (int i = 0; i < count; ++i) before.emplace_back(lobby.port(), fmt::format("p{}", i));
+  EXPECT_EQ(lobby.end(SIGKILL), -SIGKILL);
+  lobby.start();
+  const auto begun = steady_clock::now();
+  std::optional<Player> late;
+  for (const Player& player : before) {
+    if (after.size() == count / 2) late.emplace(lobby.port(), "late");
+    ClientMessage message;
+    message.mutable_hello()->mutable_resume()->set_session_token(player.me().session_token());
+    after.emplace_back(lobby.port(), Dialect::native);
+    ASSERT_TRUE(after.back().say(message));
+  }
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    const Welcome welcome = after[i].next(LobbyMessage::kWelcome).welcome();
+    EXPECT_TRUE(welcome.resumed());
+    EXPECT_EQ(welcome.player_id(), before[i].me().player_id());
+  }
+  fmt::print("[ figure   ] {} players back after the lobby was killed: {} ms\n", count,
+             std::chrono::duration_cast<milliseconds>(steady_clock::now() - begun).count());
+  EXPECT_TRUE(late->ping());
 }
 
 TEST(Restart, OneThatEndsInGoodOrderToo) {
