@@ -178,8 +178,10 @@ std::string ports_text(const json::object& server) {
 
 /// Why it is stopped, or what is not as it should be.
 std::string why(const json::object& server) {
-  const json::value* reason = member(server, "reason");
-  return reason && reason->is_string() ? text(server, "reason") : text(server, "note");
+  for (const char* key : {"reason", "note"})
+    if (const json::value* said = member(server, key); said && said->is_string())
+      return text(server, key);
+  return "-";
 }
 
 std::string servers_text(const json::object& answer) {

@@ -348,6 +348,16 @@ TEST_F(AgonesServerTest, ItsStatusHasEveryPort) {
                         asked.port(), query.port())));
 }
 
+TEST_F(AgonesServerTest, ReadyWithoutItsPortIsNoted) {
+  const Server server = launch("1.1");
+  EXPECT_EQ(rest(server.http, "POST", "/ready"), "200 {}");
+  next(FromNode::kReady);
+  for (const auto deadline = steady_clock::now() + milliseconds{patience};
+       lobby_.port_note.empty() && steady_clock::now() < deadline;)
+    lobby_.next(milliseconds{50});
+  EXPECT_THAT(lobby_.port_note, testing::StartsWith("it says Ready, but it listens on no port"));
+}
+
 TEST_F(AgonesServerTest, OnlyAgonesServersHaveItsEnvironment) {
   auto asked = shell("1.1", "exec sleep {sdk_http_port}");
   wire::node::LaunchFailed failure;

@@ -148,8 +148,16 @@ class Peer {
         break;
       }
       EXPECT_TRUE(reader_.feed({buffer, static_cast<std::size_t>(n)}, [&](wire::Bytes frame) {
-        messages_.emplace_back();
-        return messages_.back().ParseFromArray(frame.data(), static_cast<int>(frame.size()));
+        In said;
+        if (!said.ParseFromArray(frame.data(), static_cast<int>(frame.size()))) return false;
+        // Programs that only play a game server listen nowhere.
+        if constexpr (requires { said.noted(); })
+          if (said.noted().note().starts_with("it says Ready")) {
+            port_note = said.noted().note();
+            return true;
+          }
+        messages_.push_back(std::move(said));
+        return true;
       }));
     }
     if (messages_.empty()) return std::nullopt;
@@ -158,6 +166,8 @@ class Peer {
     return message;
   }
   bool is_closed_by_peer() { return !next() && closed_; }
+
+  std::string port_note;  // The last that it listens on another port than its own.
 
  private:
   UniqueFd fd_;
