@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/backup.h"
 #include "cli/check.h"
 #include "cli/ctl.h"
 #include "cli/play.h"
@@ -25,6 +26,7 @@ int main(int argc, char** argv) try {
   muster::cli::add_ctl_command(app, exit_code);
   muster::cli::add_check_command(app, exit_code);
   muster::cli::add_sim_command(app, exit_code);
+  muster::cli::add_backup_command(app, exit_code);
   muster::cli::add_replay_command(app, exit_code);
   muster::cli::add_trace_command(app, exit_code);
   app.add_subcommand("version", "Say which version this is")->callback([] {

@@ -92,12 +92,16 @@ void Turn::dequeue(const Ticket& ticket, TicketId id) {
 /// The player's connection is gone: the ticket keeps its place but is not matched meanwhile. A
 /// match already launching goes on; its assignment waits for the player.
 void Turn::hold(TicketId id) {
+  if (put_aside(id)) send_gathered(s_.tickets[id].queue);
+}
+
+/// The same, but nobody is told. True if somebody may want to know: it has left its line.
+bool Turn::put_aside(TicketId id) {
   Ticket& ticket = s_.tickets[id];
-  if (ticket.state == TicketState::queued) {
-    dequeue(ticket, id);
-    send_gathered(ticket.queue);
-  }
+  const bool leaves = ticket.state == TicketState::queued && !ticket.held;
+  if (leaves) dequeue(ticket, id);
   ticket.held = true;
+  return leaves;
 }
 
 /// The player is back. True if that put the ticket into its line again: then the caller tells the

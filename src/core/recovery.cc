@@ -20,7 +20,7 @@ void Turn::on(const LobbyStarted& e) {
     if (session.player) set_session(s_.players[session.player], {});
   });
   s_.players.for_each([&](PlayerId, const Player& player) {
-    if (player.ticket) hold(player.ticket);
+    if (player.ticket) put_aside(player.ticket);
   });
   for (const SessionId id : sessions) {
     Session& session = *s_.sessions.find(id);

@@ -119,6 +119,7 @@ class Turn {
   void send_ticket(TicketId id, std::uint32_t request = 0, Error error = Error::none);
   void send_gathered(QueueIndex queue, std::span<const TicketId> told = {});
   void hold(TicketId id);
+  bool put_aside(TicketId id);
   bool unhold(TicketId id);
   std::uint32_t gathered(const Ticket& ticket) const;
   std::uint32_t seats_needed(const Ticket& ticket) const;

@@ -1,5 +1,7 @@
 #include "sim/faults.h"
 
+#include <array>
+
 #include "core/state.h"
 #include "sim/world.h"
 
@@ -89,7 +91,12 @@ void FaultSource::start() {
   });
   every(i.link_replaced, [this] { world_.machine().replace_link(); });
   every(i.node_killed, [this, down] { world_.machine().kill(down()); });
-  every(i.lobby_restart, [this, down] { world_.restart_lobby(down()); });
+  every(i.lobby_restart, [this, down] {
+    using enum World::Death;
+    const World::Death death = std::array{none, before_journal, before_effects}[prng_.below(3)];
+    if (death == none) return world_.restart_lobby(down());
+    world_.die_of_next(death, down());
+  });
   every(i.operator_stop, [this] { operator_stop(); });
   every(i.stale_event, [this] { stale_event(); });
   every(i.intruder, [this] { intruder(); });

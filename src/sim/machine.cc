@@ -131,9 +131,11 @@ void Machine::send(std::uint64_t number, const core::Event& event) {
                             world_.now() + between({}, world_.setting().machine.message_delay_max));
   world_.after(last_to_lobby_ - world_.now(), [this, link = link_, number, event] {
     if (link != link_) return;
-    if (number > 0) world_.laws().report(run_, number, world_.setting().faults.events_kept);
-    world_.step(event);
-    if (number > 0) world_.step(core::NodeReported{link, number});
+    world_.arrives([&] {
+      if (number > 0) world_.laws().report(run_, number, world_.setting().faults.events_kept);
+      world_.step(event);
+      if (number > 0) world_.step(core::NodeReported{link, number});
+    });
   });
 }
 

@@ -67,6 +67,8 @@ std::string_view to_string(Mark mark) {
       "stop_told_again",
       "lobby_restarted",
       "lobby_returned",
+      "died_before_journal",
+      "died_before_effects",
       "server_adopted",
       "match_adopted",
       "stale_event",

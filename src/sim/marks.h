@@ -78,6 +78,8 @@ enum class Mark : std::uint8_t {
   stop_told_again,
   lobby_restarted,
   lobby_returned,
+  died_before_journal,
+  died_before_effects,
   server_adopted,
   match_adopted,
   stale_event,

@@ -70,6 +70,7 @@ void World::live() {
 /// Nothing goes wrong any more. What has gone wrong may still show for a while.
 void World::heal() {
   note("healing: faults have stopped");
+  death_ = Death::none;
   rates_ = {};
   fault_source_.heal();
   machine_.heal();
@@ -222,7 +223,12 @@ void World::step(const core::Event& event, bool stale) {
   laws_.observe({event, now_, effects, state(), late, stale});
   for (core::QueueIndex queue = 0; queue < state().queues.size(); ++queue)
     if (enough_partners(state(), queue)) throw LawBroken("nobody waits who has enough partners");
-  for (const core::Effect& effect : effects) deliver(effect);
+  for (const core::Effect& effect : effects) {
+    if (!withheld_)
+      deliver(effect);
+    else if (const auto* launch = std::get_if<core::LaunchServer>(&effect))
+      laws_.process_gone(launch->server);
+  }
   machine_.look_for_classic_matches();
   const std::uint32_t every = options_.through_bytes_every;
   if (every > 0 && report_.steps % every == 0) go_through_bytes();

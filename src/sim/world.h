@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/prng.h"
@@ -83,7 +84,7 @@ class World {
   void say(core::SessionId session, Event event) {
     event.session = session;
     arrive(session, [this, session, event = std::move(event)] {
-      if (sessions_.find(session)) step(event);
+      if (sessions_.find(session)) arrives([&] { step(event); });
     });
   }
   /// The far end closes, after what it has said.
@@ -94,6 +95,22 @@ class World {
   /// The lobby dies and comes back, with or without its memory (Faults::journal); the node and its
   /// game servers live on.
   void restart_lobby(Duration down);
+  /// The same, of the next thing that comes over a wire: before its journal has it, so that it
+  /// never came; or when its journal has it and nothing of what came of it has left.
+  enum class Death : std::uint8_t { none, before_journal, before_effects };
+  void die_of_next(Death death, Duration down) { death_ = death, death_down_ = down; }
+  /// Something comes over a wire: a turn of the lobby.
+  template <class F>
+  void arrives(F&& turn) {
+    const Death death = std::exchange(death_, Death::none);
+    withheld_ = death == Death::before_effects;
+    if (death != Death::before_journal) turn();
+    withheld_ = false;
+    if (death == Death::none) return;
+    marks().hit(death == Death::before_journal ? Mark::died_before_journal
+                                               : Mark::died_before_effects);
+    restart_lobby(death_down_);
+  }
 
  private:
   struct Session {
@@ -139,6 +156,9 @@ class World {
   Time stepped_at_{};
   std::uint32_t steps_at_now_ = 0;
   std::uint32_t assignments_ = 0;
+  Death death_ = Death::none;  // The next.
+  Duration death_down_{};
+  bool withheld_ = false;  // Effects do not leave.
 
   std::unique_ptr<core::Core> core_;
   SlotMap<core::SessionId, Session> sessions_;

@@ -170,6 +170,23 @@ TEST(Restart, OneThatEndsInGoodOrderToo) {
   EXPECT_EQ(again.next(LobbyMessage::kTicket).ticket().ticket_id(), waiting.ticket_id());
 }
 
+TEST(Restart, FromABackupThatWasMadeWhileItRan) {
+  Lobby lobby;
+  Player ann(lobby.port(), "ann");
+  const Ticket waiting = ann.start_match();
+  const Ran ran = run({programs::muster, "backup", lobby / "data", lobby / "copy"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_EQ(ann.cancel_match().state(), Ticket::CANCELLED);
+  EXPECT_EQ(lobby.end(SIGINT), 0);
+  std::filesystem::remove_all(lobby / "data");
+  std::filesystem::rename(lobby / "copy", lobby / "data");
+  lobby.start();
+  Player again(lobby.port());
+  ASSERT_TRUE(come_back(again, ann).has_welcome());
+  EXPECT_EQ(again.next(LobbyMessage::kTicket).ticket().ticket_id(), waiting.ticket_id())
+      << "as it was when the backup was made";
+}
+
 TEST(Restart, AJournalThatIsDamagedStopsTheStartWithFileAndOffset) {
   Lobby lobby({.limits = "[journal]\nsync_interval = \"0s\"\n"});
   Player ann(lobby.port(), "ann");
