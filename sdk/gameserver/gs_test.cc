@@ -670,6 +670,7 @@ TEST(ServerBytes, MessagesOfANewerNodeArePassedOver) {
 }
 
 TEST(ServerBytes, AFloodWaitsUntilItIsPolled) {
+  std::string flood;  // Before the node, whose thread sends it.
   Node node;
   Server server = server_of(node);
   node.play([](Node& n) {
@@ -679,7 +680,6 @@ TEST(ServerBytes, AFloodWaitsUntilItIsPolled) {
   ASSERT_EQ(server.ready(patience), MUSTER_GS_OK);
   node.wait();
   constexpr int matches = 600;  // Each is two events; 512 wait inside at most.
-  std::string flood;
   for (int i = 0; i < matches; ++i) {
     pb::NodeMessage m = started(match("9." + std::to_string(i + 1), {}));
     flood += muster::test::frame_of(m);
