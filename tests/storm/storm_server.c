@@ -1,5 +1,5 @@
-/* The game server of ./dev storm: plays one match after another, each for a moment, and keeps a diary
- * of what it was told and of what was acknowledged to it.
+/* The game server of ./dev storm: plays one match after another, each for a moment, and keeps a
+ * diary of what it was told and of what was acknowledged to it.
  *
  * storm_server FOLDER: the diary is FOLDER/<pid>.diary. Its lines, each written in one piece after
  * the call it speaks of has returned:
