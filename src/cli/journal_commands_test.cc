@@ -100,6 +100,18 @@ TEST_F(JournalCommands, ReplayUntilAnEventShowsTheStateThen) {
   EXPECT_THAT(said.out, Not(HasSubstr("MatchOver")));
 }
 
+TEST_F(JournalCommands, ReplayBeginsAtTheNewestSnapshotUnlessToldOtherwise) {
+  {
+    const core::Core core(core::Config{});
+    ASSERT_TRUE(store::write_snapshot(journal_, {.build = "test", .number = 6, .time = Time{2s}},
+                                      core.state()));
+  }
+  EXPECT_THAT(replay({.folder = temp_.path}).out, HasSubstr("snapshot of event 6, 0 events"));
+  const Said said = replay({.folder = temp_.path, .from = 0});
+  EXPECT_THAT(said.out, HasSubstr("1      0.250000s  NodeConnected"));
+  EXPECT_THAT(said.out, HasSubstr("snapshot of event 0, 6 events to event 6"));
+}
+
 TEST_F(JournalCommands, TraceFollowsATicketToItsMatchAndGameServer) {
   const Said said = trace("ticket", "0.1");
   EXPECT_EQ(said.exit_code, 0) << said.err;

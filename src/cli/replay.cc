@@ -14,7 +14,7 @@ namespace muster::cli {
 int run_replay(const ReplayOptions& options, std::FILE* out, std::FILE* err) {
   std::deque<std::string> last;
   const auto walk =
-      walk_journal(options.folder, options.until, options.until, [&](const JournalStep& step) {
+      walk_journal(options.folder, options.from, options.until, [&](const JournalStep& step) {
         std::string text = fmt::format("{}  {}  {}\n", step.number, sim::to_text(step.time),
                                        sim::to_text(step.event));
         for (const core::Effect& effect : step.effects)
@@ -42,6 +42,10 @@ void add_replay_command(CLI::App& app, int& exit_code) {
       ->required()
       ->type_name("DIR");
   command->add_option("--until", options->until, "The last event; by default all there are");
+  command->add_option(
+      "--from", options->from,
+      "Begin at the newest snapshot before this event, 0 for the oldest; by default "
+      "at the newest before the last event");
   command->add_option("--last", options->last, "How many events to print")->capture_default_str();
   command->add_flag("--state", options->state,
                     "Print tickets, matches and game servers at the end");

@@ -14,6 +14,7 @@ namespace muster::cli {
 struct ReplayOptions {
   std::string folder;                // The data folder, or the journal in it.
   std::uint64_t until = UINT64_MAX;  // The last event to step through.
+  std::uint64_t from = UINT64_MAX;   // Begin at the newest snapshot before this one; 0: the oldest.
   std::uint32_t last = 20;           // So many events are printed, with their effects.
   bool state = false;                // Print tickets, matches and servers at the end.
 };
