@@ -18,6 +18,8 @@ void add_serve_command(CLI::App& app, int& exit_code) {
       ->required()
       ->type_name("FILE");
   command->add_flag("--quiet", options->quiet, "Say nothing but warnings and errors");
+  command->add_flag("--takeover", options->takeover,
+                    "Go on in the place of the lobby that runs on the same data folder");
   command->callback([options, &exit_code] { exit_code = server::run_serve(*options); });
 }
 

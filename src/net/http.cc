@@ -51,8 +51,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
             }),
         timer_(io.get_executor()) {}
 
-  std::expected<void, std::string> start() {
-    auto started = listener_.start();
+  std::expected<void, std::string> start(int inherited) {
+    auto started = listener_.start(inherited);
     if (started) wait_sweep();
     return started;
   }
@@ -68,6 +68,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
   }
 
   std::uint16_t port() const { return listener_.port(); }
+  int listening_socket() { return listener_.native_handle(); }
 
  private:
   void accept(Socket socket) {
@@ -219,7 +220,10 @@ HttpServer::HttpServer(asio::io_context& io, std::string address, HttpHandler ha
                        HttpLimits limits)
     : impl_(std::make_shared<Impl>(io, std::move(address), std::move(handler), limits)) {}
 HttpServer::~HttpServer() { impl_->shut(); }
-std::expected<void, std::string> HttpServer::start() { return impl_->start(); }
+std::expected<void, std::string> HttpServer::start(int inherited) {
+  return impl_->start(inherited);
+}
+int HttpServer::listening_socket() { return impl_->listening_socket(); }
 void HttpServer::stop() { impl_->stop(); }
 std::uint16_t HttpServer::port() const { return impl_->port(); }
 

@@ -48,7 +48,9 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
 
   /// Listens. An error is a sentence for people: which address, what is wrong, what to do.
-  std::expected<void, std::string> start();
+  /// `inherited`: see Listener::start().
+  std::expected<void, std::string> start(int inherited = -1);
+  int listening_socket();
   /// Stops listening and closes all connections.
   void stop();
   /// The port listened on, once started.

@@ -71,8 +71,9 @@ struct Listener::State : std::enable_shared_from_this<State> {
     if (reserve >= 0) ::close(reserve);
   }
 
-  std::expected<void, std::string> start() {
+  std::expected<void, std::string> start(int inherited) {
     const auto endpoint = parse(address);
+    if (inherited >= 0 && endpoint && adopt(inherited, *endpoint)) return {};
     if (!endpoint)
       return std::unexpected(fmt::format(
           "cannot listen on \"{}\": write it as host:port, for example 127.0.0.1:4100 or "
@@ -90,12 +91,36 @@ struct Listener::State : std::enable_shared_from_this<State> {
       acceptor.close(ignored);
       return std::unexpected(fmt::format("cannot listen on {}: {}", address, what_to_do(ec)));
     }
+    begin(endpoint->protocol());
+    return {};
+  }
+
+  /// False, and it is closed, if it does not listen on that address. A port that the kernel was to
+  /// choose may be any.
+  bool adopt(int inherited, const tcp::endpoint& wanted) {
+    error_code ec;
+    acceptor.assign(wanted.protocol(), inherited, ec);
+    if (ec) {
+      ::close(inherited);
+      return false;
+    }
+    const tcp::endpoint is = acceptor.local_endpoint(ec);
+    if (!ec && is.address() == wanted.address() &&
+        (is.port() == wanted.port() || wanted.port() == 0)) {
+      begin(wanted.protocol());
+      return true;
+    }
+    acceptor.close(ec);
+    return false;
+  }
+
+  void begin(const tcp& protocol) {
+    error_code ec;
     acceptor.native_non_blocking(true, ec);
     port = acceptor.local_endpoint(ec).port();
-    family = endpoint->protocol();
+    family = protocol;
     open_reserve();
     wait();
-    return {};
   }
 
   void wait() {
@@ -194,7 +219,10 @@ Listener::Listener(asio::io_context& io, std::string address, OnAccept on_accept
           std::make_shared<State>(io, std::move(address), std::move(on_accept), std::move(log))) {}
 Listener::~Listener() { stop(); }
 
-std::expected<void, std::string> Listener::start() { return state_->start(); }
+std::expected<void, std::string> Listener::start(int inherited) { return state_->start(inherited); }
+int Listener::native_handle() {
+  return state_->acceptor.is_open() ? state_->acceptor.native_handle() : -1;
+}
 
 void Listener::stop() {
   error_code ignored;

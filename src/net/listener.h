@@ -26,8 +26,12 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
 
   /// An error is a sentence for people: which address, what is wrong, what to do.
-  std::expected<void, std::string> start();
+  /// `inherited`, if it is one, is a socket that listens already: it is used if it does so on this
+  /// very address, and closed if not.
+  std::expected<void, std::string> start(int inherited = -1);
   void stop();
+  /// The listening socket; -1 before start() and after stop().
+  int native_handle();
   /// The port listened on, once started.
   std::uint16_t port() const;
   /// Connections closed unseen because the process had no file descriptor left.

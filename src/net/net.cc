@@ -58,12 +58,13 @@ class Net::Impl final : public SessionHost, public std::enable_shared_from_this<
     now = options.now();
   }
 
-  std::expected<void, std::string> start() {
-    auto started = listener_.start();
+  std::expected<void, std::string> start(int inherited) {
+    auto started = listener_.start(inherited);
     if (started) wait_sweep();
     return started;
   }
   void stop() { listener_.stop(); }
+  int listening_socket() { return listener_.native_handle(); }
   void close_all(core::Error why) {
     sessions_.for_each([&](core::SessionId id, Session& session) {
       session.deliver(core::CloseSession{id, why});
@@ -266,7 +267,8 @@ class Net::Impl final : public SessionHost, public std::enable_shared_from_this<
 Net::Net(asio::io_context& io, NetOptions options, std::function<void(core::Event&&)> post)
     : impl_(std::make_shared<Impl>(io, std::move(options), std::move(post))) {}
 Net::~Net() { impl_->shut(); }
-std::expected<void, std::string> Net::start() { return impl_->start(); }
+std::expected<void, std::string> Net::start(int inherited) { return impl_->start(inherited); }
+int Net::listening_socket() { return impl_->listening_socket(); }
 void Net::stop() { impl_->stop(); }
 void Net::close_all(core::Error why) { impl_->close_all(why); }
 std::uint16_t Net::port() const { return impl_->port(); }

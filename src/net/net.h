@@ -68,7 +68,9 @@ class Net {
   Net& operator=(const Net&) = delete;
 
   /// Listens. An error is a sentence for people: which address, what is wrong, what to do.
-  std::expected<void, std::string> start();
+  /// `inherited`: see Listener::start().
+  std::expected<void, std::string> start(int inherited = -1);
+  int listening_socket();
   /// Stops listening. Sessions stay.
   void stop();
   /// Ends every session, with `why` as its last word where the dialect has one, and sends that.

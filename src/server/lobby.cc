@@ -84,6 +84,12 @@ Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, Recov
              journal_.status()),
       admin_http_(io_, config_.admin,
                   [this](const net::HttpRequest& request) { return admin_.handle(request); }),
+      hand_over_(
+          io_, data_.path(),
+          [this] {
+            return HandOver::Sockets{net_.listening_socket(), admin_http_.listening_socket()};
+          },
+          [this] { stop(false); }),
       signals_(io_, SIGINT, SIGTERM, SIGHUP),
       leaving_(io_) {
   loop_.connect(
@@ -129,7 +135,7 @@ net::NetOptions Lobby::net_options() {
   return options;
 }
 
-std::expected<void, std::string> Lobby::start() {
+std::expected<void, std::string> Lobby::start(HandedSockets handed) {
   auto accounts = store::Accounts::open(data_.path() + "/accounts.db", [this](auto function) {
     boost::asio::post(io_, std::move(function));
   });
@@ -142,8 +148,9 @@ std::expected<void, std::string> Lobby::start() {
     if (digest_of(config_.core) != digest_of(loop_.core().state().config))
       loop_.post(core::ConfigReloaded{std::make_shared<const core::Config>(config_.core)});
   }
-  if (const auto listening = net_.start(); !listening) return listening;
-  if (const auto listening = admin_http_.start(); !listening) return listening;
+  if (const auto listening = net_.start(handed.take_players()); !listening) return listening;
+  if (const auto listening = admin_http_.start(handed.take_admin()); !listening) return listening;
+  if (const auto listening = hand_over_.start(); !listening) return listening;
   node_.start();
   wait_for_signal();
   return {};

@@ -14,6 +14,7 @@
 #include "server/admin.h"
 #include "server/config_file.h"
 #include "server/data_folder.h"
+#include "server/handover.h"
 #include "server/journal_keeper.h"
 #include "server/loop.h"
 #include "server/recovery.h"
@@ -32,8 +33,9 @@ class Lobby {
   Lobby(const Lobby&) = delete;
   Lobby& operator=(const Lobby&) = delete;
 
-  /// Opens accounts and ports, and looks for the node. An error is a sentence for people.
-  std::expected<void, std::string> start();
+  /// Opens accounts and ports, and looks for the node. An error is a sentence for people. `handed`:
+  /// what another lobby listened on, to be used where the addresses are the same.
+  std::expected<void, std::string> start(HandedSockets handed = {});
   /// Until it is told to stop; returns the exit code.
   int run();
 
@@ -72,6 +74,7 @@ class Lobby {
   net::NodeLink node_;
   Admin admin_;
   net::HttpServer admin_http_;
+  HandOver hand_over_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer leaving_;
   Time leave_at_{};

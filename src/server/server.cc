@@ -4,11 +4,16 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
+#include <thread>
 #include <utility>
 
+#include "server/handover.h"
 #include "server/lobby.h"
+#include "store/snapshot.h"
 
 namespace muster::server {
 namespace {
@@ -39,6 +44,31 @@ std::uint32_t sessions_within_limit(std::uint32_t sessions_max) {
   return static_cast<std::uint32_t>(sessions);
 }
 
+constexpr auto takeover_patience = std::chrono::seconds{30};
+
+/// Has the lobby that runs leave, once this one can go on: with a journal that it can read.
+std::expected<HandedSockets, std::string> replace_running(const ServerConfig& config) {
+  const std::string data = std::filesystem::absolute(config.data).lexically_normal();
+  return take_over(data, takeover_patience, [&]() -> std::expected<void, std::string> {
+    if (!config.journal.enabled) return {};
+    std::vector<std::string> passed_over;
+    const auto snapshot = store::newest_snapshot(data + "/journal", passed_over);
+    if (!snapshot) return std::unexpected(snapshot.error());
+    if (!passed_over.empty()) return std::unexpected(passed_over.front());
+    return {};
+  });
+}
+
+/// The lock of one that has just ended may be held for a moment longer.
+std::expected<DataFolder, std::string> open_data(const ServerConfig& config, bool takeover) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{5};
+  for (;;) {
+    auto data = DataFolder::open(config.data);
+    if (data || !takeover || std::chrono::steady_clock::now() >= deadline) return data;
+    std::this_thread::sleep_for(std::chrono::milliseconds{2});
+  }
+}
+
 }  // namespace
 
 int run_serve(const ServeOptions& options) {
@@ -52,7 +82,10 @@ int run_serve(const ServeOptions& options) {
     fmt::print(stderr, "{}\n", to_string(warning));
 
   std::signal(SIGPIPE, SIG_IGN);
-  auto data = DataFolder::open(config->data);
+  std::expected<HandedSockets, std::string> handed;
+  if (options.takeover) handed = replace_running(*config);
+  if (!handed) return fail(fmt::format("{}; that one goes on", handed.error()));
+  auto data = open_data(*config, options.takeover);
   if (!data) return fail(data.error());
   auto join_key = wire::JoinKey::load_or_create(data->path() + "/join.key");
   if (!join_key) return fail(join_key.error());
@@ -65,7 +98,7 @@ int run_serve(const ServeOptions& options) {
 
   Lobby lobby(std::move(*config), std::move(*data), std::move(*join_key), std::move(*recovered),
               options.program);
-  if (const auto started = lobby.start(); !started) return fail(started.error());
+  if (const auto started = lobby.start(std::move(*handed)); !started) return fail(started.error());
   if (!options.quiet) {
     fmt::print("muster: players on {} (port {}), admin on port {}, data in {}\n",
                lobby.config().listen, lobby.players_port(), lobby.admin_port(),

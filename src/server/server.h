@@ -9,6 +9,9 @@ struct ServeOptions {
   std::string config_file;
   std::string program;  // The muster executable: how the node is started.
   bool quiet = false;   // Say nothing but errors.
+  /// Goes on in the place of the lobby that runs on the same data folder, which leaves: players of
+  /// that one have to reconnect, and nobody who connects is refused.
+  bool takeover = false;
 };
 
 /// Runs a lobby until it is told to stop; returns the exit code. Errors go to stderr.

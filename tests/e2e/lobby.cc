@@ -65,6 +65,20 @@ void Lobby::start() {
   });
 }
 
+int Lobby::take_over() {
+  const std::size_t said_before = output().size();
+  auto next = std::make_unique<Process>(
+      std::vector<std::string>{programs::muster, "serve", "--takeover", config_file()},
+      ProcessOptions{folder_.path(), folder_ / "output", options_.open_files_max});
+  wait_until("the new lobby to listen", [&] {
+    if (!next->running()) throw std::runtime_error("the new lobby has ended: " + output());
+    return output().find("muster: players on", said_before) != std::string::npos;
+  });
+  const int left = process_->wait();
+  process_ = std::move(next);
+  return left;
+}
+
 void Lobby::change(const std::function<void(LobbyOptions&)>& change) {
   change(options_);
   write_file(config_file(), configuration());

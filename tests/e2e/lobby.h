@@ -50,6 +50,8 @@ class Lobby {
 
   /// Starts it, again if it has ended, and waits until it listens.
   void start();
+  /// Another process goes on in its place. Returns the exit code of the one that left.
+  int take_over();
   /// Sends a signal and waits for the lobby's end. Returns its exit code, or minus the signal.
   int end(int signal);
   bool running() { return process_ && process_->running(); }

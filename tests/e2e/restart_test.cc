@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <filesystem>
 #include <optional>
+#include <thread>
 
 #include "lobby.h"
 #include "players.h"
@@ -168,6 +170,60 @@ TEST(Restart, OneThatEndsInGoodOrderToo) {
   Player again(lobby.port());
   ASSERT_TRUE(come_back(again, ann).has_welcome());
   EXPECT_EQ(again.next(LobbyMessage::kTicket).ticket().ticket_id(), waiting.ticket_id());
+}
+
+TEST(Takeover, AnotherProcessGoesOnAndNobodyIsRefused) {
+  Lobby lobby({.fleet = "ready_min = 1"});
+  Player ann(lobby.port(), "ann");
+  const Ticket waiting = ann.start_match();
+  const pid_t server = pid_of(lobby.server_in("ready"));
+  const pid_t before = lobby.pid();
+  std::atomic<bool> over = false;
+  std::atomic<int> connected = 0;
+  std::string refused;
+  std::thread strangers([&] {
+    while (!over) try {
+        const Socket stranger(lobby.port());
+        ++connected;
+      } catch (const std::exception& error) {
+        refused = error.what();
+      }
+  });
+  EXPECT_EQ(lobby.take_over(), 0);
+  EXPECT_NE(lobby.pid(), before);
+  EXPECT_EQ(ann.next(LobbyMessage::kError).error().code(), "lobby_stopping");
+  Player again(lobby.port());
+  ASSERT_TRUE(come_back(again, ann).has_welcome());
+  EXPECT_EQ(again.next(LobbyMessage::kTicket).ticket().ticket_id(), waiting.ticket_id());
+  over = true;
+  strangers.join();
+  EXPECT_EQ(refused, "");
+  EXPECT_GT(connected, 0);
+  EXPECT_EQ(pid_of(lobby.server_in("ready")), server);
+  EXPECT_EQ(lobby.take_over(), 0) << "and another in its place";
+  EXPECT_TRUE(lobby.ask("status").is_object());
+}
+
+TEST(Takeover, OneThatCannotGoOnChangesNothing) {
+  Lobby lobby;
+  Player ann(lobby.port(), "ann");
+  write_file(lobby / "bad.toml", "[lobby]\nlistne = 1\n");
+  EXPECT_NE(run({programs::muster, "serve", "--takeover", lobby / "bad.toml"}).exit_code, 0);
+  // A newer program's snapshot, say.
+  write_file(lobby / "data/journal/09999999999999999999.snapshot", "what is this");
+  const Ran ran = run({programs::muster, "serve", "--takeover", lobby.config_file()});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_NE(ran.output.find("that one goes on"), std::string::npos) << ran.output;
+  EXPECT_TRUE(ann.ping()) << "the one that runs has noticed nothing";
+}
+
+TEST(Takeover, WithoutALobbyItJustStarts) {
+  Lobby lobby;
+  EXPECT_EQ(lobby.end(SIGTERM), 0);
+  Process alone({programs::muster, "serve", "--takeover", lobby.config_file()}, {});
+  wait_until("it to listen", [&] { return lobby.ctl({"status"}).exit_code == 0; });
+  alone.signal(SIGTERM);
+  EXPECT_EQ(alone.wait(), 0);
 }
 
 TEST(Restart, FromABackupThatWasMadeWhileItRan) {
