@@ -97,7 +97,7 @@ HandedSockets::~HandedSockets() {
     if (fd >= 0) ::close(fd);
 }
 
-HandOver::HandOver(asio::io_context& io, std::string data, std::function<Sockets()> sockets,
+HandOver::HandOver(asio::io_context& io, const std::string& data, std::function<Sockets()> sockets,
                    std::function<void()> leave)
     : path_(path_of(data)),
       sockets_(std::move(sockets)),

@@ -47,7 +47,7 @@ class HandOver {
     int players = -1, admin = -1;  // Copies of them are sent.
   };
   /// `leave` is called when another goes on: in a handler of `io`, once.
-  HandOver(boost::asio::io_context& io, std::string data, std::function<Sockets()> sockets,
+  HandOver(boost::asio::io_context& io, const std::string& data, std::function<Sockets()> sockets,
            std::function<void()> leave);
   ~HandOver();
   HandOver(const HandOver&) = delete;

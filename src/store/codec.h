@@ -5,7 +5,8 @@
 // How data outlives its build: a struct is written as the number of its fields and then each. A
 // newer build reads what an older one wrote, if it only ever appends: fields at the end of a struct
 // (one that is missing keeps its default), alternatives at the end of a variant, enumerators at the
-// end of an enum. tests/formats/ has files of each released format, so that breaking this fails.
+// end of an enum. (No release has a journal yet. Files of the first that has are to be kept for a
+// test to read.)
 //
 //   unsigned, bool, enum    LEB128
 //   signed                  zigzag, LEB128 (durations and times: in nanoseconds)

@@ -1,5 +1,5 @@
 #pragma once
-// What a journal looks like on disk. docs/journal.md says the same for people.
+// What a journal looks like on disk.
 //
 // A folder of segments, NUMBER.journal, and snapshots, NUMBER.snapshot. The number of a segment is
 // that of its first event; the number of a snapshot is that of the last event in it. Numbers have
