@@ -5,12 +5,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/time.h"
+#include "core/types.h"
 
 namespace muster::core {
 
@@ -165,6 +167,36 @@ std::uint32_t launch_version(const FleetConfig& fleet);
 /// "3f9a1c02"; "unknown" for 0.
 std::string version_text(std::uint32_t version);
 
+/// One team of a queue's matches, or several alike.
+struct TeamConfig {
+  std::string name;           // [a-z0-9-], 1 to 32 characters; for people.
+  std::uint32_t players = 1;  // 1 to 256 seats in each.
+  std::uint32_t count = 1;    // 1 to 256 teams alike.
+};
+
+/// What an attribute must be like for tickets to play together, or for a ticket to play at all.
+enum class RuleKind : std::uint8_t {
+  equal,     ///< A text, the same for all.
+  any_of,    ///< A text or several; all have at least one in common.
+  distance,  ///< A number; the highest and the lowest differ by no more than the limit.
+  min,       ///< A number, not below the limit.
+  max,       ///< A number, not above the limit.
+};
+struct RuleConfig {
+  std::string name;       // For [[queue.widen]]; the attribute's unless given. Unique in the queue.
+  std::string attribute;  // Required: 1 to 64 bytes.
+  RuleKind kind = RuleKind::equal;
+  std::vector<std::string> values;  // equal, any_of: 1 to 63 texts that there are; no others.
+  std::int64_t limit = 0;           // distance, min, max: in thousandths.
+};
+
+/// From a waiting time on, a limit has another value for the ticket that has waited so long.
+struct WidenConfig {
+  std::string limit;    // "rating_distance", "team_rating_distance", or the name of a rule.
+  Duration after{};     // 1 s to 24 h.
+  std::int64_t to = 0;  // Wider than before; of a rule, in thousandths.
+};
+
 /// What a player may choose to play.
 struct QueueConfig {
   std::string name;                       // Required: [a-z0-9-], 1 to 32 characters, unique.
@@ -174,7 +206,22 @@ struct QueueConfig {
   Duration ticket_timeout = minutes{10};  // 1 s to 24 h: waiting to Expired.
   bool requeue_on_server_lost = false;    // Back to the front, with the waiting time so far.
   std::string map;                        // Passed to the game server; {map}.
+
+  // Rules. Without any, a match is whoever waits longest and fills it.
+  Rating rating_default = 1500;                       // Of a player whose rating nobody has set.
+  std::optional<std::uint32_t> rating_distance;       // 0 to 2000000, within a match.
+  std::optional<std::uint32_t> team_rating_distance;  // The same, between averages of teams.
+  std::vector<TeamConfig> team;                       // Instead of players and teams.
+  std::vector<RuleConfig> rules;                      // At most rules_max.
+  std::vector<WidenConfig> widen;                     // At most widen_max.
+
+  /// Whether matches are formed by rules: then a ticket's seats stay in one team.
+  bool ruled() const {
+    return rating_distance || team_rating_distance || !team.empty() || !rules.empty();
+  }
 };
+constexpr std::size_t rules_max = 8;
+constexpr std::size_t widen_max = 32;
 
 struct Config {
   // Limits of the lobby. Over one, the caller gets lobby_full and nobody else notices.

@@ -66,6 +66,9 @@ void Turn::deadlines() {
       case TimerKind::fleet_retry:
         balance(due->slot);
         break;
+      case TimerKind::queue_widening:
+        widen(due->slot);
+        break;
       case TimerKind::fleet_proof:
         proof_due(due->slot);
         break;

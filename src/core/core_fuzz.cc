@@ -13,6 +13,8 @@
 #include "base/check.h"
 #include "core/core.h"
 #include "core/invariants.h"
+#include "core/match_reference.h"
+#include "core/rule_matcher.h"
 #include "core/state.h"
 
 namespace muster::core {
@@ -74,6 +76,11 @@ Config config_of(Bytes& bytes) {
   config.queues.push_back(queue);
   queue.name = "arena", queue.fleet = 1, queue.players = 3, queue.teams = 3;
   config.queues.push_back(queue);
+  queue.name = "ranked", queue.fleet = 0, queue.players = 3, queue.teams = 2;
+  queue.rating_distance = 100;
+  queue.rules.push_back({"mode", "mode", RuleKind::any_of, {"a", "b"}, 0});
+  queue.widen = {{"rating_distance", seconds{5}, 200}, {"rating_distance", seconds{15}, 1000}};
+  config.queues.push_back(queue);
   return config;
 }
 
@@ -118,11 +125,29 @@ class World {
     Effects effects;
     core_.step(event, now_, effects);
     check_invariants(core_.state());
+    check_ranked();
     history_.emplace_back(event, now_);
     for (const Effect& effect : effects) std::visit([&](const auto& e) { see(e); }, effect);
     // Only now: what fell due before may still have been sent to it.
     if (const auto* closed = std::get_if<SessionClosed>(&event))
       open_[closed->session.slot] = false;
+  }
+
+  /// Nobody waits who could play, by the slow way.
+  void check_ranked() {
+    const State& state = core_.state();
+    QueueIndex ranked = 0;
+    while (ranked < state.queues.size() && state.config.queues[ranked].name != "ranked") ++ranked;
+    if (ranked == state.queues.size() || state.queues[ranked].removed ||
+        state.fleets[state.config.queues[ranked].fleet].draining)
+      return;
+    std::vector<WaitingTicket> waiting;
+    state.tickets.for_each([&](TicketId, const Ticket& ticket) {
+      if (ticket.queue == ranked && ticket.state == TicketState::queued && !ticket.held)
+        waiting.push_back(*state.queues[ranked].matcher->find(ticket.place));
+    });
+    CHECK(reference_match(state.config.queues[ranked], waiting, now_).empty(),
+          "a ticket that can be matched is matched by the event that made it possible");
   }
 
   void wait(Duration duration) {
@@ -255,6 +280,8 @@ class World {
         return StopServerCommand{server()};
       case 26:
         if (bytes_.below(8) == 0) return LobbyStopping{bytes_.flip()};
+        if (bytes_.flip())
+          return SetRating{any(players_), "ranked", static_cast<Rating>(8 * bytes_.next())};
         return DeadlineReached{};
       case 27:
         return bytes_.below(8) == 0 ? fork_parent_changed() : order();
@@ -301,9 +328,11 @@ class World {
     if (shape & 8) duel.scale_to_zero_after = seconds{15};
     if (shape & 16) config->queues[0].players = 1, config->queues[0].teams = 1;
     if (shape & 32) config->queues.erase(config->queues.begin() + 1);
+    if (shape & 4) config->queues.back().rating_distance = 10, config->queues.back().widen.clear();
+    if (shape & 8) config->queues.back().rules.clear(), config->queues.back().players = 2;
     if (shape & 64) {  // Without "arena"; or with "extra" in its place, and one port of duel's.
       config->fleets.pop_back();
-      config->queues.pop_back();
+      std::erase_if(config->queues, [](const QueueConfig& q) { return q.name == "arena"; });
       FleetConfig extra = config->fleets[0];
       extra.name = "extra";
       extra.ports = {7002, 7003};
@@ -340,11 +369,15 @@ class World {
   }
 
   Event start_match() {
-    static const char* const queues[] = {"duel", "five", "arena", "", "chess"};
-    StartMatch e{session(), 3, queues[bytes_.below(5)], 1, {}};
+    static const char* const queues[] = {"duel", "five", "arena", "", "chess", "ranked", "ranked"};
+    StartMatch e{session(), 3, queues[bytes_.below(7)], 1, {}};
     const std::uint8_t shape = bytes_.next();
     e.seats = shape < 160 ? 1 : static_cast<std::int32_t>(shape % 8) - 1;
     e.attributes.resize(shape % 32 == 31 ? 2 : shape % 2, {"skill", 1.5});
+    if (e.queue == "ranked" && shape % 32 != 31)
+      e.attributes = {{"mode", std::string(shape % 2 ? "a" : "b")}};
+    if (e.queue == "ranked" && shape % 16 == 7)
+      e.attributes = {{"mode", std::vector<std::string>{"a", "b"}}};
     return e;
   }
 

@@ -35,19 +35,20 @@ std::uint64_t Core::digest() const {
   s.players.for_each([&](PlayerId id, const Player& player) {
     d.add(id), d.add(player.name), d.add(player.session), d.add(player.ticket), d.add(player.match);
     for (const std::uint8_t byte : player.secret) d.add(byte);
+    for (const auto& [queue, rating] : player.ratings) d.add(queue), d.add(rating);
   });
   d.add(s.away);
   s.tickets.for_each([&](TicketId id, const Ticket& ticket) {
     d.add(id), d.add(ticket.player), d.add(ticket.queue), d.add(ticket.seats);
     d.add(static_cast<int>(ticket.state)), d.add(ticket.held), d.add(ticket.since);
-    d.add(ticket.match);
+    d.add(ticket.match), d.add(ticket.team);
     fold(d, ticket.attributes);
   });
   s.matches.for_each([&](MatchId id, const Match& match) {
     d.add(id), d.add(match.queue.has_value()), d.add(match.queue.value_or(0)), d.add(match.fleet);
     d.add(match.known_as);
     d.add(static_cast<int>(match.state)), d.add(match.server), d.add(match.attempts);
-    d.add(match.seats);
+    d.add(match.seats), d.add(match.by_rules);
     d.add(match.launching), d.add(match.since);
     d.add(match.anybody_came);
     for (const TicketId ticket : match.tickets) d.add(ticket);

@@ -199,6 +199,13 @@ struct StopServerCommand {
 struct LobbyStarted {
   Duration down{};
 };
+/// How strong a player is in a queue, as the lobby's side knows: never the player's own word. Holds
+/// from their next ticket on.
+struct SetRating {
+  PlayerId player;
+  std::string queue;
+  Rating rating = 0;  // -rating_max to rating_max.
+};
 /// The lobby is about to leave: refuse new work. With `stop_servers`, end everything.
 struct LobbyStopping {
   bool stop_servers = false;
@@ -237,7 +244,7 @@ using Event =
                  ServerNoted, OwnerVerified, PlayerJoined, PlayerLeft, MatchOver, PlayersCounted,
                  ShutdownRequested, ServerAllocated, ServerReserved, ForkParentChanged,
                  StopServerCommand, LobbyStopping, DeadlineReached, ConfigReloaded, ClearFleet,
-                 DrainFleet, DrainNode, DrainServer, LobbyStarted, NodeReported>;
+                 DrainFleet, DrainNode, DrainServer, LobbyStarted, NodeReported, SetRating>;
 
 /// "StartMatch": the event's name, for logs and traces.
 std::string_view name_of(const Event& event);

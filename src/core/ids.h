@@ -11,6 +11,7 @@ using SessionId = Id<struct SessionTag>;  ///< A connection; issued by net, not 
 using PlayerId = Id<struct PlayerTag>;
 using TicketId = Id<struct TicketTag>;
 using MatchId = Id<struct MatchTag>;
+using TicketPlace = Id<struct TicketPlaceTag>;  ///< Of a waiting ticket in its queue's matcher.
 using ServerId = Id<struct ServerTag>;
 using NodeId = Id<struct NodeTag>;
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "core/rule_matcher.h"
 #include "core/state.h"
 
 namespace muster::core {
@@ -50,21 +51,30 @@ void check_sessions_and_players(const State& s) {
   });
 }
 
+bool stands_in_line(const Queue& queue, const Ticket& ticket, TicketId id) {
+  if (queue.matcher) {
+    const WaitingTicket* waiting = queue.matcher->find(ticket.place);
+    return waiting && waiting->id == id && waiting->since == ticket.since &&
+           waiting->seats == ticket.seats;
+  }
+  const auto line = queue.waiting.find(ticket.seats);
+  return line != queue.waiting.end() && line->second.contains({ticket.since, id});
+}
+
 void check_tickets(const State& s) {
-  std::vector<std::uint32_t> seats(s.queues.size());
+  std::vector<std::uint32_t> seats(s.queues.size()), waiting_in(s.queues.size());
   s.tickets.for_each([&](TicketId id, const Ticket& ticket) {
     CHECK(ticket.expiry, "every ticket ends in time");
     const Player* player = s.players.find(ticket.player);
     CHECK(player && player->ticket == id, "a ticket has its player");
     const Queue& queue = s.queues[ticket.queue];
-    const auto line = queue.waiting.find(ticket.seats);
-    const bool waiting = line != queue.waiting.end() && line->second.contains({ticket.since, id});
+    const bool waiting = stands_in_line(queue, ticket, id);
     if (ticket.state == TicketState::queued) {
       CHECK(waiting == !ticket.held, "a queued ticket stands in its line unless held");
       CHECK(!ticket.match, "a queued ticket has no match");
       CHECK(!queue.removed && ticket.seats <= s.config.queues[ticket.queue].players,
             "a ticket waits where it may be matched");
-      if (waiting) seats[ticket.queue] += ticket.seats;
+      if (waiting) seats[ticket.queue] += ticket.seats, ++waiting_in[ticket.queue];
     } else {
       CHECK(ticket.state == TicketState::matched, "ended tickets are gone");
       CHECK(!waiting, "a matched ticket has left its line");
@@ -78,6 +88,15 @@ void check_tickets(const State& s) {
   for (QueueIndex i = 0; i < s.queues.size(); ++i) {
     CHECK(s.queues[i].seats_waiting == seats[i], "seats are counted right");
     for (const auto& [size, line] : s.queues[i].waiting) CHECK(!line.empty(), "no empty lines");
+    if (const RuleMatcher* matcher = s.queues[i].matcher.get()) {
+      CHECK(matcher->size() == waiting_in[i], "nobody else waits in a matcher");
+      CHECK(
+          matcher->settled() || s.queues[i].removed || s.fleets[s.config.queues[i].fleet].draining,
+          "what an event made possible has been tried");
+      const auto next = matcher->next_widening();
+      CHECK(!next || (s.queues[i].widening && s.queues[i].widening_at <= *next),
+            "limits grow when they are due");
+    }
   }
 }
 

@@ -88,8 +88,9 @@ void Turn::assign(MatchId match_id, ServerId server_id) {
   std::uint32_t seat = 0;
   for (const TicketId id : match.tickets) {
     Ticket& ticket = s_.tickets[id];
-    roster->push_back({ticket.player, s_.players[ticket.player].name, seat * teams / match.seats,
-                       ticket.seats, std::move(ticket.attributes)});
+    roster->push_back({ticket.player, s_.players[ticket.player].name,
+                       match.by_rules ? ticket.team : seat * teams / match.seats, ticket.seats,
+                       std::move(ticket.attributes)});
     match.players.push_back({ticket.player, ticket.since, false});
     seat += ticket.seats;
   }
@@ -145,7 +146,7 @@ void Turn::dissolve(MatchId match_id) {
   std::vector<TicketId> others = std::move(match.tickets);
   s_.matches.erase(match_id);
   std::erase_if(others, [&](TicketId id) {
-    const Error error = misfit(queue, s_.tickets[id].seats);
+    const Error error = misfit(queue, s_.tickets[id].seats, s_.tickets[id].attributes);
     if (error != Error::none) end_ticket(id, TicketState::failed, error);
     return error != Error::none;
   });
@@ -176,7 +177,8 @@ void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result) 
     const auto entry =
         std::find_if(match.roster->begin(), match.roster->end(),
                      [&](const RosterEntry& r) { return r.player == played.player; });
-    const bool requeue = may_requeue && misfit(*match.queue, entry->seats) == Error::none;
+    const bool requeue =
+        may_requeue && misfit(*match.queue, entry->seats, entry->attributes) == Error::none;
     player.match = MatchId{};
     if (player.session)
       emit(SendMatchEnded{player.session, 0, match_id, end, requeue, result});

@@ -128,7 +128,7 @@ std::string_view to_string(MatchEnd end) {
 }
 
 std::string_view name_of(const Event& event) {
-  static constexpr std::array<std::string_view, 36> names = {
+  static constexpr std::array<std::string_view, 37> names = {
       "SessionOpened",   "SessionClosed",      "Hello",
       "ResumeSession",   "StartMatch",         "CancelMatch",
       "LeaveMatch",      "ClassicServerLogin", "ClassicServerReset",
@@ -140,7 +140,8 @@ std::string_view name_of(const Event& event) {
       "ServerReserved",  "ForkParentChanged",  "StopServerCommand",
       "LobbyStopping",   "DeadlineReached",    "ConfigReloaded",
       "ClearFleet",      "DrainFleet",         "DrainNode",
-      "DrainServer",     "LobbyStarted",       "NodeReported"};
+      "DrainServer",     "LobbyStarted",       "NodeReported",
+      "SetRating"};
   return name_in(names, event);
 }
 

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "core/matchmaker.h"
+#include "core/rule_matcher.h"
 #include "core/turn.h"
 
 namespace muster::core {
@@ -16,7 +18,17 @@ std::optional<QueueIndex> find_queue(const State& state, const std::string& name
   return std::nullopt;
 }
 
+/// Attributes whose word is the lobby's alone.
+bool reserved(const std::string& name) { return name == "rating"; }
+
 }  // namespace
+
+MatcherSlot::MatcherSlot() = default;
+MatcherSlot::MatcherSlot(const QueueConfig& config)
+    : matcher_(config.ruled() ? std::make_unique<RuleMatcher>(compile(config)) : nullptr) {}
+MatcherSlot::MatcherSlot(MatcherSlot&&) noexcept = default;
+MatcherSlot& MatcherSlot::operator=(MatcherSlot&&) noexcept = default;
+MatcherSlot::~MatcherSlot() = default;
 
 void Turn::on(const StartMatch& e) {
   const PlayerId player_id = player_of(e.session, e.request);
@@ -34,6 +46,19 @@ void Turn::on(const StartMatch& e) {
   if (e.attributes.size() > s_.config.attributes_max)
     return refuse(e.session, e.request, Error::attributes_invalid,
                   "attributes_max is " + std::to_string(s_.config.attributes_max));
+  for (const Attribute& attribute : e.attributes)
+    if (reserved(attribute.name))
+      return refuse(e.session, e.request, Error::attributes_invalid,
+                    '"' + attribute.name + "\" is the lobby's to say, not a player's");
+  if (const RuleMatcher* matcher = s_.queues[*queue_index].matcher.get()) {
+    if (static_cast<std::uint32_t>(e.seats) > matcher->rules().team_size_max)
+      return refuse(e.session, e.request, Error::seats_invalid,
+                    "queue " + config.name + " has teams of " +
+                        std::to_string(matcher->rules().team_size_max) +
+                        ", and a ticket is in one team");
+    if (const auto values = rule_values(config, e.attributes); !values)
+      return refuse(e.session, e.request, Error::attributes_invalid, values.error());
+  }
 
   const FleetIndex fleet = config.fleet;
   if (s_.fleets[fleet].draining)
@@ -56,9 +81,14 @@ void Turn::on(const StartMatch& e) {
   use_fleet(fleet);
 }
 
-Error Turn::misfit(QueueIndex queue, std::uint32_t seats) const {
+Error Turn::misfit(QueueIndex queue, std::uint32_t seats,
+                   const std::vector<Attribute>& attributes) const {
   if (s_.queues[queue].removed) return Error::queue_removed;
-  return seats > s_.config.queues[queue].players ? Error::seats_invalid : Error::none;
+  const QueueConfig& config = s_.config.queues[queue];
+  if (!config.ruled()) return seats > config.players ? Error::seats_invalid : Error::none;
+  const auto sizes = team_sizes(config);
+  if (seats > *std::max_element(sizes.begin(), sizes.end())) return Error::seats_invalid;
+  return rule_values(config, attributes) ? Error::none : Error::attributes_invalid;
 }
 
 void Turn::on(const CancelMatch& e) {
@@ -69,24 +99,52 @@ void Turn::on(const CancelMatch& e) {
   withdraw_ticket(ticket, TicketState::cancelled, Error::none, e.request);
 }
 
+void Turn::on(const SetRating& e) {
+  Player* player = s_.players.find(e.player);
+  const auto queue = find_queue(s_, e.queue);
+  if (!player || !queue) return;
+  const auto known = std::find_if(player->ratings.begin(), player->ratings.end(),
+                                  [&](const auto& rating) { return rating.first == *queue; });
+  if (known != player->ratings.end())
+    known->second = e.rating;
+  else
+    player->ratings.emplace_back(*queue, e.rating);
+}
+
+Rating Turn::rating_of(PlayerId id, QueueIndex queue) const {
+  for (const auto& [of, rating] : s_.players[id].ratings)
+    if (of == queue) return rating;
+  return s_.config.queues[queue].rating_default;
+}
+
 void Turn::enqueue(TicketId id) {
   Ticket& ticket = s_.tickets[id];
   ticket.state = TicketState::queued;
   ticket.match = MatchId{};
   if (ticket.held) return;
   Queue& queue = s_.queues[ticket.queue];
-  queue.waiting[ticket.seats].emplace(ticket.since, id);
   queue.seats_waiting += ticket.seats;
+  if (queue.matcher) {
+    auto values = rule_values(s_.config.queues[ticket.queue], ticket.attributes);
+    CHECK(values, "a ticket's attributes were checked when it began");
+    ticket.place = queue.matcher->add({id, ticket.since, ticket.seats,
+                                       rating_of(ticket.player, ticket.queue), *std::move(values)},
+                                      now_);
+    arm_widening(ticket.queue);
+    return;
+  }
+  queue.waiting[ticket.seats].emplace(ticket.since, id);
 }
 
 void Turn::dequeue(const Ticket& ticket, TicketId id) {
   if (ticket.held) return;
   Queue& queue = s_.queues[ticket.queue];
+  queue.seats_waiting -= ticket.seats;
+  if (queue.matcher) return queue.matcher->remove(ticket.place);
   const auto line = queue.waiting.find(ticket.seats);
   CHECK(line != queue.waiting.end() && line->second.erase({ticket.since, id}) == 1,
         "a queued ticket stands in its line");
   if (line->second.empty()) queue.waiting.erase(line);
-  queue.seats_waiting -= ticket.seats;
 }
 
 /// The player's connection is gone: the ticket keeps its place but is not matched meanwhile. A
@@ -115,11 +173,35 @@ bool Turn::unhold(TicketId id) {
 
 void Turn::try_match(QueueIndex queue) {
   if (s_.queues[queue].removed || s_.fleets[s_.config.queues[queue].fleet].draining) return;
+  if (RuleMatcher* matcher = s_.queues[queue].matcher.get()) {
+    for (FoundMatch found; matcher->next_match(now_, found);) {
+      for (std::size_t i = 0; i < found.tickets.size(); ++i)
+        s_.tickets[found.tickets[i]].team = found.teams[i];
+      form_match(queue, std::move(found.tickets));
+    }
+    return;
+  }
   for (;;) {
     std::vector<TicketId> tickets = find_match(s_.queues[queue], s_.config.queues[queue].players);
     if (tickets.empty()) return;
     form_match(queue, std::move(tickets));
   }
+}
+
+/// The limits of some waiting tickets have grown.
+void Turn::widen(QueueIndex index) {
+  s_.queues[index].matcher->widen(now_);
+  try_match(index);
+  arm_widening(index);
+}
+
+/// A deadline that has become too early is left alone: then nothing has grown, and it is set anew.
+void Turn::arm_widening(QueueIndex index) {
+  Queue& queue = s_.queues[index];
+  const auto next = queue.matcher->next_widening();
+  if (!next || (queue.widening && queue.widening_at <= *next)) return;
+  queue.widening_at = *next;
+  s_.timers.set(queue.widening, *next, Timer{TimerKind::queue_widening, index, 0});
 }
 
 void Turn::form_match(QueueIndex queue, std::vector<TicketId> tickets) {
@@ -128,6 +210,7 @@ void Turn::form_match(QueueIndex queue, std::vector<TicketId> tickets) {
   match.queue = queue;
   match.fleet = s_.config.queues[queue].fleet;
   match.seats = s_.config.queues[queue].players;
+  match.by_rules = s_.queues[queue].matcher.get() != nullptr;
   match.since = now_;
   match.tickets = std::move(tickets);
   ++s_.totals.matches;
@@ -187,10 +270,11 @@ std::uint32_t Turn::seats_needed(const Ticket& ticket) const {
 }
 
 /// Tells those in line how many have gathered, but for those just told. Nothing to tell once more
-/// wait than a match takes: they wait for a fitting size, and the count stays where it was.
+/// wait than a match takes: they wait for a fitting size, and the count stays where it was. With
+/// rules each has a count of their own, which they are told when they begin or go on waiting.
 void Turn::send_gathered(QueueIndex index, std::span<const TicketId> told) {
   const Queue& queue = s_.queues[index];
-  if (queue.seats_waiting >= s_.config.queues[index].players) return;
+  if (queue.matcher || queue.seats_waiting >= s_.config.queues[index].players) return;
   for (const auto& [seats, line] : queue.waiting)
     for (const auto& [since, id] : line)
       if (std::find(told.begin(), told.end(), id) == told.end()) send_ticket(id);
@@ -201,6 +285,8 @@ std::uint32_t Turn::gathered(const Ticket& ticket) const {
   switch (ticket.state) {
     case TicketState::queued: {
       if (ticket.held) return ticket.seats;
+      if (const RuleMatcher* matcher = s_.queues[ticket.queue].matcher.get())
+        return std::max(ticket.seats, matcher->seats_in_reach(ticket.place, now_, needed - 1));
       const std::uint32_t waiting = s_.queues[ticket.queue].seats_waiting;
       return std::max(ticket.seats, std::min(waiting, needed - 1));
     }

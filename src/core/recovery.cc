@@ -34,6 +34,12 @@ void Turn::on(const LobbyStarted& e) {
     }
     on(SessionClosed{id});
   }
+  // Limits grow with all the time that has passed, and their deadlines have moved.
+  for (QueueIndex queue = 0; queue < s_.queues.size(); ++queue) {
+    if (!s_.queues[queue].matcher) continue;
+    s_.timers.cancel(s_.queues[queue].widening);
+    widen(queue);
+  }
 }
 
 }  // namespace muster::core

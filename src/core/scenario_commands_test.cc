@@ -103,6 +103,57 @@ void configure_fleet(Config& config, const ScenarioLine& line) {
   }
 }
 
+/// "a:b:c" has a, b and c.
+std::vector<std::string> parts_of(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  for (;;) {
+    const std::size_t end = text.find(separator);
+    parts.emplace_back(text.substr(0, end));
+    if (end == text.npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+/// "NAME:SEATS" or "NAME:SEATS:COUNT".
+TeamConfig team_of(std::string_view text) {
+  const auto parts = parts_of(text, ':');
+  if (parts.size() < 2) throw std::runtime_error("team=NAME:SEATS");
+  return {parts[0], number<std::uint32_t>(parts[1]),
+          parts.size() > 2 ? number<std::uint32_t>(parts[2]) : 1};
+}
+
+/// "ATTRIBUTE:KIND:LIMIT", in whole numbers, or "ATTRIBUTE:KIND:VALUE,VALUE".
+RuleConfig rule_of(std::string_view text) {
+  const auto parts = parts_of(text, ':');
+  if (parts.size() != 3) throw std::runtime_error("rule=ATTRIBUTE:KIND:LIMIT or VALUES");
+  RuleConfig rule{parts[0], parts[0], RuleKind::equal, {}, 0};
+  if (parts[1] == "equal" || parts[1] == "any_of") {
+    rule.kind = parts[1] == "equal" ? RuleKind::equal : RuleKind::any_of;
+    rule.values = parts_of(parts[2], ',');
+    return rule;
+  }
+  if (parts[1] == "distance")
+    rule.kind = RuleKind::distance;
+  else if (parts[1] == "min")
+    rule.kind = RuleKind::min;
+  else if (parts[1] == "max")
+    rule.kind = RuleKind::max;
+  else
+    throw std::runtime_error("a rule is equal, any_of, distance, min or max");
+  rule.limit = 1000 * number<std::int64_t>(parts[2]);
+  return rule;
+}
+
+/// "LIMIT:AFTER:TO"; its rule stands before it.
+WidenConfig widen_of(const QueueConfig& queue, std::string_view text) {
+  const auto parts = parts_of(text, ':');
+  if (parts.size() != 3) throw std::runtime_error("widen=LIMIT:AFTER:TO");
+  WidenConfig widen{parts[0], parse_duration(parts[1]), number<std::int64_t>(parts[2])};
+  for (const RuleConfig& rule : queue.rules)
+    if (rule.name == widen.limit) widen.to *= 1000;
+  return widen;
+}
+
 void configure_queue(Config& config, const ScenarioLine& line) {
   QueueConfig& queue = config.queues.emplace_back();
   queue.name = line.word(1);
@@ -120,10 +171,25 @@ void configure_queue(Config& config, const ScenarioLine& line) {
       queue.ticket_timeout = parse_duration(text);
     } else if (key == "map") {
       queue.map = text;
+    } else if (key == "rating_default") {
+      queue.rating_default = number<Rating>(text);
+    } else if (key == "rating_distance") {
+      queue.rating_distance = number<std::uint32_t>(text);
+    } else if (key == "team_rating_distance") {
+      queue.team_rating_distance = number<std::uint32_t>(text);
+    } else if (key == "team") {
+      queue.team.push_back(team_of(text));
+    } else if (key == "rule") {
+      queue.rules.push_back(rule_of(text));
+    } else if (key == "widen") {
+      queue.widen.push_back(widen_of(queue, text));
     } else {
       throw std::runtime_error("a queue has no " + key);
     }
   }
+  if (!queue.team.empty()) queue.players = queue.teams = 0;
+  for (const TeamConfig& team : queue.team)
+    queue.players += team.players * team.count, queue.teams += team.count;
   if (queue.fleet >= config.fleets.size()) throw std::runtime_error("its fleet stands before it");
 }
 
@@ -137,6 +203,8 @@ std::vector<Attribute> attributes_of(const ScenarioLine& line) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error == std::errc{} && end == text.data() + text.size())
       attribute.value = value;
+    else if (text.find(',') != text.npos)
+      attribute.value = parts_of(text, ',');
     else
       attribute.value = text;
   }
@@ -250,6 +318,10 @@ std::string Scenario::play(std::string_view text, const std::vector<std::string>
     return std::move(out_);
   }
   const ScenarioLine line(text);
+  if (line.word(0) == "why") {
+    print_why(core_.state().players[player(line.word(1))].ticket);
+    return std::move(out_);
+  }
   if (line.words.size() == 1 && show(line.word(0))) return std::move(out_);
   if (line.word(0) == "connect") {
     std::string all;
@@ -342,6 +414,8 @@ std::optional<Event> Scenario::event_of(const ScenarioLine& line,
   }
   if (command == "reported")
     return NodeReported{nodes_.at(line.word(1)), number<std::uint64_t>(line.word(2))};
+  if (command == "rating")
+    return SetRating{player(line.word(1)), line.word(2), number<Rating>(line.word(3))};
   if (command == "lobby-stopping") return LobbyStopping{line.flag("stop_servers")};
   if (auto event = session_event(line)) return event;
   return server_event(line);

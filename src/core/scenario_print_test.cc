@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 
+#include "core/match_why.h"
 #include "core/scenario_test.h"
 #include "core/state.h"
 
@@ -36,6 +37,9 @@ std::string print(const std::vector<Attribute>& attributes) {
       text += fmt::format(" {}={}", a.name, *number);
     else if (const auto* words = std::get_if<std::string>(&a.value))
       text += fmt::format(" {}={}", a.name, *words);
+    else
+      text += fmt::format(" {}={}", a.name,
+                          fmt::join(std::get<std::vector<std::string>>(a.value), ","));
   }
   return text;
 }
@@ -164,6 +168,26 @@ void Scenario::print(const Effect& effect) {
           },
       },
       effect);
+}
+
+void Scenario::print_why(TicketId id) {
+  const auto why = why_waiting(core_.state(), id);
+  if (!why) {
+    out_ += fmt::format("ticket {} does not wait\n", to_string(id));
+    return;
+  }
+  out_ += fmt::format("why {}: others={} accepted={} seats={}/{}\n", to_string(id), why->others,
+                      why->accepted, why->seats_accepted, why->seats_needed);
+  for (const auto& rule : why->rules)
+    out_ +=
+        fmt::format("  {} excludes={} by_theirs={}\n", rule.name, rule.excludes, rule.by_theirs);
+  if (why->nearest)
+    out_ += fmt::format(
+        "  nearest {} apart={}{}\n", to_string(why->nearest->ticket), why->nearest->rating_apart,
+        option("excluded_by", fmt::format("{}", fmt::join(why->nearest->excluded_by, ","))));
+  if (why->next)
+    out_ += fmt::format("  next widening in {} admits={}\n", print_duration(why->next->in),
+                        why->next->admits);
 }
 
 bool Scenario::show(const std::string& what) {

@@ -70,6 +70,7 @@ class Scenario {
   // scenario_print_test.cc
   bool show(const std::string& what);  // False: nothing of that name to show.
   void print(const Effect& effect);
+  void print_why(TicketId id);
   std::string name_of_session(SessionId id) const;
   std::string name_of_node(NodeId id) const;
   std::string print(const Roster& roster) const;

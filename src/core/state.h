@@ -22,6 +22,8 @@
 
 namespace muster::core {
 
+class RuleMatcher;
+
 using NodeIndex = std::uint32_t;  ///< Position in State::nodes.
 
 /// A connection. Unidentified until its first message makes it a player's or a game server's.
@@ -38,6 +40,7 @@ struct Player {
   TicketId ticket;    // At most one of ticket and match.
   MatchId match;
   TimerId grace;  // Runs while disconnected and not in a match.
+  std::vector<std::pair<QueueIndex, Rating>> ratings;  // Those that somebody has set.
 };
 
 /// A wish to play. Ended tickets are gone from the pool; their last state was sent.
@@ -50,6 +53,8 @@ struct Ticket {
   Time since{};       // Waiting since; survives requeueing.
   MatchId match;      // While matched.
   TimerId expiry;
+  TicketPlace place;       // In a queue with rules, while it stands in its line.
+  std::uint32_t team = 0;  // In a queue with rules, while matched.
   std::vector<Attribute> attributes;
 };
 
@@ -67,6 +72,7 @@ struct Match {
   MatchState state = MatchState::launching;
   ServerId server;                       // While playing.
   std::uint32_t seats = 0;               // As its queue had them when it was formed.
+  bool by_rules = false;                 // Its tickets have their teams.
   std::vector<TicketId> tickets;         // While launching.
   std::vector<MatchPlayer> players;      // While playing: those who have not left.
   std::shared_ptr<const Roster> roster;  // While playing: all who were assigned.
@@ -149,10 +155,46 @@ inline bool holds_itself(const Server& server) {
 /// Waiting tickets of one size stand in order of age, ties by id.
 using WaitingLine = std::set<std::pair<Time, TicketId>>;
 
+/// Owns the matcher of a queue with rules; empty without.
+class MatcherSlot {
+ public:
+  MatcherSlot();
+  explicit MatcherSlot(const QueueConfig& config);
+  MatcherSlot(MatcherSlot&&) noexcept;
+  MatcherSlot& operator=(MatcherSlot&&) noexcept;
+  ~MatcherSlot();
+
+  RuleMatcher* get() { return matcher_.get(); }
+  const RuleMatcher* get() const { return matcher_.get(); }
+  RuleMatcher* operator->() { return matcher_.get(); }
+  const RuleMatcher* operator->() const { return matcher_.get(); }
+  explicit operator bool() const { return matcher_ != nullptr; }
+
+  /// For snapshots: who waits. The rules are those of the configuration, by which it was made.
+  template <class Writer>
+  void save(Writer& writer) const {
+    writer.put(matcher_ != nullptr);
+    if (matcher_) writer.put(*matcher_);
+  }
+  template <class Reader>
+  void load(Reader& reader) {
+    bool is_there = false;
+    reader.get(is_there);
+    if (is_there != (matcher_ != nullptr)) return reader.fail();
+    if (is_there) reader.get(*matcher_);
+  }
+
+ private:
+  std::unique_ptr<RuleMatcher> matcher_;
+};
+
 struct Queue {
   bool removed = false;  // No longer configured: for the matches that were formed from it.
   std::map<std::uint32_t, WaitingLine> waiting;  // By seats; no empty lines.
   std::uint32_t seats_waiting = 0;
+  MatcherSlot matcher;  // With rules: who waits is in there instead.
+  TimerId widening;     // Then: when limits grow.
+  Time widening_at{};   // What it is set to.
 };
 
 /// Launching matches in the order they were formed.
@@ -203,7 +245,8 @@ enum class TimerKind : std::uint8_t {
   node_lost,
   fleet_retry,
   fleet_proof,
-  fleet_sleep
+  fleet_sleep,
+  queue_widening
 };
 struct Timer {
   TimerKind kind = TimerKind::player_grace;
@@ -214,6 +257,8 @@ struct Timer {
 struct State {
   explicit State(Config c) : config(std::move(c)) {
     queues.resize(config.queues.size());
+    for (std::size_t i = 0; i < queues.size(); ++i)
+      queues[i].matcher = MatcherSlot(config.queues[i]);
     for (const FleetConfig& fleet : config.fleets) fleets.push_back(new_fleet(fleet));
   }
 
@@ -229,7 +274,7 @@ struct State {
   SlotMap<MatchId, Match> matches;
   SlotMap<ServerId, Server> servers;
   std::vector<std::unique_ptr<Node>> nodes;
-  std::vector<Queue> queues;
+  std::deque<Queue> queues;       // Not moved: timers know their owner.
   std::deque<Fleet> fleets;       // Not moved: timers know their owner.
   std::deque<EndedServer> ended;  // The last ended_max, oldest first.
   TimerHeap<Timer> timers;

@@ -38,6 +38,7 @@ class Turn {
   // queue.cc
   void on(const StartMatch& e);
   void on(const CancelMatch& e);
+  void on(const SetRating& e);
 
   // match.cc
   void on(const LeaveMatch& e);
@@ -114,6 +115,9 @@ class Turn {
   void dequeue(const Ticket& ticket, TicketId id);
   void try_match(QueueIndex queue);  // Forms every match there is in the queue.
   void form_match(QueueIndex queue, std::vector<TicketId> tickets);
+  void widen(QueueIndex queue);
+  void arm_widening(QueueIndex queue);
+  Rating rating_of(PlayerId player, QueueIndex queue) const;
   void end_ticket(TicketId id, TicketState state, Error error, std::uint32_t request = 0);
   void withdraw_ticket(TicketId id, TicketState state, Error error, std::uint32_t request = 0);
   void send_ticket(TicketId id, std::uint32_t request = 0, Error error = Error::none);
@@ -124,7 +128,8 @@ class Turn {
   std::uint32_t gathered(const Ticket& ticket) const;
   std::uint32_t seats_needed(const Ticket& ticket) const;
   /// Why a ticket cannot wait in its queue (any more); none if it can.
-  Error misfit(QueueIndex queue, std::uint32_t seats) const;
+  Error misfit(QueueIndex queue, std::uint32_t seats,
+               const std::vector<Attribute>& attributes) const;
 
   // match.cc: from launching to playing to ended.
   void assign(MatchId match, ServerId server);
@@ -190,6 +195,7 @@ class Turn {
   void change_ports();
   void sort_by_version(FleetIndex fleet);
   void fail_misfits();
+  void change_rules(QueueIndex queue);
   void leave_removed_fleet(FleetIndex fleet);
   PortPool* pool_of(std::uint16_t port);
   bool take_port(std::uint16_t port);

@@ -2,7 +2,9 @@
 // Small values that events and effects share.
 
 #include <array>
+#include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -22,6 +24,14 @@ struct Attribute {
   bool operator==(const Attribute&) const = default;
 };
 
+constexpr double rule_number_max = 1e9;  // Of an attribute in a rule, and of a limit; either way.
+/// A number of a rule, in thousandths: rules compare integers. Nothing if it is no number up to
+/// rule_number_max.
+inline std::optional<std::int64_t> thousandths(double number) {
+  if (!(std::abs(number) <= rule_number_max)) return std::nullopt;
+  return std::llround(number * 1000);
+}
+
 /// A port of a game server beside the main one, as [fleet.port.NAME] calls it.
 struct NamedPort {
   std::string name;
@@ -29,6 +39,10 @@ struct NamedPort {
   bool operator==(const NamedPort&) const = default;
 };
 using NamedPorts = std::vector<NamedPort>;
+
+/// How strong a player is, as the lobby's side says; what is usual in the field is around 1500.
+using Rating = std::int32_t;
+constexpr Rating rating_max = 1'000'000;  // Either way: -1000000 to 1000000.
 
 enum class TicketState : std::uint8_t { queued, matched, assigned, cancelled, expired, failed };
 enum class ServerState : std::uint8_t {

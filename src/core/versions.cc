@@ -6,6 +6,7 @@
 // servers of the old one get no further match once those of the new one are Ready (fleet.cc).
 #include <algorithm>
 
+#include "core/rule_matcher.h"
 #include "core/turn.h"
 
 namespace muster::core {
@@ -121,6 +122,8 @@ void Turn::change_queues(const std::vector<QueueConfig>& queues,
   for (QueueIndex index = 0; index < s_.queues.size(); ++index)
     if (!configured.contains(index)) s_.queues[index].removed = true;
   fail_misfits();
+  for (QueueIndex index = 0; index < s_.queues.size(); ++index)
+    if (!s_.queues[index].removed) change_rules(index);
   for (const QueueIndex index : resized) send_gathered(index);
 }
 
@@ -135,6 +138,9 @@ QueueIndex Turn::queue_slot(const QueueConfig& config, const std::set<std::strin
   for (QueueIndex i = 0; i < configs.size(); ++i) {
     if (!s_.queues[i].removed || in_use.contains(i) || kept.contains(configs[i].name)) continue;
     configs[i] = config;
+    s_.players.for_each([i](PlayerId, Player& player) {  // They were about another queue.
+      std::erase_if(player.ratings, [i](const auto& rating) { return rating.first == i; });
+    });
     return i;
   }
   configs.push_back(config);
@@ -147,13 +153,30 @@ void Turn::fail_misfits() {
   std::vector<std::pair<TicketId, Error>> misfits;
   s_.tickets.for_each([&](TicketId id, const Ticket& ticket) {
     if (ticket.state != TicketState::queued) return;
-    if (const Error error = misfit(ticket.queue, ticket.seats); error != Error::none)
+    if (const Error error = misfit(ticket.queue, ticket.seats, ticket.attributes);
+        error != Error::none)
       misfits.emplace_back(id, error);
   });
   for (const auto& [id, error] : misfits) {
     dequeue(s_.tickets[id], id);
     end_ticket(id, TicketState::failed, error);
   }
+}
+
+/// Who waits goes on waiting by the rules that the queue has now, or by none.
+void Turn::change_rules(QueueIndex index) {
+  Queue& queue = s_.queues[index];
+  const QueueConfig& config = s_.config.queues[index];
+  if (!queue.matcher && !config.ruled()) return;
+  std::vector<TicketId> waiting;
+  s_.tickets.for_each([&](TicketId id, const Ticket& ticket) {
+    if (ticket.queue == index && ticket.state == TicketState::queued && !ticket.held)
+      waiting.push_back(id);
+  });
+  for (const TicketId id : waiting) dequeue(s_.tickets[id], id);
+  s_.timers.cancel(queue.widening);
+  queue.matcher = MatcherSlot(config);
+  for (const TicketId id : waiting) enqueue(id);
 }
 
 /// Each fleet has the ports of its range that no game server has, of whichever fleet; those come

@@ -137,6 +137,10 @@ void fields(const core::LobbyStarted& e, F&& f) {
   f("down", e.down);
 }
 template <class F>
+void fields(const core::SetRating& e, F&& f) {
+  f("player", e.player), f("queue", e.queue), f("rating", e.rating);
+}
+template <class F>
 void fields(const core::LobbyStopping& e, F&& f) {
   f("stop_servers", e.stop_servers);
 }

@@ -330,9 +330,13 @@ void Laws::on(const core::SendTicket& e, const Step& step) {
 }
 
 /// A ticket has just been matched. Where all tickets have one seat, who waits longer goes first;
-/// whoever is away keeps their place but is passed over.
+/// whoever is away keeps their place but is passed over. With rules, match_laws.h.
 void Laws::check_line(TicketId id, const TicketView& ticket) {
-  if (setting_.crowd.seats_vary.contains(ticket.queue)) return;
+  if (setting_.crowd.seats_vary.contains(ticket.queue) ||
+      std::ranges::any_of(setting_.config.queues, [&](const core::QueueConfig& queue) {
+        return queue.name == ticket.queue && queue.ruled();
+      }))
+    return;
   for (const auto& [other_id, other] : tickets_) {
     if (other.queue != ticket.queue || other.state != TicketState::queued) continue;
     if (std::pair(other.since, other_id) > std::pair(ticket.since, id)) continue;
@@ -344,20 +348,6 @@ void Laws::check_line(TicketId id, const TicketView& ticket) {
     broken(fmt::format("matches form in order of age: {} was matched before {}", to_string(id),
                        to_string(other_id)));
   }
-}
-
-bool enough_partners(const core::State& state, core::QueueIndex queue) {
-  const core::QueueConfig& config = state.config.queues[queue];
-  if (state.queues[queue].removed || state.fleets[config.fleet].draining) return false;
-  const std::uint32_t needed = config.players;
-  std::vector<bool> reachable(needed + 1);
-  reachable[0] = true;
-  state.tickets.for_each([&](TicketId, const core::Ticket& ticket) {
-    if (ticket.queue != queue || ticket.state != TicketState::queued || ticket.held) return;
-    for (std::uint32_t sum = needed; sum >= ticket.seats; --sum)
-      if (reachable[sum - ticket.seats]) reachable[sum] = true;
-  });
-  return reachable[needed];
 }
 
 }  // namespace muster::sim

@@ -165,7 +165,4 @@ class Laws {
   std::vector<core::ServerId> strangers_;  // Reported by a node, unknown to the core so far.
 };
 
-/// Whether some of the waiting tickets of the queue fill a match. (By other means than the core's.)
-bool enough_partners(const core::State& state, core::QueueIndex queue);
-
 }  // namespace muster::sim

@@ -13,6 +13,7 @@ void Crowd::start() {
   people_.resize(setting.people);
   for (std::uint32_t i = 0; i < people_.size(); ++i) {
     people_[i].classic = chance(setting.classic_ppm);
+    people_[i].skill = static_cast<core::Rating>(prng_.between(0, setting.skill_max));
     act_later(i);
   }
 }
@@ -100,7 +101,29 @@ void Crowd::start_match(Person& person) {
     start.attributes.push_back({"skill", 12.5});
     start.attributes.push_back({"maps", std::vector<std::string>{"arena", "canyon"}});
   }
+  for (const core::RuleConfig& rule : setting.config.queues[chosen].rules)
+    if (!person.classic) start.attributes.push_back(draw_attribute(rule));
   world_.say(person.session, std::move(start));
+}
+
+core::Attribute Crowd::draw_attribute(const core::RuleConfig& rule) {
+  if (rule.values.empty()) return {rule.attribute, static_cast<double>(prng_.below(20))};
+  const auto any = [&] {
+    return rule.values[prng_.below(static_cast<std::uint32_t>(rule.values.size()))];
+  };
+  if (rule.kind == core::RuleKind::equal) return {rule.attribute, any()};
+  return {rule.attribute, std::vector<std::string>{any(), any()}};
+}
+
+/// Whoever runs the lobby knows how good a player is.
+void Crowd::rate(const Person& person, core::PlayerId player) {
+  const auto& queues = world_.setting().config.queues;
+  for (const core::QueueConfig& queue : queues)
+    if (queue.ruled())
+      world_.after(Duration::zero(),
+                   [this, rating = core::SetRating{player, queue.name, person.skill}] {
+                     world_.step(rating);
+                   });
 }
 
 void Crowd::talk_nonsense(Person& person, std::uint32_t index) {
@@ -168,6 +191,7 @@ void Crowd::hear(std::uint32_t index, core::SessionId session, const core::Effec
   if (const auto* welcome = std::get_if<core::SendWelcome>(&effect)) {
     person.identified = true;
     person.token = Token{welcome->player, welcome->secret};
+    if (!welcome->resumed) rate(person, welcome->player);
     if (person.other && !welcome->resumed) world_.hang_up(person.other), person.other = {};
   } else if (const auto* error = std::get_if<core::SendError>(&effect)) {
     const bool refused = error->error == core::Error::session_expired ||

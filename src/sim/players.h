@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "core/config.h"
 #include "core/effect.h"
 #include "core/event.h"
 
@@ -46,6 +47,7 @@ class Crowd {
     std::optional<Token> token;
     bool waiting = false;  // As they were told.
     bool playing = false;
+    core::Rating skill = 0;
   };
 
   void act(std::uint32_t index);
@@ -54,6 +56,8 @@ class Crowd {
   void hello(Person& person, std::uint32_t index);
   void resume(Person& person);
   void start_match(Person& person);
+  void rate(const Person& person, core::PlayerId player);
+  core::Attribute draw_attribute(const core::RuleConfig& rule);
   void talk_nonsense(Person& person, std::uint32_t index);
   void disconnect(Person& person);
   bool chance(std::uint32_t ppm) { return ppm > 0 && prng_.chance_ppm(ppm); }

@@ -75,6 +75,34 @@ std::string named_ports_text(const core::FleetConfig& fleet) {
   return text;
 }
 
+void draw_rules(Prng& prng, core::QueueConfig& queue) {
+  queue.players = std::min(queue.players, 6u);
+  queue.teams = std::min(queue.teams, queue.players);
+  if (prng.below(4) != 0) {
+    auto distance = static_cast<std::uint32_t>(prng.between(0, 1000));
+    queue.rating_distance = distance;
+    Duration after{};
+    for (std::uint32_t i = prng.below(3); i > 0; --i) {
+      after += between(prng, milliseconds{100}, seconds{10});
+      distance += static_cast<std::uint32_t>(prng.between(1, 1000));
+      queue.widen.push_back({"rating_distance", after, distance});
+    }
+  }
+  if (prng.below(3) == 0) {
+    queue.team_rating_distance = static_cast<std::uint32_t>(prng.between(0, 500));
+    queue.widen.push_back({"team_rating_distance", between(prng, seconds{1}, seconds{10}), 1000});
+  }
+  if (prng.below(3) == 0)
+    queue.rules.push_back({"mode", "mode", core::RuleKind::equal, {"ctf", "dm"}, 0});
+  if (prng.below(3) == 0)
+    queue.rules.push_back({"arena", "arena", core::RuleKind::any_of, {"ice", "sand", "wood"}, 0});
+  if (prng.below(3) == 0) {
+    queue.rules.push_back({"level", "level", core::RuleKind::distance, {}, 4'000});
+    queue.widen.push_back({"level", between(prng, seconds{1}, seconds{10}), 20'000});
+  }
+  if (!queue.ruled()) queue.rating_distance = 500;
+}
+
 core::QueueConfig draw_queue(Prng& prng, std::uint32_t index, std::uint32_t fleets) {
   core::QueueConfig queue;
   queue.name = fmt::format("queue{}", index);
@@ -87,6 +115,7 @@ core::QueueConfig draw_queue(Prng& prng, std::uint32_t index, std::uint32_t flee
                                             : between(prng, seconds{20}, minutes{5});
   queue.requeue_on_server_lost = prng.below(2) == 0;
   if (prng.below(2) == 0) queue.map = "arena";
+  if (prng.below(3) == 0) draw_rules(prng, queue);
   return queue;
 }
 
@@ -112,6 +141,7 @@ Setting draw_setting(std::uint64_t seed) {
   crowd.people = static_cast<std::uint32_t>(prng.between(2, 32));
   crowd.classic_ppm = prng.below(3) == 0 ? 0 : static_cast<std::uint32_t>(prng.below(500'000));
   crowd.think = between(prng, milliseconds{500}, seconds{15});
+  crowd.skill_max = prng.below(4) == 0 ? 0 : 2000;
   crowd.attributes_ppm = prng.below(2) == 0 ? 0 : 300'000;
   config.players_max = prng.below(5) == 0 ? std::max(2u, crowd.people / 2) : 100'000;
 
@@ -171,6 +201,11 @@ core::Config draw_reload(const core::Config& now, Prng& prng) {
     if (one_in(4)) queue.players = static_cast<std::uint32_t>(prng.between(1, 5));
     queue.teams = std::min(queue.teams, queue.players);
     if (one_in(6)) queue.fleet = any(next.fleets);
+    if (one_in(6)) {
+      queue.rating_distance = queue.team_rating_distance = std::nullopt;
+      queue.rules.clear(), queue.widen.clear();
+      if (one_in(2)) draw_rules(prng, queue);
+    }
   }
   if (next.queues.size() > 1 && one_in(5))
     next.queues.erase(next.queues.begin() + any(next.queues));
@@ -208,10 +243,17 @@ std::string to_text(const Setting& setting) {
         seconds_of(f.scale_to_zero_after), f.crash_loop_after);
   for (std::size_t i = 0; i < setting.config.queues.size(); ++i) {
     const core::QueueConfig& q = setting.config.queues[i];
-    out += fmt::format("{}: fleet {}, players {}, teams {}, ticket_timeout {}{}{}\n", q.name,
-                       q.fleet, q.players, q.teams, seconds_of(q.ticket_timeout),
+    out += fmt::format("{}: fleet {}, players {}, teams {}, ticket_timeout {}{}{}", q.name, q.fleet,
+                       q.players, q.teams, seconds_of(q.ticket_timeout),
                        q.requeue_on_server_lost ? ", requeue_on_server_lost" : "",
                        setting.crowd.seats_vary.contains(q.name) ? ", seats vary" : "");
+    if (q.rating_distance) out += fmt::format(", rating_distance {}", *q.rating_distance);
+    if (q.team_rating_distance)
+      out += fmt::format(", team_rating_distance {}", *q.team_rating_distance);
+    for (const core::RuleConfig& rule : q.rules) out += ", rule " + rule.name;
+    for (const core::WidenConfig& widen : q.widen)
+      out += fmt::format(", {} after {} {}", widen.limit, seconds_of(widen.after), widen.to);
+    out += '\n';
   }
   out += fmt::format(
       "lobby: players_max {}, resume_grace {}, port_set_aside {}, classic_queue \"{}\"\n",

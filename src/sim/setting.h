@@ -14,6 +14,7 @@ struct CrowdSetting {
   std::uint32_t people = 0;
   std::uint32_t classic_ppm = 0;     // Of the people.
   Duration think{};                  // Mean time between two acts of one person.
+  core::Rating skill_max = 0;        // Ratings are 0 to this.
   std::set<std::string> seats_vary;  // Queues with tickets of several seats.
   std::uint32_t attributes_ppm = 0;  // Of the tickets.
 };

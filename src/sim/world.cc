@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/invariants.h"
+#include "sim/match_laws.h"
 
 namespace muster::sim {
 
@@ -223,6 +224,10 @@ void World::step(const core::Event& event, bool stale) {
   laws_.observe({event, now_, effects, state(), late, stale});
   for (core::QueueIndex queue = 0; queue < state().queues.size(); ++queue)
     if (enough_partners(state(), queue)) throw LawBroken("nobody waits who has enough partners");
+  // By which rules a match was formed is known only while they are those of the whole instant.
+  if (std::holds_alternative<core::ConfigReloaded>(event)) reloaded_at_ = now_;
+  if (reloaded_at_ != now_)
+    if (const auto broken = rule_broken(state())) throw LawBroken(*broken);
   for (const core::Effect& effect : effects) {
     if (!withheld_)
       deliver(effect);

@@ -154,6 +154,7 @@ class World {
   std::vector<Pending> queue_;  // A heap; the earliest in front.
   std::uint64_t next_sequence_ = 0;
   Time stepped_at_{};
+  Time reloaded_at_ = Time::min();
   std::uint32_t steps_at_now_ = 0;
   std::uint32_t assignments_ = 0;
   Death death_ = Death::none;  // The next.

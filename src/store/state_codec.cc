@@ -1,5 +1,7 @@
 #include "store/state_codec.h"
 
+#include "core/rule_matcher.h"
+
 namespace muster::store {
 namespace {
 
@@ -9,6 +11,16 @@ void members(StateType& s, F&& f) {
   f(s.stopping), f(s.now);
   f(s.sessions), f(s.players), f(s.tickets), f(s.matches), f(s.servers), f(s.nodes);
   f(s.totals), f(s.ended), f(s.away);
+}
+
+/// Whether what is made for it stays small, whatever the bytes were.
+bool bounded(const core::QueueConfig& queue) {
+  std::uint64_t seats = 0;
+  for (const core::TeamConfig& team : queue.team) seats += std::uint64_t{team.players} * team.count;
+  for (const core::TeamConfig& team : queue.team)
+    if (team.count > 256) return false;
+  return queue.players >= 1 && queue.players <= 256 && queue.teams >= 1 && queue.teams <= 256 &&
+         seats <= 256;
 }
 
 }  // namespace
@@ -27,6 +39,8 @@ std::unique_ptr<core::State> decode_state(Bytes bytes) {
   core::Config config;
   reader.get(config);
   if (!reader.ok()) return nullptr;
+  for (const core::QueueConfig& queue : config.queues)
+    if (queue.ruled() && !bounded(queue)) return nullptr;
   auto state = std::make_unique<core::State>(std::move(config));
   reader.get(state->timers);
   members(*state, [&](auto& member) { reader.get(member); });

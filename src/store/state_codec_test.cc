@@ -11,10 +11,16 @@ core::Config config() {
   core::Config config;
   config.fleets.push_back({.name = "duel", .command = {"./duel", "{port}"}, .ports = {7000, 7003}});
   config.queues.push_back({.name = "duel", .players = 2});
+  core::QueueConfig ranked{.name = "ranked", .players = 2, .teams = 2};
+  ranked.rating_distance = 100;
+  ranked.rules.push_back({"mode", "mode", core::RuleKind::any_of, {"ctf", "dm"}, 0});
+  ranked.widen.push_back({"rating_distance", 100s, 5000});
+  config.queues.push_back(ranked);
   return config;
 }
 
-/// A lobby in the middle of things: players away and here, a ticket, a match, a launch.
+/// A lobby in the middle of things: players away and here, tickets in both queues, a match, a
+/// launch.
 core::Core busy_core(Time& now) {
   core::Core core(config());
   core::Effects effects;
@@ -27,8 +33,15 @@ core::Core busy_core(Time& now) {
     if (i == 1) step(core::ServerReady{{0, 1}});
     if (i == 3) step(core::LaunchFailed{{1, 1}, core::LaunchError::port_taken, "taken"});
   }
+  for (std::uint32_t i = 7; i < 10; ++i) {
+    step(core::SessionOpened{{i, 1}});
+    step(core::Hello{{i, 1}, 1, "player" + std::to_string(i), {}});
+    if (i == 7) step(core::SetRating{{7, 1}, "ranked", 3000});
+    step(core::StartMatch{{i, 1}, 2, "ranked", 1, {{"mode", std::string(i == 8 ? "dm" : "ctf")}}});
+  }
   step(core::SessionClosed{{5, 1}});
   step(core::SessionClosed{{4, 1}});
+  step(core::SessionClosed{{8, 1}});
   return core;
 }
 
@@ -53,6 +66,10 @@ TEST(StateCodec, ALoadedCoreGoesOnAsTheFirstWould) {
       core::NodeConnected{{1, 1}, "n", "127.0.0.1", {{{0, 1}, "duel", 7000, 9, true, {0, 1}}}},
       core::SessionOpened{{0, 1}},
       core::ResumeSession{{0, 1}, 1, {4, 1}, {}},
+      core::SessionOpened{{2, 1}},
+      core::ResumeSession{{2, 1}, 1, {7, 1}, {}},
+      core::SessionOpened{{3, 1}},
+      core::ResumeSession{{3, 1}, 1, {9, 1}, {}},
       core::SessionOpened{{1, 1}},
       core::Hello{{1, 1}, 1, "new", {}},
       core::StartMatch{{1, 1}, 2, "duel", 1, {}},

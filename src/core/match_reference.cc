@@ -1,0 +1,135 @@
+#include "core/match_reference.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/match_rules.h"
+
+namespace muster::core {
+namespace {
+
+std::int64_t rating_distance(const QueueConfig& queue, const WaitingTicket& ticket, Time now) {
+  if (!queue.rating_distance) return no_limit;
+  return reference_limit(queue, "rating_distance", *queue.rating_distance, now - ticket.since);
+}
+
+std::int64_t team_rating_distance(const QueueConfig& queue, const WaitingTicket& ticket, Time now) {
+  if (!queue.team_rating_distance) return no_limit;
+  return reference_limit(queue, "team_rating_distance", *queue.team_rating_distance,
+                         now - ticket.since);
+}
+
+bool values_fit(const QueueConfig& queue, std::span<const WaitingTicket> tickets, Time now) {
+  for (std::size_t i = 0; i < queue.rules.size(); ++i) {
+    const RuleConfig& rule = queue.rules[i];
+    std::int64_t shared = -1;
+    for (const WaitingTicket& a : tickets) {
+      const std::int64_t limit = reference_limit(queue, rule.name, rule.limit, now - a.since);
+      shared &= a.values[i];
+      if (rule.kind == RuleKind::min && a.values[i] < limit) return false;
+      if (rule.kind == RuleKind::max && a.values[i] > limit) return false;
+      for (const WaitingTicket& b : tickets) {
+        if (rule.kind == RuleKind::equal && a.values[i] != b.values[i]) return false;
+        // The limit of each is one for the whole match, not only for whom it meets there.
+        for (const WaitingTicket& c : tickets)
+          if (rule.kind == RuleKind::distance && b.values[i] - c.values[i] > limit) return false;
+      }
+    }
+    if (rule.kind == RuleKind::any_of && shared == 0) return false;
+  }
+  return true;
+}
+
+bool ratings_fit(const QueueConfig& queue, std::span<const WaitingTicket> tickets, Time now) {
+  for (const WaitingTicket& a : tickets)
+    for (const WaitingTicket& b : tickets)
+      for (const WaitingTicket& c : tickets)
+        if (std::int64_t{b.rating} - c.rating > rating_distance(queue, a, now)) return false;
+  return true;
+}
+
+bool teams_fit(const QueueConfig& queue, std::span<const WaitingTicket> tickets,
+               std::span<const std::uint32_t> teams, Time now) {
+  std::vector<std::int64_t> seats(team_sizes(queue).size()), sums(seats.size());
+  for (std::size_t i = 0; i < tickets.size(); ++i) {
+    if (teams[i] >= seats.size()) return false;
+    seats[teams[i]] += tickets[i].seats;
+    sums[teams[i]] += std::int64_t{tickets[i].rating} * tickets[i].seats;
+  }
+  for (std::size_t team = 0; team < seats.size(); ++team)
+    if (seats[team] != team_sizes(queue)[team]) return false;
+  for (const WaitingTicket& ticket : tickets)
+    for (std::size_t a = 0; a < seats.size(); ++a)
+      for (std::size_t b = 0; b < seats.size(); ++b)
+        if (sums[a] * 1000 / seats[a] - sums[b] * 1000 / seats[b] >
+            team_rating_distance(queue, ticket, now) * 1000)
+          return false;
+  return true;
+}
+
+/// Every way to deal the tickets from `at` on; `left` are the seats of each team that are free.
+bool can_be_dealt(const QueueConfig& queue, std::span<const WaitingTicket> tickets,
+                  std::vector<std::uint32_t>& teams, std::vector<std::uint32_t>& left,
+                  std::size_t at, Time now) {
+  if (at == tickets.size()) return teams_fit(queue, tickets, teams, now);
+  for (std::uint32_t team = 0; team < left.size(); ++team) {
+    if (left[team] < tickets[at].seats) continue;
+    teams[at] = team;
+    left[team] -= tickets[at].seats;
+    const bool can = can_be_dealt(queue, tickets, teams, left, at + 1, now);
+    left[team] += tickets[at].seats;
+    if (can) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::int64_t reference_limit(const QueueConfig& queue, const std::string& limit, std::int64_t first,
+                             Duration waited) {
+  std::int64_t value = first;
+  Duration latest{-1};
+  for (const WidenConfig& widen : queue.widen)
+    if (widen.limit == limit && widen.after <= waited && widen.after > latest)
+      value = widen.to, latest = widen.after;
+  return value;
+}
+
+bool reference_is_match(const QueueConfig& queue, std::span<const WaitingTicket> tickets,
+                        std::span<const std::uint32_t> teams, Time now) {
+  return values_fit(queue, tickets, now) && ratings_fit(queue, tickets, now) &&
+         teams_fit(queue, tickets, teams, now);
+}
+
+std::vector<TicketId> reference_match(const QueueConfig& queue, std::vector<WaitingTicket> waiting,
+                                      Time now, std::optional<TicketId> anchor) {
+  std::sort(waiting.begin(), waiting.end(), [](const WaitingTicket& a, const WaitingTicket& b) {
+    return std::pair(a.since, a.id) < std::pair(b.since, b.id);
+  });
+  std::uint32_t players = 0;
+  for (const std::uint32_t size : team_sizes(queue)) players += size;
+  std::vector<std::size_t> best, set;
+  for (std::uint32_t bits = 1; bits < 1u << waiting.size(); ++bits) {
+    set.clear();
+    std::vector<WaitingTicket> tickets;
+    std::uint32_t seats = 0;
+    bool with_anchor = !anchor;
+    for (std::size_t i = 0; i < waiting.size(); ++i) {
+      if (!(bits >> i & 1)) continue;
+      set.push_back(i);
+      tickets.push_back(waiting[i]);
+      seats += waiting[i].seats;
+      with_anchor |= waiting[i].id == anchor;
+    }
+    if (!with_anchor || seats != players || (!best.empty() && best < set)) continue;
+    std::vector<std::uint32_t> teams(set.size()), left = team_sizes(queue);
+    if (values_fit(queue, tickets, now) && ratings_fit(queue, tickets, now) &&
+        can_be_dealt(queue, tickets, teams, left, 0, now))
+      best = set;
+  }
+  std::vector<TicketId> ids;
+  for (const std::size_t i : best) ids.push_back(waiting[i].id);
+  return ids;
+}
+
+}  // namespace muster::core

@@ -1,0 +1,69 @@
+#pragma once
+// A queue's matching rules, compiled: what a set of tickets must be like to be a match. Limits grow
+// with the time that each ticket has waited, and hold for it alone: tickets play together only if
+// each of them accepts.
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "core/config.h"
+#include "core/types.h"
+
+namespace muster::core {
+
+/// A limit as a curve over waiting time, in steps.
+class Curve {
+ public:
+  Curve() = default;
+  /// `steps` are by time, ascending.
+  Curve(std::int64_t first, std::vector<std::pair<Duration, std::int64_t>> steps)
+      : first_(first), steps_(std::move(steps)) {}
+  std::int64_t at(Duration waited) const {
+    std::int64_t value = first_;
+    for (const auto& [after, to] : steps_)
+      if (waited >= after) value = to;
+    return value;
+  }
+
+ private:
+  std::int64_t first_ = 0;
+  std::vector<std::pair<Duration, std::int64_t>> steps_;
+};
+
+struct MatchRules {
+  struct Rule {
+    RuleKind kind = RuleKind::equal;
+    Curve limit;  // distance, min, max; in thousandths.
+  };
+
+  std::vector<std::uint32_t> team_sizes;  // Seats of each team.
+  std::uint32_t players = 0;              // Their sum.
+  std::uint32_t team_size_max = 0;
+  Curve rating_distance;        // Between the highest and the lowest of a match.
+  Curve team_rating_distance;   // Between the averages of two teams.
+  bool rating_limited = false;  // Whether they limit anything.
+  bool team_rating_limited = false;
+  std::vector<Rule> rules;          // As QueueConfig::rules.
+  std::vector<Duration> widenings;  // When something grows, of a ticket's waiting time; ascending.
+};
+
+/// A limit that limits nothing.
+constexpr std::int64_t no_limit = 1'000'000'000'000'000;
+
+/// Of a configuration that has been checked.
+MatchRules compile(const QueueConfig& queue);
+
+/// A ticket's value for each rule of its queue: a set's bits in the order of the rule's values, or
+/// a number in thousandths. Otherwise, in words, which attribute is missing, wrong, or such that
+/// its player could never be matched.
+std::expected<std::vector<std::int64_t>, std::string> rule_values(
+    const QueueConfig& queue, const std::vector<Attribute>& attributes);
+
+/// The seats of each team of the queue.
+std::vector<std::uint32_t> team_sizes(const QueueConfig& queue);
+
+}  // namespace muster::core

@@ -1,0 +1,422 @@
+#include "core/match_search.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+#include <tuple>
+#include <utility>
+
+#include "base/check.h"
+
+namespace muster::core {
+namespace {
+
+constexpr std::uint32_t kinds_max = 64;  // More are not looked for: each ticket is its own then.
+
+std::int64_t distance(std::int64_t a, std::int64_t b) { return std::abs(a - b); }
+
+std::int64_t rating_limit(const MatchRules& rules, const WaitingTicket& ticket, Time now) {
+  return rules.rating_distance.at(now - ticket.since);
+}
+
+std::int64_t team_limit(const MatchRules& rules, const WaitingTicket& ticket, Time now) {
+  return rules.team_rating_distance.at(now - ticket.since);
+}
+
+/// Calls f for every ticket of the anchor's pool whose rating is in its window, until it says
+/// false.
+template <class F>
+void for_each_in_window(const MatchRules& rules, const TicketIndex& index,
+                        const WaitingTicket& anchor, Time now, F&& f) {
+  const std::int64_t limit = rating_limit(rules, anchor, now);
+  const std::int64_t low = std::max<std::int64_t>(anchor.rating - limit, INT32_MIN);
+  const std::int64_t high = anchor.rating + limit;
+  const auto& pool = index.pool_of(anchor).by_rating;
+  for (auto at = pool.lower_bound({static_cast<Rating>(low), {}});
+       !at.at_end() && at->rating <= high; ++at)
+    if (!f(index[at->place])) return;
+}
+
+}  // namespace
+
+bool may_play(const MatchRules& rules, const WaitingTicket& ticket, Time now) {
+  for (std::size_t i = 0; i < rules.rules.size(); ++i) {
+    const MatchRules::Rule& rule = rules.rules[i];
+    if (rule.kind == RuleKind::min && ticket.values[i] < rule.limit.at(now - ticket.since))
+      return false;
+    if (rule.kind == RuleKind::max && ticket.values[i] > rule.limit.at(now - ticket.since))
+      return false;
+  }
+  return true;
+}
+
+bool accept(const MatchRules& rules, const WaitingTicket& a, const WaitingTicket& b, Time now) {
+  const std::int64_t apart = distance(a.rating, b.rating);
+  if (apart > rating_limit(rules, a, now) || apart > rating_limit(rules, b, now)) return false;
+  for (std::size_t i = 0; i < rules.rules.size(); ++i) {
+    const MatchRules::Rule& rule = rules.rules[i];
+    switch (rule.kind) {
+      case RuleKind::equal:
+      case RuleKind::any_of:
+        if ((a.values[i] & b.values[i]) == 0) return false;
+        break;
+      case RuleKind::distance: {
+        const std::int64_t between = distance(a.values[i], b.values[i]);
+        if (between > rule.limit.at(now - a.since) || between > rule.limit.at(now - b.since))
+          return false;
+        break;
+      }
+      case RuleKind::min:
+      case RuleKind::max:
+        break;
+    }
+  }
+  return may_play(rules, a, now) && may_play(rules, b, now);
+}
+
+bool MatchSearch::find(const TicketIndex& index, TicketPlace place, Time now, FoundMatch& out) {
+  const WaitingTicket& anchor = index[place];
+  out.tickets.clear();
+  out.teams.clear();
+  if (!may_play(rules_, anchor, now)) return false;
+  if (anchor.seats == rules_.players) {
+    out.tickets.push_back(anchor.id);
+    out.teams.push_back(0);
+    return true;
+  }
+  if (rules_.players == 2) return find_partner(index, anchor, now, out);
+
+  effort_ = 0;
+  cut_ = false;
+  best_.clear();
+  if (!seats_add_up(index.pool_of(anchor), anchor.seats)) return false;
+  gather(index, anchor, now);
+  search_frames();
+  if (cut_) ++cuts_;
+  if (best_.empty()) return false;
+  deal(out);
+  return true;
+}
+
+std::uint32_t MatchSearch::seats_in_reach(const TicketIndex& index, TicketPlace place, Time now,
+                                          std::uint32_t seats_max) const {
+  const WaitingTicket& ticket = index[place];
+  std::uint32_t seats = ticket.seats;
+  for_each_in_window(rules_, index, ticket, now, [&](const WaitingTicket& other) {
+    if (other.id != ticket.id && accept(rules_, ticket, other, now)) seats += other.seats;
+    return seats < seats_max;
+  });
+  return std::min(seats, seats_max);
+}
+
+bool MatchSearch::find_partner(const TicketIndex& index, const WaitingTicket& anchor, Time now,
+                               FoundMatch& out) {
+  const WaitingTicket* oldest = nullptr;
+  for_each_in_window(rules_, index, anchor, now, [&](const WaitingTicket& other) {
+    if (other.id == anchor.id || other.seats != 1) return true;
+    if (oldest && std::tie(oldest->since, oldest->id) < std::tie(other.since, other.id))
+      return true;
+    if (!accept(rules_, anchor, other, now)) return true;
+    if (rules_.team_sizes.size() == 2) {
+      const std::int64_t apart = distance(anchor.rating, other.rating);
+      if (apart > team_limit(rules_, anchor, now) || apart > team_limit(rules_, other, now))
+        return true;
+    }
+    oldest = &other;
+    return true;
+  });
+  if (!oldest) return false;
+  const bool anchor_first = std::tie(anchor.since, anchor.id) < std::tie(oldest->since, oldest->id);
+  out.tickets =
+      anchor_first ? std::vector{anchor.id, oldest->id} : std::vector{oldest->id, anchor.id};
+  out.teams = {0, rules_.team_sizes.size() == 2 ? 1u : 0u};
+  return true;
+}
+
+/// Whether some of the sizes that wait make a match's seats with the anchor's.
+bool MatchSearch::seats_add_up(const TicketIndex::Pool& pool, std::uint32_t anchor_seats) const {
+  std::vector<bool> reachable(rules_.players + 1);
+  reachable[anchor_seats] = true;
+  std::vector<std::uint32_t> used;  // Of this size, for each sum.
+  for (const auto& [seats, count] : pool.by_seats) {
+    const std::uint32_t usable = count - (seats == anchor_seats);
+    used.assign(rules_.players + 1, 0);
+    for (std::uint32_t sum = seats; sum <= rules_.players; ++sum)
+      if (!reachable[sum] && reachable[sum - seats] && used[sum - seats] < usable) {
+        reachable[sum] = true;
+        used[sum] = used[sum - seats] + 1;
+      }
+    if (reachable[rules_.players]) return true;
+  }
+  return false;
+}
+
+void MatchSearch::gather(const TicketIndex& index, const WaitingTicket& anchor, Time now) {
+  candidates_.clear();
+  for_each_in_window(rules_, index, anchor, now, [&](const WaitingTicket& ticket) {
+    if (ticket.id != anchor.id && !accept(rules_, anchor, ticket, now)) return true;
+    Candidate& candidate = candidates_.emplace_back();
+    candidate.since = ticket.since;
+    candidate.id = ticket.id;
+    candidate.ticket = &ticket;
+    candidate.rating_limit = rating_limit(rules_, ticket, now);
+    candidate.team_limit = team_limit(rules_, ticket, now);
+    for (std::size_t i = 0; i < rules_.rules.size(); ++i)
+      if (rules_.rules[i].kind == RuleKind::distance)
+        candidate.limits[i] = rules_.rules[i].limit.at(now - ticket.since);
+    return true;
+  });
+  std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
+    return std::tie(a.since, a.id) < std::tie(b.since, b.id);
+  });
+  for (std::uint32_t i = 0; i < candidates_.size(); ++i)
+    if (candidates_[i].id == anchor.id) anchor_ = i;
+  sort_into_kinds();
+}
+
+void MatchSearch::sort_into_kinds() {
+  std::vector<std::uint32_t> first_of_kind;
+  kinds_ = 0;
+  for (std::uint32_t i = 0; i < candidates_.size(); ++i) {
+    Candidate& candidate = candidates_[i];
+    const auto alike = [&](std::uint32_t other_index) {
+      const Candidate& other = candidates_[other_index];
+      return other.ticket->seats == candidate.ticket->seats &&
+             other.ticket->values == candidate.ticket->values && other.limits == candidate.limits &&
+             (!rules_.team_rating_limited || (other.ticket->rating == candidate.ticket->rating &&
+                                              other.team_limit == candidate.team_limit));
+    };
+    const auto found = std::find_if(first_of_kind.begin(), first_of_kind.end(), alike);
+    if (found != first_of_kind.end()) {
+      candidate.kind = candidates_[*found].kind;
+      continue;
+    }
+    candidate.kind = kinds_++;
+    if (first_of_kind.size() < kinds_max) first_of_kind.push_back(i);
+  }
+}
+
+void MatchSearch::search_frames() {
+  const Candidate& anchor = candidates_[anchor_];
+  std::int64_t seats = 0, lowest = INT64_MAX, highest = INT64_MIN, narrowest = INT64_MAX;
+  std::vector<std::int64_t> limits, lows;
+  std::vector<std::pair<std::int64_t, std::uint32_t>> seats_at;  // By rating; then, up to it.
+  for (const Candidate& candidate : candidates_) {
+    const std::int64_t rating = candidate.ticket->rating;
+    seats += candidate.ticket->seats;
+    lowest = std::min(lowest, rating);
+    highest = std::max(highest, rating);
+    narrowest = std::min(narrowest, candidate.rating_limit);
+    seats_at.emplace_back(rating, candidate.ticket->seats);
+    limits.push_back(std::min(candidate.rating_limit, anchor.rating_limit));
+    if (rating <= anchor.ticket->rating) lows.push_back(rating);
+  }
+  if (seats < rules_.players) return;
+  if (highest - lowest <= narrowest) return search_frame(lowest, narrowest);
+
+  // Whether the sizes fit together at all, whatever the ratings; mostly that ends it, when many
+  // wait whom no frame can help.
+  search_frame(lowest, no_limit);
+  if (best_.empty()) return;
+  best_.clear();
+  for (auto* values : {&limits, &lows}) {
+    std::sort(values->begin(), values->end());
+    values->erase(std::unique(values->begin(), values->end()), values->end());
+  }
+  std::sort(seats_at.begin(), seats_at.end());
+  for (std::size_t i = 1; i < seats_at.size(); ++i) seats_at[i].second += seats_at[i - 1].second;
+  const auto seats_below = [&](std::int64_t rating) {
+    const auto at = std::lower_bound(seats_at.begin(), seats_at.end(), std::pair(rating, 0u));
+    return at == seats_at.begin() ? 0 : std::prev(at)->second;
+  };
+  for (const std::int64_t limit : limits)
+    for (const std::int64_t low : lows) {
+      if (low + limit < anchor.ticket->rating || cut_) continue;
+      if (seats_below(low + limit + 1) - seats_below(low) >= rules_.players)
+        search_frame(low, limit);
+    }
+}
+
+void MatchSearch::search_frame(std::int64_t low, std::int64_t limit) {
+  if (!spend(candidates_.size())) return;
+  const bool everybody = limit == no_limit;
+  pool_.clear();
+  passed_.assign(kinds_, 0);  // Here first: how many of the kind are in the pool.
+  const Candidate& anchor = candidates_[anchor_];
+  std::uint32_t seats = anchor.ticket->seats;
+  for (std::uint32_t i = 0; i < candidates_.size(); ++i) {
+    const Candidate& candidate = candidates_[i];
+    if (i == anchor_) continue;
+    if (!everybody && (candidate.ticket->rating < low || candidate.ticket->rating > low + limit ||
+                       candidate.rating_limit < limit))
+      continue;
+    if (++passed_[candidate.kind] * candidate.ticket->seats > rules_.players) continue;
+    pool_.push_back(i);
+    seats += candidate.ticket->seats;
+  }
+  if (seats < rules_.players) return;
+  if (cannot_be_older()) return;
+  seats_from_.assign(pool_.size() + 1, 0);
+  for (std::size_t i = pool_.size(); i > 0; --i)
+    seats_from_[i - 1] = seats_from_[i] + candidates_[pool_[i - 1]].ticket->seats;
+
+  careful_ = false;
+  patience_ = static_cast<std::uint32_t>(4 * pool_.size() + 16);
+  if (!fill_frame()) {
+    if (patience_ > 0 || cut_) return;
+    careful_ = true;
+    if (!fill_frame()) return;
+  }
+  const std::vector<std::uint32_t> teams = packing_.teams();
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> found;
+  for (std::size_t i = 0; i < chosen_.size(); ++i) found.emplace_back(chosen_[i], teams[i]);
+  std::sort(found.begin(), found.end());
+  std::sort(chosen_.begin(), chosen_.end());
+  if (!best_.empty() && best_ <= chosen_) return;
+  best_ = chosen_;
+  best_teams_.clear();
+  for (const auto& [position, team] : found) best_teams_.push_back(team);
+}
+
+bool MatchSearch::fill_frame() {
+  passed_.assign(kinds_, 0);
+  chosen_.clear();
+  common_.clear();
+  missing_ = rules_.players;
+  packing_ = TeamPacking(rules_.team_sizes);
+  CHECK(include(anchor_), "a ticket's seats fit into one of the teams");
+  return can_be_filled(0) && fill(0);
+}
+
+/// Whether even the oldest of the pool would be younger than the match already found.
+bool MatchSearch::cannot_be_older() const {
+  if (best_.empty()) return false;
+  std::size_t at = 0;
+  bool with_anchor = false;
+  for (const std::uint32_t other : best_) {
+    std::uint32_t position = at < pool_.size() ? pool_[at] : anchor_;
+    if (!with_anchor && anchor_ < position) position = anchor_;
+    if (position == anchor_)
+      with_anchor = true;
+    else
+      ++at;
+    if (position != other) return position > other;
+    if (at == pool_.size() && with_anchor) return true;
+  }
+  return true;
+}
+
+/// Whether the sizes of what was chosen and of what may still be, from there on, fill the teams.
+bool MatchSearch::can_be_filled(std::size_t from) {
+  if (!careful_) return true;
+  sizes_.assign(rules_.team_size_max + 1, {});
+  for (const std::uint32_t i : chosen_) ++sizes_[candidates_[i].ticket->seats].must;
+  for (std::size_t at = from; at < pool_.size(); ++at)
+    if (passed_[candidates_[pool_[at]].kind] == 0)
+      ++sizes_[candidates_[pool_[at]].ticket->seats].may;
+  // The chosen are packed, and players who are alone fit anywhere.
+  if (sizes_[1].may >= missing_) return true;
+  std::uint64_t work = 0;
+  const bool can = teams_can_be_filled(rules_.team_sizes, sizes_, work);
+  spend(work / 8);
+  return can;
+}
+
+bool MatchSearch::fill(std::size_t from) {
+  if (missing_ == 0) return teams_are_even();
+  const std::size_t end = pool_.size();
+  std::size_t at = from;
+  for (; at < end && seats_from_[at] >= missing_; ++at) {
+    const std::uint32_t candidate = pool_[at];
+    std::uint32_t& passed = passed_[candidates_[candidate].kind];
+    if (!spend(1) || (!careful_ && patience_ == 0)) break;
+    if (!careful_) --patience_;
+    if (passed == 0 && include(candidate)) {
+      if (can_be_filled(at + 1) && fill(at + 1)) return true;
+      exclude();
+    }
+    ++passed;  // What did not work with this one will not work with a younger one like it.
+  }
+  while (at > from) {
+    --at;
+    --passed_[candidates_[pool_[at]].kind];
+  }
+  return false;
+}
+
+bool MatchSearch::include(std::uint32_t position) {
+  const Candidate& candidate = candidates_[position];
+  const WaitingTicket& ticket = *candidate.ticket;
+  if (ticket.seats > missing_) return false;
+  Common common;
+  if (!common_.empty() && !rules_.rules.empty()) common = common_.back();
+  for (std::size_t i = 0; i < rules_.rules.size(); ++i) {
+    const std::int64_t value = ticket.values[i];
+    const bool first = common_.empty();
+    switch (rules_.rules[i].kind) {
+      case RuleKind::equal:
+      case RuleKind::any_of:
+        common.shared[i] = first ? value : common.shared[i] & value;
+        if (common.shared[i] == 0) return false;
+        break;
+      case RuleKind::distance:
+        common.low[i] = first ? value : std::min(common.low[i], value);
+        common.high[i] = first ? value : std::max(common.high[i], value);
+        common.limit[i] =
+            first ? candidate.limits[i] : std::min(common.limit[i], candidate.limits[i]);
+        if (common.high[i] - common.low[i] > common.limit[i]) return false;
+        break;
+      case RuleKind::min:
+      case RuleKind::max:
+        break;
+    }
+  }
+  const std::uint64_t work = packing_.work();
+  const bool fits = packing_.push(ticket.seats);
+  spend((packing_.work() - work) / 8);  // A look at a team is far cheaper than one at a candidate.
+  if (!fits) return false;
+  common_.push_back(common);
+  chosen_.push_back(position);
+  missing_ -= ticket.seats;
+  return true;
+}
+
+void MatchSearch::exclude() {
+  missing_ += candidates_[chosen_.back()].ticket->seats;
+  chosen_.pop_back();
+  common_.pop_back();
+  packing_.pop();
+}
+
+bool MatchSearch::teams_are_even() const {
+  if (!rules_.team_rating_limited) return true;
+  std::vector<SplitTicket> tickets;
+  std::int64_t limit = no_limit;
+  for (const std::uint32_t i : chosen_) {
+    tickets.push_back({candidates_[i].ticket->seats, candidates_[i].ticket->rating});
+    limit = std::min(limit, candidates_[i].team_limit);
+  }
+  if (limit == no_limit) return true;
+  Split split{packing_.teams(), 0, false};
+  balance_teams(tickets, rules_.team_sizes, split);
+  return split.difference <= limit * 1000;
+}
+
+bool MatchSearch::spend(std::uint64_t effort) {
+  effort_ += effort;
+  if (effort_ > effort_max) cut_ = true;
+  return !cut_;
+}
+
+void MatchSearch::deal(FoundMatch& out) const {
+  std::vector<SplitTicket> tickets;
+  for (const std::uint32_t i : best_) {
+    out.tickets.push_back(candidates_[i].id);
+    tickets.push_back({candidates_[i].ticket->seats, candidates_[i].ticket->rating});
+  }
+  Split split{best_teams_, 0, false};
+  balance_teams(tickets, rules_.team_sizes, split);
+  out.teams = std::move(split.team);
+}
+
+}  // namespace muster::core

@@ -1,0 +1,279 @@
+#include "core/rule_matcher.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "base/prng.h"
+#include "core/match_reference.h"
+
+namespace muster::core {
+namespace {
+
+QueueConfig duel(std::uint32_t rating_distance) {
+  QueueConfig queue;
+  queue.players = queue.teams = 2;
+  queue.rating_distance = rating_distance;
+  return queue;
+}
+
+/// A matcher and who waits in it; matches are taken out as they form.
+class Line {
+ public:
+  explicit Line(const QueueConfig& queue) : matcher_(compile(queue)) {}
+
+  void add(WaitingTicket ticket, Time now) {
+    places_[ticket.id] = matcher_.add(ticket, now);
+    waiting_[ticket.id] = std::move(ticket);
+  }
+  void remove(TicketId id) {
+    matcher_.remove(places_[id]);
+    waiting_.erase(id);
+  }
+  std::optional<FoundMatch> next(Time now) {
+    FoundMatch found;
+    if (!matcher_.next_match(now, found)) return std::nullopt;
+    return found;
+  }
+  std::vector<WaitingTicket> waiting() const {
+    std::vector<WaitingTicket> all;
+    for (const auto& [id, ticket] : waiting_) all.push_back(ticket);
+    return all;
+  }
+  RuleMatcher& matcher() { return matcher_; }
+  const WaitingTicket& operator[](TicketId id) const { return waiting_.at(id); }
+
+ private:
+  RuleMatcher matcher_;
+  std::map<TicketId, WaitingTicket> waiting_;
+  std::map<TicketId, TicketPlace> places_;
+};
+
+WaitingTicket ticket(std::uint32_t slot, Rating rating, Time since = {}, std::uint32_t seats = 1) {
+  return {{slot, 1}, since, seats, rating, {}};
+}
+
+std::vector<std::uint32_t> slots(const std::optional<FoundMatch>& found) {
+  std::vector<std::uint32_t> all;
+  if (found)
+    for (const TicketId id : found->tickets) all.push_back(id.slot);
+  return all;
+}
+using Slots = std::vector<std::uint32_t>;
+
+TEST(RuleMatcher, TwoWithinTheWindowAreMatchedByTheSecondsArrival) {
+  Line line(duel(100));
+  const Time now{seconds{10}};
+  line.add(ticket(0, 1500, Time{seconds{1}}), now);
+  EXPECT_EQ(slots(line.next(now)), Slots{});
+  line.add(ticket(1, 1601, Time{seconds{2}}), now);
+  EXPECT_EQ(slots(line.next(now)), Slots{});
+  line.add(ticket(2, 1551, Time{seconds{3}}), now);
+  EXPECT_EQ(slots(line.next(now)), (Slots{0, 2}))
+      << "the oldest of those in reach, not the nearest";
+}
+
+TEST(RuleMatcher, EachMustAccept) {
+  QueueConfig queue = duel(100);
+  queue.widen.push_back({"rating_distance", seconds{10}, 300});
+  Line line(queue);
+  line.add(ticket(0, 1500, Time{}), Time{});
+  const Time later{seconds{11}};
+  EXPECT_EQ(line.matcher().next_widening(), Time{seconds{10}});
+  line.matcher().widen(later);
+  EXPECT_EQ(slots(line.next(later)), Slots{});
+  line.add(ticket(1, 1700, later), later);
+  EXPECT_EQ(slots(line.next(later)), Slots{}) << "who has just come still wants an equal";
+  ASSERT_EQ(line.matcher().next_widening(), Time{seconds{21}});
+  line.matcher().widen(Time{seconds{21}});
+  EXPECT_EQ(slots(line.next(Time{seconds{21}})), (Slots{0, 1})) << "at the moment it accepts";
+}
+
+TEST(RuleMatcher, TeamsAreEvenAndPartiesStayTogether) {
+  QueueConfig queue;
+  queue.players = 6;
+  queue.teams = 2;
+  queue.rating_distance = 2000;
+  Line line(queue);
+  line.add(ticket(0, 2000, Time{seconds{0}}, 2), Time{});
+  line.add(ticket(1, 1000, Time{seconds{1}}, 2), Time{});
+  line.add(ticket(2, 1000, Time{seconds{2}}), Time{});
+  EXPECT_FALSE(line.next(Time{}));
+  line.add(ticket(3, 2000, Time{seconds{3}}), Time{});
+  const auto found = line.next(Time{});
+  ASSERT_EQ(slots(found), (Slots{0, 1, 2, 3}));
+  EXPECT_NE(found->teams[0], found->teams[1]);
+  EXPECT_EQ(found->teams[0], found->teams[2]) << "2000 2000 1000 against 1000 1000 2000";
+  EXPECT_EQ(found->teams[1], found->teams[3]);
+}
+
+/// A queue with anything that rules can say, for small pools.
+QueueConfig draw_queue(Prng& prng) {
+  QueueConfig queue;
+  const std::uint32_t shape = prng.below(5);
+  if (shape == 4) {
+    queue.team = {{"many", 2 + prng.below(2), 1}, {"one", 1, 1}};
+    queue.players = queue.team[0].players + 1;
+    queue.teams = 2;
+  } else {
+    queue.players = 2 + shape;
+    queue.teams = 1 + prng.below(queue.players);
+  }
+  if (prng.below(4) != 0) queue.rating_distance = prng.below(300);
+  if (prng.below(3) == 0) queue.team_rating_distance = prng.below(200);
+  if (prng.below(3) == 0) queue.rules.push_back({"mode", "mode", RuleKind::equal, {"a", "b"}, 0});
+  if (prng.below(3) == 0)
+    queue.rules.push_back({"map", "map", RuleKind::any_of, {"x", "y", "z"}, 0});
+  if (prng.below(3) == 0)
+    queue.rules.push_back({"level", "level", RuleKind::distance, {}, prng.between(0, 10'000)});
+  if (prng.below(4) == 0)
+    queue.rules.push_back({"floor", "level", RuleKind::min, {}, prng.between(0, 5'000)});
+  std::uint32_t wider = queue.rating_distance.value_or(0);
+  for (std::uint32_t i = prng.below(3); queue.rating_distance && i > 0; --i) {
+    wider += prng.below(300);
+    queue.widen.push_back({"rating_distance", seconds{5 * (3 - i) + prng.below(5)}, wider});
+  }
+  for (const RuleConfig& rule : queue.rules)
+    if (rule.kind == RuleKind::distance && prng.below(2) == 0)
+      queue.widen.push_back({rule.name, seconds{7}, rule.limit + 5'000});
+    else if (rule.kind == RuleKind::min && prng.below(2) == 0)
+      queue.widen.push_back({rule.name, seconds{9}, 0});
+  if (queue.team_rating_distance && prng.below(2) == 0)
+    queue.widen.push_back({"team_rating_distance", seconds{6}, *queue.team_rating_distance + 100});
+  return queue;
+}
+
+WaitingTicket draw_ticket(const QueueConfig& queue, const MatchRules& rules, std::uint32_t slot,
+                          Time now, Prng& prng) {
+  WaitingTicket out;
+  out.id = {slot, 1};
+  out.since = now - seconds{prng.below(4) == 0 ? prng.below(20) : 0};  // Some come back.
+  if (prng.below(3) == 0) out.seats = 1 + prng.below(rules.team_size_max);
+  out.rating = 1500 + static_cast<Rating>(prng.below(400));
+  for (const RuleConfig& rule : queue.rules) {
+    if (rule.kind == RuleKind::equal)
+      out.values.push_back(1 << prng.below(2));
+    else if (rule.kind == RuleKind::any_of)
+      out.values.push_back(1 + prng.below(7));
+    else
+      out.values.push_back(1000 * prng.between(0, 12));
+  }
+  return out;
+}
+
+/// Whoever can be matched is matched by the event that made it possible, and with whom it should
+/// be: after each event the matcher and the slow way agree, and then nobody is left who could play.
+TEST(RuleMatcher, AgreesWithTryingAll) {
+  int formed = 0, widened = 0, with_parties = 0;
+  for (std::uint64_t seed = 0; seed < 600; ++seed) {
+    SCOPED_TRACE(seed);
+    Prng prng(seed);
+    const QueueConfig queue = draw_queue(prng);
+    Line line(queue);
+    Time now{seconds{100}};
+    std::uint32_t slot = 0;
+    for (int event = 0; event < 25; ++event) {
+      const auto before = line.waiting();
+      std::vector<TicketId> anchors;
+      now += milliseconds{prng.below(3000)};
+      const auto due = line.matcher().next_widening();
+      const bool widens = due && *due <= now;
+      if (widens) {
+        now = *due;
+        line.matcher().widen(now);
+        for (const WaitingTicket& t : before) anchors.push_back(t.id);
+      } else if (prng.below(5) == 0 && !before.empty()) {
+        line.remove(before[prng.below(static_cast<std::uint32_t>(before.size()))].id);
+      } else if (before.size() < 9) {
+        line.add(draw_ticket(queue, line.matcher().rules(), slot++, now, prng), now);
+        anchors.push_back({slot - 1, 1});
+      }
+      while (const auto found = line.next(now)) {
+        std::vector<WaitingTicket> tickets;
+        for (const TicketId id : found->tickets) tickets.push_back(line[id]);
+        ASSERT_TRUE(reference_is_match(queue, tickets, found->teams, now));
+        // The oldest that it could be, for one of those whom the event concerned.
+        bool expected = false;
+        for (const TicketId anchor : anchors)
+          expected |= reference_match(queue, line.waiting(), now, anchor) == found->tickets;
+        ASSERT_TRUE(expected);
+        for (const WaitingTicket& t : tickets) with_parties += t.seats > 1;
+        for (const TicketId id : found->tickets) line.remove(id);
+        ++formed;
+        widened += widens;
+      }
+      ASSERT_EQ(reference_match(queue, line.waiting(), now), std::vector<TicketId>{});
+    }
+    EXPECT_EQ(line.matcher().cuts(), 0u);
+  }
+  EXPECT_GT(formed, 500) << "a test that finds nothing tests nothing";
+  EXPECT_GT(widened, 30);
+  EXPECT_GT(with_parties, 100);
+}
+
+/// A burst of tickets with a window: none is left that could be matched.
+TEST(RuleMatcher, ABurstStrandsNobodyWhoCanBeMatched) {
+  Line line(duel(200));
+  Prng prng(1);
+  const Time now{seconds{1}};
+  std::size_t matched = 0;
+  for (std::uint32_t i = 0; i < 4000; ++i) {
+    line.add(ticket(i, static_cast<Rating>(prng.below(100'000)), now), now);
+    while (const auto found = line.next(now)) {
+      matched += found->tickets.size();
+      for (const TicketId id : found->tickets) line.remove(id);
+    }
+  }
+  std::vector<WaitingTicket> left = line.waiting();
+  EXPECT_EQ(left.size() + matched, 4000u);
+  EXPECT_LT(left.size(), 500u);
+  std::sort(left.begin(), left.end(),
+            [](const auto& a, const auto& b) { return a.rating < b.rating; });
+  for (std::size_t i = 1; i < left.size(); ++i)
+    EXPECT_GT(left[i].rating - left[i - 1].rating, 200) << "two that could play";
+}
+
+TEST(RuleMatcher, MatchesOfAHundredInTeamsOfFour) {
+  QueueConfig queue;
+  queue.players = 100;
+  queue.teams = 25;
+  queue.rating_distance = 200;
+  Line line(queue);
+  Prng prng(1);
+  std::uint32_t matches = 0;
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    const Time now{seconds{i}};
+    const std::uint32_t seats = prng.below(3) == 0 ? 1 + prng.below(4) : 1;
+    line.add(ticket(i, static_cast<Rating>(prng.below(1000)), now, seats), now);
+    while (const auto found = line.next(now)) {
+      std::vector<WaitingTicket> tickets;
+      for (const TicketId id : found->tickets) tickets.push_back(line[id]);
+      ASSERT_TRUE(reference_is_match(queue, tickets, found->teams, now));
+      for (const TicketId id : found->tickets) line.remove(id);
+      ++matches;
+    }
+  }
+  EXPECT_GT(matches, 9u) << line.matcher().cuts() << " searches were cut";
+}
+
+/// Many who cannot fill a match among themselves are not gone through for every one like them.
+TEST(RuleMatcher, SizesThatDoNotAddUp) {
+  QueueConfig queue;
+  queue.players = 10;
+  queue.teams = 2;
+  queue.rating_distance = 5000;
+  Line line(queue);
+  for (std::uint32_t i = 0; i < 5000; ++i) {
+    line.add(ticket(i, 1500, Time{seconds{i}}, 3), Time{seconds{i}});
+    ASSERT_FALSE(line.next(Time{seconds{i}}));
+  }
+  line.add(ticket(5000, 1500, Time{seconds{5000}}, 2), Time{seconds{5000}});
+  EXPECT_FALSE(line.next(Time{seconds{5000}}));
+  line.add(ticket(5001, 1500, Time{seconds{5001}}, 2), Time{seconds{5001}});
+  EXPECT_EQ(slots(line.next(Time{seconds{5001}})), (Slots{0, 1, 5000, 5001}));
+}
+
+}  // namespace
+}  // namespace muster::core

@@ -1,0 +1,105 @@
+#include "sim/match_laws.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/match_reference.h"
+#include "core/match_rules.h"
+
+namespace muster::sim {
+namespace {
+
+using core::QueueIndex;
+using core::State;
+using core::Ticket;
+using core::TicketId;
+using core::TicketState;
+using core::WaitingTicket;
+
+constexpr std::size_t subsets_of_max = 7;  // Tickets whose every subset is tried, after every step.
+
+core::Rating rating_of(const State& state, core::PlayerId player, QueueIndex queue) {
+  if (const core::Player* known = state.players.find(player))
+    for (const auto& [of, rating] : known->ratings)
+      if (of == queue) return rating;
+  return state.config.queues[queue].rating_default;
+}
+
+WaitingTicket described(const State& state, QueueIndex queue, TicketId id, core::PlayerId player,
+                        Time since, std::uint32_t seats,
+                        const std::vector<core::Attribute>& attributes) {
+  WaitingTicket out{id, since, seats, rating_of(state, player, queue), {}};
+  if (auto values = core::rule_values(state.config.queues[queue], attributes))
+    out.values = *std::move(values);
+  else
+    out.values.assign(state.config.queues[queue].rules.size(), 0);  // Fits nobody.
+  return out;
+}
+
+bool enough_by_rules(const State& state, QueueIndex queue) {
+  const core::QueueConfig& config = state.config.queues[queue];
+  std::vector<WaitingTicket> waiting;
+  state.tickets.for_each([&](TicketId id, const Ticket& ticket) {
+    if (ticket.queue == queue && ticket.state == TicketState::queued && !ticket.held)
+      waiting.push_back(described(state, queue, id, ticket.player, ticket.since, ticket.seats,
+                                  ticket.attributes));
+  });
+  if (waiting.size() <= subsets_of_max)
+    return !core::reference_match(config, waiting, state.now).empty();
+  for (std::size_t a = 0; config.players == 2 && a < waiting.size(); ++a)
+    for (std::size_t b = a + 1; b < waiting.size(); ++b)
+      if (!core::reference_match(config, {waiting[a], waiting[b]}, state.now).empty()) return true;
+  return false;
+}
+
+bool enough_by_seats(const State& state, QueueIndex queue) {
+  const std::uint32_t needed = state.config.queues[queue].players;
+  std::vector<bool> reachable(needed + 1);
+  reachable[0] = true;
+  state.tickets.for_each([&](TicketId, const Ticket& ticket) {
+    if (ticket.queue != queue || ticket.state != TicketState::queued || ticket.held) return;
+    for (std::uint32_t sum = needed; sum >= ticket.seats; --sum)
+      if (reachable[sum - ticket.seats]) reachable[sum] = true;
+  });
+  return reachable[needed];
+}
+
+}  // namespace
+
+bool enough_partners(const State& state, QueueIndex queue) {
+  if (state.queues[queue].removed || state.fleets[state.config.queues[queue].fleet].draining)
+    return false;
+  return state.config.queues[queue].ruled() ? enough_by_rules(state, queue)
+                                            : enough_by_seats(state, queue);
+}
+
+std::optional<std::string> rule_broken(const State& state) {
+  std::optional<std::string> broken;
+  state.matches.for_each([&](core::MatchId id, const core::Match& match) {
+    if (!match.queue || match.since != state.now || !state.config.queues[*match.queue].ruled())
+      return;
+    // Formed by other rules, maybe: those hold that it was formed by.
+    if (match.state == core::MatchState::playing && state.totals.reloads > 0) return;
+    if (match.roster && match.players.size() < match.roster->size()) return;  // Left at once.
+    std::vector<WaitingTicket> tickets;
+    std::vector<std::uint32_t> teams;
+    for (const TicketId ticket_id : match.tickets) {
+      const Ticket& ticket = state.tickets[ticket_id];
+      tickets.push_back(described(state, *match.queue, ticket_id, ticket.player, ticket.since,
+                                  ticket.seats, ticket.attributes));
+      teams.push_back(ticket.team);
+    }
+    for (std::size_t i = 0; i < match.players.size(); ++i) {
+      const core::RosterEntry& entry = (*match.roster)[i];
+      tickets.push_back(described(state, *match.queue, {}, entry.player, match.players[i].since,
+                                  entry.seats, entry.attributes));
+      teams.push_back(entry.team);
+    }
+    if (!core::reference_is_match(state.config.queues[*match.queue], tickets, teams, state.now))
+      broken = fmt::format("a match is one by every rule of its queue: {} is not", to_string(id));
+  });
+  return broken;
+}
+
+}  // namespace muster::sim
