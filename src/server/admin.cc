@@ -99,6 +99,10 @@ void add_use(json::object& server) {
 
 constexpr std::string_view servers_path = "/v1/servers/";
 constexpr std::string_view stop_suffix = "/stop";
+constexpr std::string_view tickets_path = "/v1/tickets/";
+constexpr std::string_view why_suffix = "/why";
+constexpr std::string_view players_path = "/v1/players/";
+constexpr std::string_view rating_suffix = "/rating";
 constexpr std::string_view fleets_path = "/v1/fleets/";
 constexpr std::string_view clear_suffix = "/clear";
 
@@ -151,6 +155,7 @@ HttpResponse Admin::get(const HttpRequest& request) {
   if (path == "/v1/servers") return servers(request);
   if (path == "/v1/tickets") return page<core::TicketId>(request, state, tickets_view);
   if (path == "/v1/matches") return page<core::MatchId>(request, state, matches_view);
+  if (const auto id = between(path, tickets_path, why_suffix)) return why(*id);
   if (path.starts_with(servers_path)) return server(path.substr(servers_path.size()));
   if (path == "/live") return reply(200, {{"live", true}});
   if (path == "/ready") return ready();
@@ -185,6 +190,7 @@ HttpResponse Admin::post(const HttpRequest& request) {
     if (!body_of(request)) return refuse(400, "body_invalid", "The body must be a JSON object.");
     return server ? stop_server(*server) : fleet ? clear(*fleet) : reload();
   }
+  if (const auto id = between(path, players_path, rating_suffix)) return set_rating(*id, request);
   return not_found(fmt::format("POST {}", path));
 }
 
@@ -225,12 +231,42 @@ HttpResponse Admin::servers(const HttpRequest& request) const {
                               });
 }
 
+HttpResponse Admin::why(std::string_view id_text) const {
+  const auto id = parse_id<core::TicketId>(id_text);
+  const core::State& state = loop_.core().state();
+  if (!id || !state.tickets.find(*id)) return not_found(fmt::format("ticket {}", id_text));
+  return reply(200, why_view(state, *id));
+}
+
 HttpResponse Admin::stop_server(std::string_view id_text) {
   const auto id = parse_id<core::ServerId>(id_text);
   if (!id || !loop_.core().state().servers.find(*id))
     return not_found(fmt::format("game server {}", id_text));
   loop_.post(core::StopServerCommand{*id});
   return reply(202, {{"stopping", to_string(*id)}});
+}
+
+HttpResponse Admin::set_rating(std::string_view id_text, const HttpRequest& request) {
+  const auto body = body_of(request);
+  const json::value* const queue = body ? body->if_contains("queue") : nullptr;
+  const json::value* const rating = body ? body->if_contains("rating") : nullptr;
+  if (!queue || !queue->is_string() || !rating || !rating->is_int64() || body->size() != 2 ||
+      rating->get_int64() < -core::rating_max || rating->get_int64() > core::rating_max)
+    return refuse(
+        400, "body_invalid",
+        fmt::format("The body must be {{\"queue\": \"NAME\", \"rating\": NUMBER}}, a whole "
+                    "number from -{0} to {0}.",
+                    core::rating_max));
+  const core::State& state = loop_.core().state();
+  const auto id = parse_id<core::PlayerId>(id_text);
+  if (!id || !state.players.find(*id)) return not_found(fmt::format("player {}", id_text));
+  const std::string name(queue->get_string());
+  bool known = false;
+  for (std::size_t i = 0; i < state.queues.size(); ++i)
+    known = known || (state.config.queues[i].name == name && !state.queues[i].removed);
+  if (!known) return not_found(fmt::format("queue {}", name));
+  loop_.post(core::SetRating{*id, name, static_cast<core::Rating>(rating->get_int64())});
+  return reply(202, {{"player", to_string(*id)}, {"queue", name}, {"rating", *rating}});
 }
 
 HttpResponse Admin::stop(const HttpRequest& request) {

@@ -45,8 +45,10 @@ class Admin {
   net::HttpResponse post(const net::HttpRequest& request);
   net::HttpResponse ready() const;
   net::HttpResponse server(std::string_view id) const;
+  net::HttpResponse why(std::string_view ticket_id) const;
   net::HttpResponse servers(const net::HttpRequest& request) const;
   net::HttpResponse stop_server(std::string_view id);
+  net::HttpResponse set_rating(std::string_view player_id, const net::HttpRequest& request);
   net::HttpResponse stop(const net::HttpRequest& request);
   net::HttpResponse clear(std::string_view fleet);
   net::HttpResponse drain(const net::HttpRequest& request, bool draining);

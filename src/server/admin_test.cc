@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "core/state.h"
 #include "server/version.h"
 
 namespace muster::server {
@@ -36,6 +37,11 @@ core::Config duel_config() {
   config.queues.push_back(queue);
   queue.name = "large";
   queue.players = 100;
+  config.queues.push_back(queue);
+  queue.name = "ranked";
+  queue.players = 2;
+  queue.rating_distance = 100;
+  queue.widen.push_back({"rating_distance", std::chrono::seconds{10}, 500});
   config.queues.push_back(queue);
   return config;
 }
@@ -343,7 +349,7 @@ TEST_F(AdminTest, AReloadedFleetHasAnotherVersion) {
       get("/v1/servers/" + to_string(server)).at("version").as_string().c_str();
   core::Config next = duel_config();
   next.fleets[0].command = {"/bin/duel2"};
-  next.queues.pop_back();
+  next.queues.resize(1);
   step(core::ConfigReloaded{std::make_shared<const core::Config>(next)});
   const json::object shown = get("/v1/servers/" + to_string(server));
   EXPECT_EQ(shown.at("version").as_string().c_str(), before);
@@ -460,6 +466,66 @@ TEST_F(AdminTest, ListsComeByPages) {
   for (const json::value& ticket : page.at("tickets").as_array())
     seen.insert(ticket.at("id").as_string().c_str());
   EXPECT_EQ(seen.size(), 4u) << "each once";
+}
+
+TEST_F(AdminTest, WhyATicketWaits) {
+  for (const std::uint32_t slot : {0u, 1u}) connect_player(slot, "ann");
+  step(core::SetRating{{1, 1}, "ranked", 1700});
+  start_match(0, "ranked");
+  start_match(1, "ranked");
+  const json::object why = get("/v1/tickets/0.1/why");
+  EXPECT_EQ(why.at("state").as_string(), "queued");
+  EXPECT_EQ(why.at("others").to_number<int>(), 1);
+  EXPECT_EQ(why.at("accepted").to_number<int>(), 0);
+  EXPECT_EQ(why.at("seatsAccepted").to_number<int>(), 1);
+  EXPECT_EQ(why.at("seatsNeeded").to_number<int>(), 2);
+  const json::object& rule = why.at("rules").at(0).as_object();
+  EXPECT_EQ(rule.at("name").as_string(), "rating_distance");
+  EXPECT_EQ(rule.at("excludes").to_number<int>(), 1);
+  EXPECT_EQ(rule.at("byTheirs").to_number<int>(), 0);
+  EXPECT_EQ(why.at("nearest").at("ticketId").as_string(), "1.1");
+  EXPECT_EQ(why.at("nearest").at("ratingApart").to_number<int>(), 200);
+  EXPECT_EQ(why.at("nearest").at("excludedBy").at(0).as_string(), "rating_distance");
+  EXPECT_EQ(why.at("nextWidening").at("admits").to_number<int>(), 0)
+      << "when this ticket's limits widen, the other's have not yet";
+  EXPECT_GT(why.at("nextWidening").at("inSeconds").to_number<double>(), 9.0);
+  step(core::SessionClosed{{0, 1}});
+  EXPECT_EQ(get("/v1/tickets/0.1/why").at("held"), true);
+  EXPECT_EQ(ask("GET", "/v1/tickets/9.1/why").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/tickets//why").status, 404);
+}
+
+TEST_F(AdminTest, SetsARating) {
+  connect_player(0, "ann");
+  struct Row {
+    const char* name;
+    const char* path;
+    const char* body;
+    int status;
+  };
+  const Row rows[] = {
+      {"as it should be", "/v1/players/0.1/rating", R"({"queue":"duel","rating":1720})", 202},
+      {"below zero", "/v1/players/0.1/rating", R"({"queue":"duel","rating":-5})", 202},
+      {"nobody", "/v1/players/7.1/rating", R"({"queue":"duel","rating":1})", 404},
+      {"no id", "/v1/players//rating", R"({"queue":"duel","rating":1})", 404},
+      {"no such queue", "/v1/players/0.1/rating", R"({"queue":"chess","rating":1})", 404},
+      {"not whole", "/v1/players/0.1/rating", R"({"queue":"duel","rating":1.5})", 400},
+      {"off the scale", "/v1/players/0.1/rating", R"({"queue":"duel","rating":1000001})", 400},
+      {"the least number there is", "/v1/players/0.1/rating",
+       R"({"queue":"duel","rating":-9223372036854775808})", 400},
+      {"a text", "/v1/players/0.1/rating", R"({"queue":"duel","rating":"1"})", 400},
+      {"no queue", "/v1/players/0.1/rating", R"({"rating":1})", 400},
+      {"one more", "/v1/players/0.1/rating", R"({"queue":"duel","rating":1,"x":1})", 400},
+      {"nothing", "/v1/players/0.1/rating", "", 400},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    EXPECT_EQ(ask("POST", row.path, row.body).status, row.status);
+  }
+  loop_.turn();
+  const auto& ratings = loop_.core().state().players[{0, 1}].ratings;
+  ASSERT_EQ(ratings.size(), 1u);
+  EXPECT_EQ(ratings[0].second, -5) << "the last one";
 }
 
 TEST_F(AdminTest, LiveAndReady) {

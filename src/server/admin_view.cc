@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/match_why.h"
 #include "server/version.h"
 
 namespace muster::server {
@@ -302,6 +303,40 @@ json::object tickets_view(const State& state, const Page& page) {
                         {"matchId", id_or_null(ticket.match)},
                         {"waitingSeconds", age(state, ticket.since)}};
   });
+}
+
+/// Why a ticket waits; of one that does not wait only its state.
+json::object why_view(const State& state, TicketId id) {
+  const core::Ticket& ticket = state.tickets[id];
+  json::object out{{"id", to_string(id)},
+                   {"queue", state.config.queues[ticket.queue].name},
+                   {"state", text(to_string(ticket.state))},
+                   {"held", ticket.held},
+                   {"waitingSeconds", age(state, ticket.since)}};
+  const auto why = core::why_waiting(state, id);
+  if (!why) return out;
+  json::array rules;
+  for (const auto& rule : why->rules)
+    rules.push_back(
+        {{"name", rule.name}, {"excludes", rule.excludes}, {"byTheirs", rule.by_theirs}});
+  out["others"] = why->others;
+  out["accepted"] = why->accepted;
+  out["seatsAccepted"] = why->seats_accepted;
+  out["seatsNeeded"] = why->seats_needed;
+  out["rules"] = std::move(rules);
+  out["nearest"] = nullptr;
+  if (why->nearest) {
+    json::array excluded_by;
+    for (const std::string& name : why->nearest->excluded_by) excluded_by.emplace_back(name);
+    out["nearest"] = json::object{{"ticketId", to_string(why->nearest->ticket)},
+                                  {"ratingApart", why->nearest->rating_apart},
+                                  {"excludedBy", std::move(excluded_by)}};
+  }
+  out["nextWidening"] = nullptr;
+  if (why->next)
+    out["nextWidening"] =
+        json::object{{"inSeconds", seconds_of(why->next->in)}, {"admits", why->next->admits}};
+  return out;
 }
 
 json::object matches_view(const State& state, const Page& page) {

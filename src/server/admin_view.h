@@ -41,6 +41,7 @@ struct Page {
 boost::json::object status_view(const Loop& loop, const JournalStatus& journal);
 boost::json::object servers_view(const core::State& state, const Page& page);
 boost::json::object tickets_view(const core::State& state, const Page& page);
+boost::json::object why_view(const core::State& state, core::TicketId id);
 boost::json::object matches_view(const core::State& state, const Page& page);
 boost::json::object server_view(const core::State& state, core::ServerId id,
                                 const core::Server& server, bool with_players);

@@ -14,6 +14,7 @@
 
 #include "core/fleet_ports.h"
 #include "server/config_check_plain.h"
+#include "server/config_queue_check.h"
 #include "server/config_values.h"
 
 namespace muster::server {
@@ -366,6 +367,8 @@ class Checker {
       problems_.error(
           lines.of("fleet"), "queue.fleet",
           fmt::format("there is no fleet \"{}\"{}", name, did_you_mean(name, names_of(fleets_))));
+    check_queue_rules(queue, lines, draft_.queue_parts[index], problems_);
+    if (!queue.team.empty()) return;
     if (queue.teams > queue.players)
       problems_.error(
           lines.of("teams"), "queue.teams",

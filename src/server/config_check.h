@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,19 @@ struct ConfigLines {
   }
 };
 
+/// A rule as it is written: whether it needs a limit depends on its kind.
+struct WrittenRule {
+  core::RuleConfig rule;
+  std::optional<std::int64_t> limit;  // Thousandths.
+};
+
+/// The tables inside a [[queue]], and where their keys were written. Those of teams and widenings
+/// are in the queue itself.
+struct QueueParts {
+  std::vector<WrittenRule> rules;
+  std::vector<ConfigLines> team_lines, rule_lines, widen_lines;
+};
+
 /// A configuration whose values are each in range. What could not be read is left as it was.
 struct ConfigDraft {
   ServerConfig config;
@@ -32,6 +46,7 @@ struct ConfigDraft {
   ConfigLines limits;
   std::vector<ConfigLines> fleets;        // Beside config.core.fleets.
   std::vector<ConfigLines> queues;        // Beside config.core.queues.
+  std::vector<QueueParts> queue_parts;    // The same.
   std::vector<std::string> queue_fleets;  // Names; config.core.queues[i].fleet is found from them.
 };
 

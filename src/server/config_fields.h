@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -243,7 +244,7 @@ Field<T> cores(std::string name, Access access, std::uint32_t thousandths_min,
             const double thousandths = *value * 1000;  // Also not a number is not in range.
             if (!(thousandths >= thousandths_min && thousandths <= thousandths_max))
               return fmt::format("is {:g}; must be {}", *value, range);
-            access(out) = static_cast<std::uint32_t>(thousandths + 0.5);
+            access(out) = static_cast<std::uint32_t>(std::lround(thousandths));
             return {};
           }};
 }
@@ -296,7 +297,7 @@ inline std::string read_number(std::int64_t& out, const toml::node& node, std::i
 /// with: `read(thing, key, value)` says what is wrong.
 template <class T, class Access, class Read>
 Field<T> named_things(std::string name, Access access, std::size_t count_max, std::string range,
-                      std::string example, Read read) {
+                      const std::string& example, Read read) {
   return {std::move(name), "table", "none", std::move(range),
           [=](T& out, const toml::node& node) -> std::string {
             const toml::table* const things = node.as_table();

@@ -11,6 +11,7 @@
 #include "server/config_check.h"
 #include "server/config_fields.h"
 #include "server/config_plain_fields.h"
+#include "server/config_queue_fields.h"
 
 namespace muster::server {
 namespace {
@@ -165,6 +166,11 @@ const std::vector<Field<NamedQueue>>& queue_fields() {
       duration<NamedQueue>("ticket_timeout", AT(queue.ticket_timeout), seconds{1}, hours{24}),
       boolean<NamedQueue>("requeue_on_server_lost", AT(queue.requeue_on_server_lost)),
       text<NamedQueue>("map", AT(queue.map), 128),
+      whole<NamedQueue>("rating_default", AT(queue.rating_default), -core::rating_max,
+                        core::rating_max),
+      limit<NamedQueue>("rating_distance", AT(queue.rating_distance), 2 * core::rating_max),
+      limit<NamedQueue>("team_rating_distance", AT(queue.team_rating_distance),
+                        2 * core::rating_max),
   };
   return fields;
 }
@@ -183,16 +189,23 @@ struct Subtable {
 };
 
 /// Reads one table of the file into `out` and tells where its keys were.
+/// `tables` are the tables in it that are read by others.
 template <class T>
 ConfigLines read_table(const toml::table& table, std::string_view name,
                        const std::vector<Field<T>>& fields, T& out, ConfigProblems& problems,
-                       const std::vector<Subtable<T>>& subtables = {}) {
+                       const std::vector<Subtable<T>>& subtables = {},
+                       std::span<const std::string_view> tables_within = {}) {
   ConfigLines lines;
   lines.table = line_of(table);
   std::vector<std::string_view> known;
   for (const Field<T>& field : fields) known.emplace_back(field.name);
   for (const Subtable<T>& subtable : subtables) known.emplace_back(subtable.name);
+  known.insert(known.end(), tables_within.begin(), tables_within.end());
   for (const auto& [key, node] : table) {
+    if (std::ranges::find(tables_within, key.str()) != tables_within.end()) {
+      lines.keys.emplace(key.str(), line_of(key));
+      continue;
+    }
     const auto field = std::ranges::find(fields, key.str(), &Field<T>::name);
     const std::string full = fmt::format("{}.{:.60}", name, key.str());
     const auto subtable = std::ranges::find(subtables, key.str(), &Subtable<T>::name);
@@ -233,20 +246,20 @@ const toml::table* table_at(const toml::table& root, std::string_view name,
   return node->as_table();
 }
 
-/// Calls f for each [[name]].
+/// Calls f for each [[full]], which are those of that name in `root`.
 template <class F>
-void for_each_table(const toml::table& root, std::string_view name, ConfigProblems& problems,
-                    F&& f) {
+void for_each_table(const toml::table& root, std::string_view name, std::string_view full,
+                    ConfigProblems& problems, F&& f) {
   const toml::node* const node = root.get(name);
   if (!node) return;
   const toml::array* const array = node->as_array();
   if (!array || !(array->empty() || array->is_homogeneous(toml::node_type::table))) {
-    problems.error(line_of(*node), std::string(name),
-                   fmt::format("there can be several: write [[{}]], with two brackets", name));
+    problems.error(line_of(*node), std::string(full),
+                   fmt::format("there can be several: write [[{}]], with two brackets", full));
     return;
   }
   if (array->size() > entries_max) {
-    problems.error(line_of(*node), std::string(name),
+    problems.error(line_of(*node), std::string(full),
                    fmt::format("there are {}; must be at most {}", array->size(), entries_max));
     return;
   }
@@ -268,7 +281,7 @@ ConfigLines read_named_tables(const toml::table& table, std::string_view name,
     const std::string own(key.str());
     lines.keys.emplace(own, line_of(key));
     for (const auto& [inner_key, line] : read(own, *inner, full, line_of(key)).keys)
-      lines.keys.emplace(own + '.' + inner_key, line);
+      lines.keys.emplace(fmt::format("{}.{}", own, inner_key), line);
   }
   return lines;
 }
@@ -295,6 +308,27 @@ ConfigLines read_files(const toml::table& table, std::string_view name, FleetCon
         file.path = own;
         return read_table(inner, full, file_fields(), file, problems);
       });
+}
+
+// ---- The tables inside a [[queue]].
+
+constexpr std::array<std::string_view, 3> queue_tables{"team", "rule", "widen"};
+
+QueueParts read_queue_tables(const toml::table& table, QueueConfig& queue,
+                             ConfigProblems& problems) {
+  QueueParts parts;
+  const auto each = [&](std::string_view name, const auto& fields, auto& out,
+                        std::vector<ConfigLines>& lines) {
+    for_each_table(
+        table, name, fmt::format("queue.{}", name), problems, [&](const toml::table& one) {
+          lines.push_back(
+              read_table(one, fmt::format("queue.{}", name), fields, out.emplace_back(), problems));
+        });
+  };
+  each("team", team_fields(), queue.team, parts.team_lines);
+  each("rule", rule_fields(), parts.rules, parts.rule_lines);
+  each("widen", widen_fields(), queue.widen, parts.widen_lines);
+  return parts;
 }
 
 const std::vector<Subtable<FleetConfig>>& fleet_subtables() {
@@ -341,14 +375,16 @@ ConfigDraft read_draft(const toml::table& root, ConfigProblems& problems) {
     draft.limits = read_table(*limits, "limits", limits_fields(), draft.config, problems);
   if (const toml::table* journal = table_at(root, "journal", problems))
     read_table(*journal, "journal", journal_fields(), draft.config, problems);
-  for_each_table(root, "fleet", problems, [&](const toml::table& table) {
+  for_each_table(root, "fleet", "fleet", problems, [&](const toml::table& table) {
     FleetConfig& fleet = draft.config.core.fleets.emplace_back();
     draft.fleets.push_back(
         read_table(table, "fleet", fleet_fields(), fleet, problems, fleet_subtables()));
   });
-  for_each_table(root, "queue", problems, [&](const toml::table& table) {
+  for_each_table(root, "queue", "queue", problems, [&](const toml::table& table) {
     NamedQueue named;
-    draft.queues.push_back(read_table(table, "queue", queue_fields(), named, problems));
+    draft.queues.push_back(
+        read_table(table, "queue", queue_fields(), named, problems, {}, queue_tables));
+    draft.queue_parts.push_back(read_queue_tables(table, named.queue, problems));
     draft.config.core.queues.push_back(std::move(named.queue));
     draft.queue_fleets.push_back(std::move(named.fleet));
   });
@@ -429,6 +465,9 @@ std::vector<ConfigKey> config_keys() {
   add_keys(keys, "fleet.files", file_fields());
   add_keys(keys, "fleet.limits", fleet_limits_fields());
   add_keys(keys, "queue", queue_fields());
+  add_keys(keys, "queue.team", team_fields());
+  add_keys(keys, "queue.rule", rule_fields());
+  add_keys(keys, "queue.widen", widen_fields());
   return keys;
 }
 

@@ -559,6 +559,161 @@ TEST_F(ConfigOnDisk, FilesThatCannotBeRead) {
   EXPECT_THAT(shown(large.error()), HasSubstr("larger than 256KiB"));
 }
 
+const std::string ranked =
+    "[[fleet]]\nname = \"duel\"\ncommand = [\"bin/duel\"]\nports = 7000\n"
+    "[[queue]]\nname = \"ranked\"\nfleet = \"duel\"\n";  // The rows' first line is 8.
+
+TEST(ConfigFile, RulesAreRead) {
+  const auto config = parse(ranked + R"(rating_default = -20
+rating_distance = 100
+team_rating_distance = 50
+[[queue.team]]
+name = "hunters"
+players = 3
+count = 2
+[[queue.team]]
+name = "monster"
+[[queue.rule]]
+attribute = "mode"
+values = ["ctf", "dm"]
+[[queue.rule]]
+attribute = "maps"
+is = "any-of"
+values = ["ice"]
+[[queue.rule]]
+attribute = "level"
+is = "distance"
+limit = 2.5
+[[queue.rule]]
+name = "floor"
+attribute = "level"
+is = "min"
+limit = 3
+[[queue.widen]]
+limit = "rating_distance"
+after = "10s"
+to = 5000
+[[queue.widen]]
+limit = "floor"
+after = "20s"
+to = -1.125
+)");
+  ASSERT_TRUE(config) << shown(config.error());
+  EXPECT_THAT(config->warnings, IsEmpty()) << shown(config->warnings);
+  const core::QueueConfig& queue = config->core.queues[0];
+  EXPECT_TRUE(queue.ruled());
+  EXPECT_EQ(queue.players, 7u);
+  EXPECT_EQ(queue.teams, 3u);
+  EXPECT_EQ(queue.rating_default, -20);
+  EXPECT_EQ(queue.rating_distance, 100u);
+  EXPECT_EQ(queue.team_rating_distance, 50u);
+  ASSERT_EQ(queue.team.size(), 2u);
+  EXPECT_EQ(queue.team[0].count, 2u);
+  ASSERT_EQ(queue.rules.size(), 4u);
+  EXPECT_EQ(queue.rules[0].kind, core::RuleKind::equal);
+  EXPECT_EQ(queue.rules[0].name, "mode");
+  EXPECT_EQ(queue.rules[1].values, std::vector<std::string>{"ice"});
+  EXPECT_EQ(queue.rules[2].limit, 2500);
+  EXPECT_EQ(queue.rules[3].name, "floor");
+  ASSERT_EQ(queue.widen.size(), 2u);
+  EXPECT_EQ(queue.widen[0].to, 5000) << "points";
+  EXPECT_EQ(queue.widen[1].to, -1125) << "thousandths";
+  EXPECT_EQ(queue.widen[1].after, seconds{20});
+}
+
+TEST(ConfigFile, RulesThatCannotBe) {
+  struct Row {
+    const char* name;
+    const char* text;
+    int line;
+    const char* says;
+  };
+  const Row rows[] = {
+      {"teams twice", "players = 4\n[[queue.team]]\nname = \"a\"\n", 8, "leave it out"},
+      {"teams too large", "[[queue.team]]\nname = \"a\"\nplayers = 2\ncount = 200\n", 8,
+       "have 400 seats"},
+      {"two teams of a name", "[[queue.team]]\nname = \"a\"\n[[queue.team]]\nname = \"a\"\n", 11,
+       "the team in line 9 too"},
+      {"one bracket", "[queue.team]\nname = \"a\"\n", 8, "write [[queue.team]]"},
+      {"no such key", "[[queue.rule]]\nattribute = \"a\"\nvalue = []\n", 10, "no such key"},
+      {"no values", "[[queue.rule]]\nattribute = \"a\"\n", 8, "all of them"},
+      {"the same value", "[[queue.rule]]\nattribute = \"a\"\nvalues = [\"x\", \"x\"]\n", 10,
+       "twice"},
+      {"values of a number",
+       "[[queue.rule]]\nattribute = \"a\"\nis = \"max\"\nlimit = 1\nvalues = [\"x\"]\n", 12,
+       "leave it out"},
+      {"no limit", "[[queue.rule]]\nattribute = \"a\"\nis = \"distance\"\n", 8, "how far apart"},
+      {"a limit of texts", "[[queue.rule]]\nattribute = \"a\"\nvalues = [\"x\"]\nlimit = 2\n", 11,
+       "leave it out"},
+      {"closer than close", "[[queue.rule]]\nattribute = \"a\"\nis = \"distance\"\nlimit = -1\n",
+       11, "is negative"},
+      {"not a number", "[[queue.rule]]\nattribute = \"a\"\nis = \"min\"\nlimit = nan\n", 11,
+       "must be -1000000000"},
+      {"the rating as attribute",
+       "[[queue.rule]]\nattribute = \"rating\"\nis = \"distance\"\nlimit = 1\n", 9,
+       "write rating_distance"},
+      {"a name that is taken",
+       "[[queue.rule]]\nattribute = \"a\"\nname = \"rating_distance\"\nvalues = [\"x\"]\n", 10,
+       "choose another"},
+      {"two rules of a name",
+       "[[queue.rule]]\nattribute = \"a\"\nis = \"min\"\nlimit = 1\n"
+       "[[queue.rule]]\nattribute = \"a\"\nis = \"max\"\nlimit = 9\n",
+       12, "a `name` of its own"},
+      {"between nothing and nothing",
+       "[[queue.rule]]\nname = \"low\"\nattribute = \"a\"\nis = \"min\"\nlimit = 5\n"
+       "[[queue.rule]]\nname = \"high\"\nattribute = \"a\"\nis = \"max\"\nlimit = 2\n"
+       "[[queue.widen]]\nlimit = \"high\"\nafter = \"9s\"\nto = 4\n",
+       12, "at least 5 here and at most 4 by line 13: nobody can ever play"},
+      {"nothing to widen", "[[queue.widen]]\nlimit = \"x\"\nafter = \"9s\"\nto = 4\n", 9,
+       "there are none"},
+      {"a slip",
+       "rating_distance = 5\n[[queue.widen]]\nlimit = \"rating_distanse\"\nafter = \"9s\"\n"
+       "to = 4000\n",
+       10, "did you mean"},
+      {"no wider",
+       "rating_distance = 5000\n[[queue.widen]]\nlimit = \"rating_distance\"\nafter = \"9s\"\n"
+       "to = 5000\n",
+       12, "limits only ever widen"},
+      {"narrower again",
+       "rating_distance = 5\n"
+       "[[queue.widen]]\nlimit = \"rating_distance\"\nafter = \"20s\"\nto = 5000\n"
+       "[[queue.widen]]\nlimit = \"rating_distance\"\nafter = \"10s\"\nto = 6000\n",
+       12, "5000 is no wider than the 6000 before"},
+      {"twice at once",
+       "rating_distance = 5\n"
+       "[[queue.widen]]\nlimit = \"rating_distance\"\nafter = \"20s\"\nto = 5000\n"
+       "[[queue.widen]]\nlimit = \"rating_distance\"\nafter = \"20s\"\nto = 6000\n",
+       15, "already"},
+      {"after everybody has gone",
+       "rating_distance = 5\n[[queue.widen]]\nlimit = \"rating_distance\"\nafter = \"10m\"\n"
+       "to = 5000\n",
+       11, "ticket_timeout is 10m"},
+      {"at once", "rating_distance = 5\n[[queue.widen]]\nlimit = \"rating_distance\"\nto = 5000\n",
+       9, "the limit itself"},
+      {"half a point",
+       "rating_distance = 5\n[[queue.widen]]\nlimit = \"rating_distance\"\nafter = \"9s\"\n"
+       "to = 5000.5\n",
+       12, "a whole number of points"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    const auto config = parse(ranked + row.text);
+    ASSERT_FALSE(config);
+    const auto found = std::ranges::find_if(config.error(), [&](const ConfigProblem& p) {
+      return p.line == row.line && p.text.find(row.says) != std::string::npos;
+    });
+    EXPECT_NE(found, config.error().end()) << shown(config.error());
+  }
+}
+
+TEST(ConfigFile, AWindowThatLeavesTheExtremesAlone) {
+  const auto narrow = parse(ranked + "rating_distance = 300\n");
+  ASSERT_TRUE(narrow) << shown(narrow.error());
+  ASSERT_EQ(narrow->warnings.size(), 1u);
+  EXPECT_EQ(narrow->warnings[0].line, 8);
+  EXPECT_THAT(narrow->warnings[0].text, HasSubstr("can never be matched"));
+}
+
 TEST(ConfigFile, ThisMachineIsKnown) {
   const Machine machine = this_machine();
   EXPECT_FALSE(machine.address.empty());

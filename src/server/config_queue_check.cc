@@ -1,0 +1,265 @@
+#include "server/config_queue_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/config_values.h"
+
+namespace muster::server {
+namespace {
+
+using core::QueueConfig;
+using core::RuleConfig;
+using core::RuleKind;
+using core::WidenConfig;
+
+constexpr std::uint32_t seats_max = 256;
+/// Somebody this far from everybody else is nothing unusual.
+constexpr std::int64_t usual_distance = 3000;
+
+bool has_number(RuleKind kind) {
+  return kind == RuleKind::distance || kind == RuleKind::min || kind == RuleKind::max;
+}
+
+/// "12.5", of thousandths.
+std::string decimal(std::int64_t thousandths) {
+  return fmt::format("{}", static_cast<double>(thousandths) / 1000);
+}
+
+class RulesChecker {
+ public:
+  RulesChecker(QueueConfig& queue, const ConfigLines& lines, QueueParts& parts,
+               ConfigProblems& problems)
+      : queue_(queue), lines_(lines), parts_(parts), problems_(problems) {}
+
+  void check() {
+    check_teams();
+    for (std::size_t i = 0; i < parts_.rules.size(); ++i) check_rule(i);
+    if (queue_.rules.size() > core::rules_max)
+      problems_.error(parts_.rule_lines[core::rules_max].table, "queue.rule",
+                      fmt::format("there are {} rules; a queue may have {}", queue_.rules.size(),
+                                  core::rules_max));
+    if (queue_.widen.size() > core::widen_max)
+      problems_.error(
+          parts_.widen_lines[core::widen_max].table, "queue.widen",
+          fmt::format("there are {}; a queue may have {}", queue_.widen.size(), core::widen_max));
+    check_widenings();
+    check_bounds();
+    check_reach();
+  }
+
+ private:
+  void check_teams() {
+    if (queue_.team.empty()) return;
+    for (const std::string_view key : {"players", "teams"})
+      if (lines_.has(key))
+        problems_.error(lines_.of(key), fmt::format("queue.{}", key),
+                        "the tables of teams say it already; leave it out");
+    std::uint64_t players = 0, teams = 0;
+    std::map<std::string, int> seen;
+    for (std::size_t i = 0; i < queue_.team.size(); ++i) {
+      const core::TeamConfig& team = queue_.team[i];
+      players += std::uint64_t{team.players} * team.count;
+      teams += team.count;
+      const int line = parts_.team_lines[i].of("name");
+      if (const auto [first, added] = seen.emplace(team.name, line); !added && !team.name.empty())
+        problems_.error(
+            line, "queue.team.name",
+            fmt::format("\"{}\" is the name of the team in line {} too", team.name, first->second));
+    }
+    if (players > seats_max)
+      problems_.error(
+          parts_.team_lines.front().table, "queue.team",
+          fmt::format("the teams have {} seats; a match may have {}", players, seats_max));
+    queue_.players = static_cast<std::uint32_t>(std::min<std::uint64_t>(players, seats_max));
+    queue_.teams = static_cast<std::uint32_t>(std::min<std::uint64_t>(teams, seats_max));
+  }
+
+  void check_rule(std::size_t index) {
+    WrittenRule& written = parts_.rules[index];
+    const ConfigLines& lines = parts_.rule_lines[index];
+    RuleConfig& rule = written.rule;
+    if (rule.name.empty()) rule.name = rule.attribute;
+    if (rule.attribute == "rating")
+      problems_.error(lines.of("attribute"), "queue.rule.attribute",
+                      "\"rating\" is no attribute; write rating_distance in the [[queue]]");
+    if (rule.name == "rating_distance" || rule.name == "team_rating_distance")
+      problems_.error(lines.of("name"), "queue.rule.name",
+                      fmt::format("\"{}\" is a limit of every queue; choose another", rule.name));
+    for (std::size_t i = 0; i < index; ++i)
+      if (parts_.rules[i].rule.name == rule.name && !rule.name.empty())
+        problems_.error(lines.table, "queue.rule.name",
+                        fmt::format("\"{}\" is the name of the rule in line {} too; give one of "
+                                    "them a `name` of its own",
+                                    rule.name, parts_.rule_lines[i].table));
+    if (has_number(rule.kind)) {
+      if (!written.limit)
+        problems_.error(lines.table, "queue.rule.limit",
+                        "is missing: how far apart, how low or how high is allowed");
+      if (!rule.values.empty())
+        problems_.error(lines.of("values"), "queue.rule.values",
+                        "only \"equal\" and \"any-of\" have values; leave it out");
+      rule.limit = written.limit.value_or(0);
+      if (rule.kind == RuleKind::distance && rule.limit < 0)
+        problems_.error(lines.of("limit"), "queue.rule.limit",
+                        "is negative: no two are so close; must be 0 or more");
+    } else {
+      if (rule.values.empty())
+        problems_.error(lines.table, "queue.rule.values",
+                        "is missing: the texts that a player may send, all of them");
+      if (written.limit)
+        problems_.error(lines.of("limit"), "queue.rule.limit",
+                        "only \"distance\", \"min\" and \"max\" have a limit; leave it out");
+    }
+    queue_.rules.push_back(rule);
+  }
+
+  /// What the limit is at first, in the unit of its widenings; nothing if there is none of the
+  /// name.
+  struct Limit {
+    std::int64_t first = 0;
+    bool grows_down = false;  // min.
+    bool counts = false;      // In whole points, not thousandths.
+  };
+  std::optional<Limit> limit_of(const std::string& name) const {
+    if (name == "rating_distance" && queue_.rating_distance)
+      return Limit{*queue_.rating_distance, false, true};
+    if (name == "team_rating_distance" && queue_.team_rating_distance)
+      return Limit{*queue_.team_rating_distance, false, true};
+    for (const RuleConfig& rule : queue_.rules)
+      if (rule.name == name && has_number(rule.kind))
+        return Limit{rule.limit, rule.kind == RuleKind::min, false};
+    return std::nullopt;
+  }
+
+  void check_widenings() {
+    for (std::size_t i = 0; i < queue_.widen.size(); ++i) {
+      WidenConfig& widen = queue_.widen[i];
+      const ConfigLines& lines = parts_.widen_lines[i];
+      if (widen.limit.empty()) continue;  // Said already.
+      const auto limit = limit_of(widen.limit);
+      if (!limit) {
+        problems_.error(lines.of("limit"), "queue.widen.limit",
+                        fmt::format("this queue has no limit \"{:.60}\"{}; there {}", widen.limit,
+                                    did_you_mean(widen.limit, limit_names()), there_are()));
+        continue;
+      }
+      if (limit->counts) {
+        if (widen.to % 1000 != 0)
+          problems_.error(lines.of("to"), "queue.widen.to", "must be a whole number of points");
+        widen.to /= 1000;
+      }
+      if (widen.after >= queue_.ticket_timeout)
+        problems_.error(lines.of("after"), "queue.widen.after",
+                        fmt::format("no ticket waits so long: ticket_timeout is {}",
+                                    format_duration(queue_.ticket_timeout)));
+      if (widen.after == Duration::zero())
+        problems_.error(lines.of("after"), "queue.widen.after",
+                        "is 0s or missing: that would be the limit itself");
+    }
+    for (std::size_t i = 0; i < queue_.widen.size(); ++i) check_grows(i);
+  }
+
+  void check_grows(std::size_t index) {
+    const WidenConfig& widen = queue_.widen[index];
+    const ConfigLines& lines = parts_.widen_lines[index];
+    const auto limit = limit_of(widen.limit);
+    if (!limit) return;
+    std::int64_t before = limit->first;
+    Duration latest{};
+    for (std::size_t i = 0; i < queue_.widen.size(); ++i) {
+      const WidenConfig& other = queue_.widen[i];
+      if (i == index || other.limit != widen.limit) continue;
+      if (other.after == widen.after && i < index)
+        problems_.error(
+            lines.of("after"), "queue.widen.after",
+            fmt::format("line {} says what \"{}\" is after {} already", parts_.widen_lines[i].table,
+                        widen.limit, format_duration(widen.after)));
+      if (other.after < widen.after && other.after > latest)
+        before = other.to, latest = other.after;
+    }
+    if (limit->grows_down ? widen.to < before : widen.to > before) return;
+    const auto shown = [&](std::int64_t value) {
+      return limit->counts ? std::to_string(value) : decimal(value);
+    };
+    problems_.error(lines.of("to"), "queue.widen.to",
+                    fmt::format("{} is no wider than the {} before; limits only ever widen",
+                                shown(widen.to), shown(before)));
+  }
+
+  /// The limit of a rule once a ticket has waited longest.
+  std::int64_t widest(const RuleConfig& rule) const {
+    std::int64_t value = rule.limit;
+    for (const WidenConfig& widen : queue_.widen)
+      if (widen.limit == rule.name)
+        value = rule.kind == RuleKind::min ? std::min(value, widen.to) : std::max(value, widen.to);
+    return value;
+  }
+
+  /// A smallest and a largest value that leave nothing between them.
+  void check_bounds() {
+    for (std::size_t i = 0; i < queue_.rules.size(); ++i)
+      for (std::size_t j = 0; j < queue_.rules.size(); ++j) {
+        const RuleConfig& low = queue_.rules[i];
+        const RuleConfig& high = queue_.rules[j];
+        if (low.kind != RuleKind::min || high.kind != RuleKind::max ||
+            low.attribute != high.attribute || widest(low) <= widest(high))
+          continue;
+        problems_.error(
+            parts_.rule_lines[i].of("limit"), "queue.rule.limit",
+            fmt::format("\"{}\" must be at least {} here and at most {} by line {}: nobody can "
+                        "ever play",
+                        low.attribute, decimal(widest(low)), decimal(widest(high)),
+                        parts_.rule_lines[j].table));
+      }
+  }
+
+  /// The extremes of the rating scale: somebody far from everybody else must find a match one day.
+  void check_reach() {
+    if (!queue_.rating_distance) return;
+    std::int64_t reach = *queue_.rating_distance;
+    int line = lines_.of("rating_distance");
+    for (std::size_t i = 0; i < queue_.widen.size(); ++i)
+      if (queue_.widen[i].limit == "rating_distance" && queue_.widen[i].to > reach)
+        reach = queue_.widen[i].to, line = parts_.widen_lines[i].of("to");
+    if (reach >= usual_distance || queue_.players == 1) return;
+    problems_.warn(line, "queue.rating_distance",
+                   fmt::format("never grows beyond {}: the strongest and the weakest players, if "
+                               "they are further than that from all others, can never be matched. "
+                               "Let a last [[queue.widen]] go to {} or more",
+                               reach, usual_distance));
+  }
+
+  std::vector<std::string_view> limit_names() const {
+    std::vector<std::string_view> names;
+    if (queue_.rating_distance) names.emplace_back("rating_distance");
+    if (queue_.team_rating_distance) names.emplace_back("team_rating_distance");
+    for (const RuleConfig& rule : queue_.rules)
+      if (has_number(rule.kind)) names.emplace_back(rule.name);
+    return names;
+  }
+  std::string there_are() const {
+    const auto names = limit_names();
+    if (names.empty()) return "are none";
+    return fmt::format("{} {}", names.size() == 1 ? "is" : "are", fmt::join(names, ", "));
+  }
+
+  QueueConfig& queue_;
+  const ConfigLines& lines_;
+  QueueParts& parts_;
+  ConfigProblems& problems_;
+};
+
+}  // namespace
+
+void check_queue_rules(QueueConfig& queue, const ConfigLines& lines, QueueParts& parts,
+                       ConfigProblems& problems) {
+  RulesChecker(queue, lines, parts, problems).check();
+}
+
+}  // namespace muster::server
