@@ -19,6 +19,7 @@ namespace json = boost::json;
 struct Arguments {
   CtlOptions options;
   std::string server;
+  std::string ticket;
   std::string fleet;
   std::string target;
   std::string target_kind = "name";
@@ -125,6 +126,14 @@ void add_ctl_command(CLI::App& app, int& exit_code) {
                  "The last ones that are no more: why, and how they ended");
   add_list("tickets", "Players who wait for a match", tickets_text);
   add_list("matches", "Matches being launched or played", matches_text);
+
+  CLI::App* const why = ctl->add_subcommand("why", "Why a ticket is still waiting");
+  why->add_option("TICKET", arguments->ticket, "Its id")->required()->check(only_id);
+  why->callback([arguments, &exit_code] {
+    exit_code =
+        run_ctl(arguments->options, "GET", fmt::format("/v1/tickets/{}/why", arguments->ticket), "",
+                why_text, stdout, stderr);
+  });
 
   CLI::App* const stop = ctl->add_subcommand("stop", "Stop one game server, or the lobby");
   stop->add_option("SERVER", arguments->server, "Its id; none: the lobby with its game servers")

@@ -18,7 +18,7 @@ struct CtlOptions {
   Duration timeout = std::chrono::seconds{10};
 };
 
-/// `muster ctl status|servers|tickets|matches|stop|reload|clear|drain|undrain`: asks a running
+/// `muster ctl status|servers|tickets|matches|why|stop|reload|clear|drain|undrain`: asks a running
 /// lobby over its admin API. Sets `exit_code` to 0, or to 1 if the lobby could not be reached or
 /// refused.
 void add_ctl_command(CLI::App& app, int& exit_code);
@@ -35,6 +35,7 @@ std::string status_text(const boost::json::object& status);
 std::string servers_text(const boost::json::object& answer);
 std::string tickets_text(const boost::json::object& answer);
 std::string matches_text(const boost::json::object& answer);
+std::string why_text(const boost::json::object& answer);
 std::string ended_text(const boost::json::object& answer);
 std::string stopped_text(const boost::json::object& answer);
 std::string reloaded_text(const boost::json::object& answer);

@@ -188,6 +188,7 @@ TEST(Ctl, AsksForWhatItIsTold) {
        "GET /v1/tickets?limit=5&after=41.3 HTTP",
        ""},
       {{"matches"}, "GET /v1/matches?limit=100 HTTP", ""},
+      {{"why", "41.3"}, "GET /v1/tickets/41.3/why HTTP", ""},
       {{"stop", "4.1"}, "POST /v1/servers/4.1/stop HTTP", "\r\n\r\n{}"},
       {{"stop"}, "POST /v1/stop HTTP", "\r\n\r\n{\"keepServers\":false}"},
       {{"stop", "--keep-servers"}, "POST /v1/stop HTTP", "\r\n\r\n{\"keepServers\":true}"},
@@ -206,6 +207,26 @@ TEST(Ctl, AsksForWhatItIsTold) {
     EXPECT_THAT(ran.request, testing::EndsWith(row.body));
     EXPECT_EQ(ran.exit_code, 0);
   }
+}
+
+TEST(Ctl, Why) {
+  const auto shown = [](const char* answer) {
+    return why_text(boost::json::parse(answer).as_object());
+  };
+  EXPECT_EQ(shown(R"({"id":"4.1","queue":"ranked","state":"matched","held":false,
+                      "waitingSeconds":3})"),
+            "ticket 4.1 in queue ranked: matched for 3s\n");
+  const std::string text = shown(
+      R"({"id":"4.1","queue":"ranked","state":"queued","held":false,"waitingSeconds":3,"others":7,
+          "accepted":1,"seatsAccepted":2,"seatsNeeded":4,
+          "rules":[{"name":"rating_distance","excludes":6,"byTheirs":2}],
+          "nearest":{"ticketId":"5.1","ratingApart":120,"excludedBy":["rating_distance","mode"]},
+          "nextWidening":{"inSeconds":75,"admits":3}})");
+  for (const char* part :
+       {"7 others wait; 1 of them and it accept each other: 2 of 4 seats\n", "rating_distance",
+        "nearest is ticket 5.1, 120 points away, excluded by rating_distance, mode\n",
+        "in 1m 15s its limits widen: 3 more that wait now will be accepted\n"})
+    EXPECT_THAT(text, HasSubstr(part));
 }
 
 TEST(Ctl, RefusalsAndNonsense) {

@@ -223,6 +223,35 @@ std::string tickets_text(const json::object& answer) {
   return list_text(rows, "no tickets", answer);
 }
 
+std::string why_text(const json::object& w) {
+  std::string out = fmt::format(
+      "ticket {} in queue {}: {}{} for {}\n", text(w, "id"), text(w, "queue"), text(w, "state"),
+      flag(w, "held") ? ", held while its player is away" : "", age(w, "waitingSeconds"));
+  if (!w.contains("others")) return out;
+  out += fmt::format("{} others wait; {} of them and it accept each other: {} of {} seats\n",
+                     text(w, "others"), text(w, "accepted"), text(w, "seatsAccepted"),
+                     text(w, "seatsNeeded"));
+  Rows rules{{"RULE", "EXCLUDES", "ONLY BY THEIR LIMIT"}};
+  for_each(w, "rules", [&](const json::object& rule) {
+    rules.push_back({text(rule, "name"), text(rule, "excludes"), text(rule, "byTheirs")});
+  });
+  if (rules.size() > 1) out += "\n" + format_table(rules) + "\n";
+  if (const json::value* nearest = member(w, "nearest"); nearest && nearest->is_object()) {
+    std::string excluded_by;
+    if (const json::value* names = member(w, "nearest.excludedBy"); names && names->is_array())
+      for (const json::value& name : names->get_array())
+        if (name.is_string())
+          excluded_by += fmt::format("{}{}", excluded_by.empty() ? ", excluded by " : ", ",
+                                     name.get_string().c_str());
+    out += fmt::format("nearest is ticket {}, {} points away{}\n", text(w, "nearest.ticketId"),
+                       text(w, "nearest.ratingApart"), excluded_by);
+  }
+  if (const json::value* next = member(w, "nextWidening"); next && next->is_object())
+    out += fmt::format("in {} its limits widen: {} more that wait now will be accepted\n",
+                       age(w, "nextWidening.inSeconds"), text(w, "nextWidening.admits"));
+  return out;
+}
+
 std::string matches_text(const json::object& answer) {
   Rows rows{{"MATCH", "QUEUE", "STATE", "FOR", "SERVER", "PLAYERS", "FAILED LAUNCHES"}};
   for_each(answer, "matches", [&](const json::object& o) {
