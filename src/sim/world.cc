@@ -101,11 +101,13 @@ bool World::warm_only(core::FleetIndex index, bool forever) const {
   const core::FleetConfig& config = state().config.fleets[index];
   const core::Fleet& fleet = state().fleets[index];
   if (fleet.removed) return fleet.servers == 0;
-  // A reload may have given it a port that another fleet's server has, and keeps.
+  // A reload may have given it a port that another fleet's server has, and keeps; or taken one that
+  // a server of its own keeps.
   std::uint32_t ports = core::servers_by_ports(config);
   state().servers.for_each([&](core::ServerId, const core::Server& server) {
-    ports -= ports > 0 && server.fleet != index && config.ports.first <= server.port &&
-             server.port <= config.ports.last;
+    const bool inside = config.ports.first <= server.port && server.port <= config.ports.last;
+    if (server.fleet == index && !inside) ++ports;
+    if (server.fleet != index && inside && ports > 0) --ports;
   });
   // And one of its own may have a port that is not in its range any more.
   const std::uint32_t wanted = fleet.asleep ? 0 : std::min(config.ready_min, config.servers_max);
