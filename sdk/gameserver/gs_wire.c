@@ -130,12 +130,23 @@ static bool read_player(const mst_pb_field *from, mst_arena *arena, muster_gs_pl
   return !r.malformed;
 }
 
+static bool read_bots(const mst_pb_field *from, muster_gs_bots *to) {
+  mst_pb_reader r = mst_pb_read(from->bytes, from->size);
+  for (mst_pb_field f; mst_pb_next(&r, &f);) {
+    if (is_uint(&f, 1)) to->team = (uint32_t)f.value;
+    if (is_uint(&f, 2)) to->count = (uint32_t)f.value;
+  }
+  return !r.malformed;
+}
+
 static bool read_match(const mst_pb_field *from, mst_arena *arena, muster_gs_match *to) {
   memset(to, 0, sizeof *to);
   to->match_id = to->queue = to->map = "";
   muster_gs_player *const players = elements(from->bytes, from->size, 4, arena, sizeof *players);
-  if (!players) return false;
+  muster_gs_bots *const bots = elements(from->bytes, from->size, 6, arena, sizeof *bots);
+  if (!players || !bots) return false;
   to->players = players;
+  to->bots = bots;
   mst_pb_reader r = mst_pb_read(from->bytes, from->size);
   for (mst_pb_field f; mst_pb_next(&r, &f);) {
     if (is_text(&f, 1) && !(to->match_id = text(arena, &f))) return false;
@@ -143,6 +154,7 @@ static bool read_match(const mst_pb_field *from, mst_arena *arena, muster_gs_mat
     if (is_text(&f, 3) && !(to->map = text(arena, &f))) return false;
     if (is_text(&f, 4) && !read_player(&f, arena, &players[to->players_count++])) return false;
     if (is_uint(&f, 5)) to->started_ms = f.value;
+    if (is_text(&f, 6) && !read_bots(&f, &bots[to->bots_count++])) return false;
   }
   return !r.malformed;
 }

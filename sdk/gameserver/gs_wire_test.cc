@@ -110,6 +110,10 @@ pb::NodeMessage full_match() {
   bob.set_player_id("2.1");
   bob.set_name("b\u00f6b");
   bob.set_team(1);
+  match.add_bots()->set_count(2);
+  auto& bots = *match.add_bots();
+  bots.set_team(1);
+  bots.set_count(3);
   return m;
 }
 
@@ -122,6 +126,11 @@ TEST(NodeMessage, MatchStarted) {
   EXPECT_STREQ(match.queue, "duel");
   EXPECT_STREQ(match.map, "castle");
   EXPECT_EQ(match.started_ms, 1'700'000'000'123u);
+  ASSERT_EQ(match.bots_count, 2u);
+  EXPECT_EQ(match.bots[0].team, 0u);
+  EXPECT_EQ(match.bots[0].count, 2u);
+  EXPECT_EQ(match.bots[1].team, 1u);
+  EXPECT_EQ(match.bots[1].count, 3u);
   ASSERT_EQ(match.players_count, 2u);
   const muster_gs_player& ann = match.players[0];
   EXPECT_STREQ(ann.player_id, "1.1");

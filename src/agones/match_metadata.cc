@@ -69,6 +69,10 @@ void add_match_annotations(const sdk::MatchStarted& match, Metadata& annotations
   json::array roster;
   for (const sdk::Player& player : match.players()) roster.push_back(to_json(player));
   set_roster(roster, annotations);
+  json::array bots;
+  for (const sdk::Bots& team : match.bots())
+    bots.push_back({{"team", team.team()}, {"count", team.count()}});
+  if (!bots.empty()) annotations[key("bots")] = json::serialize(bots);
 }
 
 void remove_match_player(const std::string& player_id, Metadata& annotations) {

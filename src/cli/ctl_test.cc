@@ -221,11 +221,12 @@ TEST(Ctl, Why) {
           "accepted":1,"seatsAccepted":2,"seatsNeeded":4,
           "rules":[{"name":"rating_distance","excludes":6,"byTheirs":2}],
           "nearest":{"ticketId":"5.1","ratingApart":120,"excludedBy":["rating_distance","mode"]},
-          "nextWidening":{"inSeconds":75,"admits":3}})");
+          "nextWidening":{"inSeconds":75,"admits":3,"seatsNeeded":2}})");
   for (const char* part :
        {"7 others wait; 1 of them and it accept each other: 2 of 4 seats\n", "rating_distance",
         "nearest is ticket 5.1, 120 points away, excluded by rating_distance, mode\n",
-        "in 1m 15s its limits widen: 3 more that wait now will be accepted\n"})
+        "in 1m 15s its limits widen: 3 more that wait now will be accepted, and 2 seats are "
+        "enough\n"})
     EXPECT_THAT(text, HasSubstr(part));
 }
 

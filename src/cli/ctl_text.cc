@@ -247,8 +247,10 @@ std::string why_text(const json::object& w) {
                        text(w, "nearest.ratingApart"), excluded_by);
   }
   if (const json::value* next = member(w, "nextWidening"); next && next->is_object())
-    out += fmt::format("in {} its limits widen: {} more that wait now will be accepted\n",
-                       age(w, "nextWidening.inSeconds"), text(w, "nextWidening.admits"));
+    out += fmt::format(
+        "in {} its limits widen: {} more that wait now will be accepted, and {} seats are enough\n",
+        age(w, "nextWidening.inSeconds"), text(w, "nextWidening.admits"),
+        text(w, "nextWidening.seatsNeeded"));
   return out;
 }
 

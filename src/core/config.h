@@ -172,6 +172,10 @@ struct TeamConfig {
   std::string name;           // [a-z0-9-], 1 to 32 characters; for people.
   std::uint32_t players = 1;  // 1 to 256 seats in each.
   std::uint32_t count = 1;    // 1 to 256 teams alike.
+  // Of a match that is not full: so few in each, all alike; and so few teams. As above unless
+  // given.
+  std::optional<std::uint32_t> players_min;  // 1 to players.
+  std::optional<std::uint32_t> count_min;    // 1 to count.
 };
 
 /// What an attribute must be like for tickets to play together, or for a ticket to play at all.
@@ -192,7 +196,8 @@ struct RuleConfig {
 
 /// From a waiting time on, a limit has another value for the ticket that has waited so long.
 struct WidenConfig {
-  std::string limit;    // "rating_distance", "team_rating_distance", or the name of a rule.
+  // "rating_distance", "team_rating_distance", "players_min", or the name of a rule.
+  std::string limit;
   Duration after{};     // 1 s to 24 h.
   std::int64_t to = 0;  // Wider than before; of a rule, in thousandths.
 };
@@ -206,18 +211,22 @@ struct QueueConfig {
   Duration ticket_timeout = minutes{10};  // 1 s to 24 h: waiting to Expired.
   bool requeue_on_server_lost = false;    // Back to the front, with the waiting time so far.
   std::string map;                        // Passed to the game server; {map}.
+  std::string timeout_queue;  // Instead of Expired the ticket goes there; empty: nowhere.
 
   // Rules. Without any, a match is whoever waits longest and fills it.
   Rating rating_default = 1500;                       // Of a player whose rating nobody has set.
   std::optional<std::uint32_t> rating_distance;       // 0 to 2000000, within a match.
   std::optional<std::uint32_t> team_rating_distance;  // The same, between averages of teams.
   std::vector<TeamConfig> team;                       // Instead of players and teams.
-  std::vector<RuleConfig> rules;                      // At most rules_max.
-  std::vector<WidenConfig> widen;                     // At most widen_max.
+  std::optional<std::uint32_t> players_min;  // 1 to players: so few make a match; players: none.
+  bool bots = false;               // Seats that stay empty are for the game's own players.
+  std::vector<RuleConfig> rules;   // At most rules_max.
+  std::vector<WidenConfig> widen;  // At most widen_max.
 
   /// Whether matches are formed by rules: then a ticket's seats stay in one team.
   bool ruled() const {
-    return rating_distance || team_rating_distance || !team.empty() || !rules.empty();
+    return rating_distance || team_rating_distance || !team.empty() || !rules.empty() ||
+           players_min || !widen.empty();
   }
 };
 constexpr std::size_t rules_max = 8;

@@ -38,7 +38,7 @@ void Turn::deadlines() {
         drop_player(id(PlayerId{}));
         break;
       case TimerKind::ticket_expiry:
-        withdraw_ticket(id(TicketId{}), TicketState::expired, Error::ticket_expired);
+        ticket_due(id(TicketId{}));
         break;
       case TimerKind::match: {
         const MatchId match_id = id(MatchId{});

@@ -49,6 +49,7 @@ std::uint64_t Core::digest() const {
     d.add(match.known_as);
     d.add(static_cast<int>(match.state)), d.add(match.server), d.add(match.attempts);
     d.add(match.seats), d.add(match.by_rules);
+    for (const TeamBots& bots : match.bots) d.add(bots.team), d.add(bots.count);
     d.add(match.launching), d.add(match.since);
     d.add(match.anybody_came);
     for (const TicketId ticket : match.tickets) d.add(ticket);

@@ -110,6 +110,7 @@ struct StartServerMatch {
   std::string map;
   std::shared_ptr<const Roster> roster;
   Time started{};
+  std::vector<TeamBots> bots;  // In order of team, of those that have any.
 };
 /// A player will not come, or has left: told to the server's SDK.
 struct RemoveServerPlayer {

@@ -106,7 +106,7 @@ void Turn::assign(MatchId match_id, ServerId server_id) {
 
   if (!server.session)  // A classic game server has no packet for it.
     emit(StartServerMatch{s_.nodes[server.node]->link, server_id, match_id, config.name, config.map,
-                          match.roster, match.since});
+                          match.roster, match.since, match.bots});
   for (const TicketId id : match.tickets) {
     const TicketId ticket_id = id;
     const PlayerId player_id = s_.tickets[ticket_id].player;

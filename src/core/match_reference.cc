@@ -48,6 +48,26 @@ bool ratings_fit(const QueueConfig& queue, std::span<const WaitingTicket> ticket
   return true;
 }
 
+/// Whether teams of so many players make a match, by the configuration's own words.
+bool sizes_fit(const QueueConfig& queue, std::span<const std::int64_t> seats) {
+  std::size_t at = 0;
+  for (const TeamConfig& group : team_groups(queue)) {
+    std::int64_t players = 0, teams = 0;  // Of those that have any.
+    for (std::uint32_t i = 0; i < group.count; ++i, ++at) {
+      if (seats[at] > group.players) return false;
+      if (queue.bots || seats[at] == 0) continue;
+      if (i > 0 && seats[at - 1] == 0) return false;  // Those that are left out are the last.
+      if (players > 0 && seats[at] != players) return false;
+      players = seats[at];
+      ++teams;
+    }
+    if (!queue.bots && (teams < group.count_min.value_or(group.count) || teams == 0 ||
+                        players < group.players_min.value_or(group.players)))
+      return false;
+  }
+  return true;
+}
+
 bool teams_fit(const QueueConfig& queue, std::span<const WaitingTicket> tickets,
                std::span<const std::uint32_t> teams, Time now) {
   std::vector<std::int64_t> seats(team_sizes(queue).size()), sums(seats.size());
@@ -56,15 +76,28 @@ bool teams_fit(const QueueConfig& queue, std::span<const WaitingTicket> tickets,
     seats[teams[i]] += tickets[i].seats;
     sums[teams[i]] += std::int64_t{tickets[i].rating} * tickets[i].seats;
   }
-  for (std::size_t team = 0; team < seats.size(); ++team)
-    if (seats[team] != team_sizes(queue)[team]) return false;
+  if (!sizes_fit(queue, seats)) return false;
   for (const WaitingTicket& ticket : tickets)
     for (std::size_t a = 0; a < seats.size(); ++a)
       for (std::size_t b = 0; b < seats.size(); ++b)
-        if (sums[a] * 1000 / seats[a] - sums[b] * 1000 / seats[b] >
-            team_rating_distance(queue, ticket, now) * 1000)
+        if (seats[a] > 0 && seats[b] > 0 &&
+            sums[a] * 1000 / seats[a] - sums[b] * 1000 / seats[b] >
+                team_rating_distance(queue, ticket, now) * 1000)
           return false;
   return true;
+}
+
+/// Whether so many are enough for the one of them who has waited longest.
+bool enough(const QueueConfig& queue, std::span<const WaitingTicket> tickets, Time now) {
+  std::int64_t seats = 0;
+  Duration longest{-1};
+  for (const WaitingTicket& ticket : tickets) {
+    seats += ticket.seats;
+    longest = std::max(longest, now - ticket.since);
+  }
+  return seats == queue.players ||
+         seats >= reference_limit(queue, "players_min", queue.players_min.value_or(queue.players),
+                                  longest);
 }
 
 /// Every way to deal the tickets from `at` on; `left` are the seats of each team that are free.
@@ -98,7 +131,7 @@ std::int64_t reference_limit(const QueueConfig& queue, const std::string& limit,
 bool reference_is_match(const QueueConfig& queue, std::span<const WaitingTicket> tickets,
                         std::span<const std::uint32_t> teams, Time now) {
   return values_fit(queue, tickets, now) && ratings_fit(queue, tickets, now) &&
-         teams_fit(queue, tickets, teams, now);
+         enough(queue, tickets, now) && teams_fit(queue, tickets, teams, now);
 }
 
 std::vector<TicketId> reference_match(const QueueConfig& queue, std::vector<WaitingTicket> waiting,
@@ -106,9 +139,8 @@ std::vector<TicketId> reference_match(const QueueConfig& queue, std::vector<Wait
   std::sort(waiting.begin(), waiting.end(), [](const WaitingTicket& a, const WaitingTicket& b) {
     return std::pair(a.since, a.id) < std::pair(b.since, b.id);
   });
-  std::uint32_t players = 0;
-  for (const std::uint32_t size : team_sizes(queue)) players += size;
   std::vector<std::size_t> best, set;
+  std::uint32_t most = 0;
   for (std::uint32_t bits = 1; bits < 1u << waiting.size(); ++bits) {
     set.clear();
     std::vector<WaitingTicket> tickets;
@@ -121,11 +153,14 @@ std::vector<TicketId> reference_match(const QueueConfig& queue, std::vector<Wait
       seats += waiting[i].seats;
       with_anchor |= waiting[i].id == anchor;
     }
-    if (!with_anchor || seats != players || (!best.empty() && best < set)) continue;
+    if (!with_anchor || seats > queue.players || seats < most) continue;
+    if (seats == most && best < set) continue;
     std::vector<std::uint32_t> teams(set.size()), left = team_sizes(queue);
-    if (values_fit(queue, tickets, now) && ratings_fit(queue, tickets, now) &&
-        can_be_dealt(queue, tickets, teams, left, 0, now))
-      best = set;
+    if (!enough(queue, tickets, now) || !values_fit(queue, tickets, now) ||
+        !ratings_fit(queue, tickets, now) || !can_be_dealt(queue, tickets, teams, left, 0, now))
+      continue;
+    best = set;
+    most = seats;
   }
   std::vector<TicketId> ids;
   for (const std::size_t i : best) ids.push_back(waiting[i].id);

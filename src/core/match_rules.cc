@@ -1,6 +1,8 @@
 #include "core/match_rules.h"
 
 #include <algorithm>
+#include <numeric>
+#include <tuple>
 
 namespace muster::core {
 namespace {
@@ -79,6 +81,76 @@ std::vector<std::uint32_t> team_sizes(const QueueConfig& queue) {
   return sizes;
 }
 
+std::uint32_t players_least(const QueueConfig& queue) {
+  std::int64_t least = queue.players_min.value_or(queue.players);
+  for (const WidenConfig& widen : queue.widen)
+    if (widen.limit == "players_min") least = std::min(least, widen.to);
+  return static_cast<std::uint32_t>(least);
+}
+
+std::vector<TeamConfig> team_groups(const QueueConfig& queue) {
+  if (!queue.team.empty()) return queue.team;
+  const std::uint32_t least = players_least(queue), teams = queue.teams;
+  if (teams == 1) return {{"", queue.players, 1, least, {}}};
+  if (teams == queue.players) return {{"", 1, teams, {}, least}};
+  if (queue.players % teams == 0)
+    return {{"", queue.players / teams, teams, (least + teams - 1) / teams, {}}};
+  std::vector<TeamConfig> groups;
+  for (const std::uint32_t size : team_sizes(queue)) groups.push_back({"", size, 1, {}, {}});
+  return groups;
+}
+
+namespace {
+
+/// Fewer in the largest teams first, in the last of those alike.
+std::vector<std::uint32_t> even_sizes(std::vector<std::uint32_t> sizes, std::uint32_t players) {
+  for (auto seats = std::accumulate(sizes.begin(), sizes.end(), 0u); seats > players; --seats)
+    --*std::max_element(sizes.rbegin(), sizes.rend());
+  return sizes;
+}
+
+/// Every way from this group of teams on.
+void add_shapes(const std::vector<TeamConfig>& groups, std::size_t at, std::uint32_t least,
+                MatchShape& shape, std::vector<MatchShape>& out) {
+  if (out.size() >= shapes_max) return;
+  if (at == groups.size()) {
+    if (shape.players >= least) out.push_back(shape);
+    return;
+  }
+  const TeamConfig& group = groups[at];
+  const std::uint32_t count_min = group.count_min.value_or(group.count);
+  const std::uint32_t players_min = group.players_min.value_or(group.players);
+  for (std::uint32_t count = group.count; count >= count_min && count > 0; --count)
+    for (std::uint32_t players = group.players; players >= players_min && players > 0; --players) {
+      shape.players += count * players;
+      shape.team_sizes.insert(shape.team_sizes.end(), count, players);
+      shape.team_sizes.resize(shape.team_sizes.size() + group.count - count, 0);
+      add_shapes(groups, at + 1, least, shape, out);
+      shape.team_sizes.resize(shape.team_sizes.size() - group.count);
+      shape.players -= count * players;
+    }
+}
+
+}  // namespace
+
+std::vector<MatchShape> match_shapes(const QueueConfig& queue) {
+  const std::vector<std::uint32_t> sizes = team_sizes(queue);
+  const std::uint32_t least = players_least(queue);
+  std::vector<MatchShape> shapes;
+  if (queue.bots) {
+    for (std::uint32_t players = queue.players; players >= least && players > 0; --players)
+      shapes.push_back({players, sizes, even_sizes(sizes, players)});
+    return shapes;
+  }
+  if (least == queue.players) return {{queue.players, sizes, {}}};
+  MatchShape shape;
+  add_shapes(team_groups(queue), 0, least, shape, shapes);
+  std::sort(shapes.begin(), shapes.end(), [](const MatchShape& a, const MatchShape& b) {
+    return std::tie(b.players, b.team_sizes) < std::tie(a.players, a.team_sizes);
+  });
+  return shapes;
+}
+
 MatchRules compile(const QueueConfig& queue) {
   MatchRules out;
   out.team_sizes = team_sizes(queue);
@@ -86,6 +158,8 @@ MatchRules compile(const QueueConfig& queue) {
     out.players += size;
     out.team_size_max = std::max(out.team_size_max, size);
   }
+  out.shapes = match_shapes(queue);
+  out.players_min = curve_of(queue, "players_min", queue.players_min.value_or(queue.players));
   out.rating_limited = queue.rating_distance.has_value();
   out.team_rating_limited = queue.team_rating_distance.has_value();
   out.rating_distance =

@@ -34,18 +34,28 @@ class Curve {
   std::vector<std::pair<Duration, std::int64_t>> steps_;
 };
 
+/// What a match may look like: so many players, in teams with so many seats.
+struct MatchShape {
+  std::uint32_t players = 0;
+  std::vector<std::uint32_t> team_sizes;  // Their sum is `players`; with bots, that of all seats.
+  // With bots: as even as can be, and what is used if the sizes of the tickets allow it.
+  std::vector<std::uint32_t> even_sizes;
+};
+
 struct MatchRules {
   struct Rule {
     RuleKind kind = RuleKind::equal;
     Curve limit;  // distance, min, max; in thousandths.
   };
 
-  std::vector<std::uint32_t> team_sizes;  // Seats of each team.
+  std::vector<std::uint32_t> team_sizes;  // Seats of each team of a full match.
   std::uint32_t players = 0;              // Their sum.
   std::uint32_t team_size_max = 0;
-  Curve rating_distance;        // Between the highest and the lowest of a match.
-  Curve team_rating_distance;   // Between the averages of two teams.
-  bool rating_limited = false;  // Whether they limit anything.
+  std::vector<MatchShape> shapes;  // Most players first; the first is the full match.
+  Curve players_min;               // A match that is not full has as many for its oldest ticket.
+  Curve rating_distance;           // Between the highest and the lowest of a match.
+  Curve team_rating_distance;      // Between the averages of two teams.
+  bool rating_limited = false;     // Whether they limit anything.
   bool team_rating_limited = false;
   std::vector<Rule> rules;          // As QueueConfig::rules.
   std::vector<Duration> widenings;  // When something grows, of a ticket's waiting time; ascending.
@@ -65,5 +75,17 @@ std::expected<std::vector<std::int64_t>, std::string> rule_values(
 
 /// The seats of each team of the queue.
 std::vector<std::uint32_t> team_sizes(const QueueConfig& queue);
+
+/// The teams of the queue, those alike together, with how few of them a match may have if it is not
+/// full. Where the queue only says how many players and teams there are: of one team, any number of
+/// its players; of teams of one, any number of them; of others, equally many in each, in all teams.
+/// Teams that differ by a seat are never fewer.
+std::vector<TeamConfig> team_groups(const QueueConfig& queue);
+/// players_min once a ticket has waited longest.
+std::uint32_t players_least(const QueueConfig& queue);
+/// All that a match of the queue may look like, most players first; of equally many, in the order
+/// of the teams: more of the first. No more than `shapes_max` are made.
+std::vector<MatchShape> match_shapes(const QueueConfig& queue);
+constexpr std::size_t shapes_max = 256;
 
 }  // namespace muster::core

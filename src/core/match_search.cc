@@ -84,18 +84,48 @@ bool MatchSearch::find(const TicketIndex& index, TicketPlace place, Time now, Fo
     out.teams.push_back(0);
     return true;
   }
-  if (rules_.players == 2) return find_partner(index, anchor, now, out);
+  if (rules_.players == 2) return find_pair(index, anchor, now, out);
 
   effort_ = 0;
   cut_ = false;
-  best_.clear();
-  if (!seats_add_up(index.pool_of(anchor), anchor.seats)) return false;
+  add_up_seats(index.pool_of(anchor), anchor.seats);
+  if (!worth_searching(anchor)) return false;
   gather(index, anchor, now);
-  search_frames();
+  const bool found = search_shapes(now);
   if (cut_) ++cuts_;
-  if (best_.empty()) return false;
-  deal(out);
-  return true;
+  if (found) take_best(out);
+  return found;
+}
+
+/// Shape by shape, and among those with equally many players for the oldest tickets.
+bool MatchSearch::search_shapes(Time now) {
+  std::uint32_t seats = 0;
+  for (const Candidate& candidate : candidates_) seats += candidate.ticket->seats;
+  const MatchShape* best_shape = nullptr;
+  std::vector<std::uint32_t> best, best_teams;
+  for (const MatchShape& shape : rules_.shapes) {
+    if (best_shape && shape.players < best_shape->players) break;
+    if (shape.players < rules_.players && shape.players < players_min_) break;
+    if (shape.players > seats || !seats_reachable_[shape.players]) continue;
+    if (candidates_[anchor_].ticket->seats >
+        *std::max_element(shape.team_sizes.begin(), shape.team_sizes.end()))
+      continue;
+    shape_ = &shape;
+    best_.clear();
+    search_frames();
+    if (best_.empty()) continue;
+    if (shape.players < rules_.players &&
+        rules_.players_min.at(now - candidates_[best_.front()].since) > shape.players)
+      continue;  // Its oldest wants more; and that of any other such match is no older.
+    if (best_shape && best <= best_) continue;
+    best_shape = &shape;
+    best = best_;
+    best_teams = best_teams_;
+  }
+  shape_ = best_shape;
+  best_ = std::move(best);
+  best_teams_ = std::move(best_teams);
+  return best_shape != nullptr;
 }
 
 std::uint32_t MatchSearch::seats_in_reach(const TicketIndex& index, TicketPlace place, Time now,
@@ -109,8 +139,10 @@ std::uint32_t MatchSearch::seats_in_reach(const TicketIndex& index, TicketPlace 
   return std::min(seats, seats_max);
 }
 
-bool MatchSearch::find_partner(const TicketIndex& index, const WaitingTicket& anchor, Time now,
-                               FoundMatch& out) {
+/// A match of two players: of this ticket and another, or, if it has waited long enough for that,
+/// of this ticket alone.
+bool MatchSearch::find_pair(const TicketIndex& index, const WaitingTicket& anchor, Time now,
+                            FoundMatch& out) {
   const WaitingTicket* oldest = nullptr;
   for_each_in_window(rules_, index, anchor, now, [&](const WaitingTicket& other) {
     if (other.id == anchor.id || other.seats != 1) return true;
@@ -125,7 +157,13 @@ bool MatchSearch::find_partner(const TicketIndex& index, const WaitingTicket& an
     oldest = &other;
     return true;
   });
-  if (!oldest) return false;
+  if (!oldest) {
+    if (rules_.shapes.back().players > 1 || rules_.players_min.at(now - anchor.since) > 1)
+      return false;
+    out.tickets = {anchor.id};
+    out.teams = {0};
+    return true;
+  }
   const bool anchor_first = std::tie(anchor.since, anchor.id) < std::tie(oldest->since, oldest->id);
   out.tickets =
       anchor_first ? std::vector{anchor.id, oldest->id} : std::vector{oldest->id, anchor.id};
@@ -133,9 +171,10 @@ bool MatchSearch::find_partner(const TicketIndex& index, const WaitingTicket& an
   return true;
 }
 
-/// Whether some of the sizes that wait make a match's seats with the anchor's.
-bool MatchSearch::seats_add_up(const TicketIndex::Pool& pool, std::uint32_t anchor_seats) const {
-  std::vector<bool> reachable(rules_.players + 1);
+/// What some of the sizes that wait come to with the anchor's.
+void MatchSearch::add_up_seats(const TicketIndex::Pool& pool, std::uint32_t anchor_seats) {
+  std::vector<bool>& reachable = seats_reachable_;
+  reachable.assign(rules_.players + 1, false);
   reachable[anchor_seats] = true;
   std::vector<std::uint32_t> used;  // Of this size, for each sum.
   for (const auto& [seats, count] : pool.by_seats) {
@@ -146,13 +185,20 @@ bool MatchSearch::seats_add_up(const TicketIndex::Pool& pool, std::uint32_t anch
         reachable[sum] = true;
         used[sum] = used[sum - seats] + 1;
       }
-    if (reachable[rules_.players]) return true;
   }
-  return false;
+}
+
+/// Whether the seats come to those of a match. Who would be content with one that is not full is
+/// not known yet.
+bool MatchSearch::worth_searching(const WaitingTicket& anchor) const {
+  return std::any_of(rules_.shapes.begin(), rules_.shapes.end(), [&](const MatchShape& shape) {
+    return seats_reachable_[shape.players] && shape.players >= anchor.seats;
+  });
 }
 
 void MatchSearch::gather(const TicketIndex& index, const WaitingTicket& anchor, Time now) {
   candidates_.clear();
+  players_min_ = rules_.players;
   for_each_in_window(rules_, index, anchor, now, [&](const WaitingTicket& ticket) {
     if (ticket.id != anchor.id && !accept(rules_, anchor, ticket, now)) return true;
     Candidate& candidate = candidates_.emplace_back();
@@ -161,6 +207,8 @@ void MatchSearch::gather(const TicketIndex& index, const WaitingTicket& anchor, 
     candidate.ticket = &ticket;
     candidate.rating_limit = rating_limit(rules_, ticket, now);
     candidate.team_limit = team_limit(rules_, ticket, now);
+    players_min_ = std::min(players_min_,
+                            static_cast<std::uint32_t>(rules_.players_min.at(now - ticket.since)));
     for (std::size_t i = 0; i < rules_.rules.size(); ++i)
       if (rules_.rules[i].kind == RuleKind::distance)
         candidate.limits[i] = rules_.rules[i].limit.at(now - ticket.since);
@@ -211,7 +259,7 @@ void MatchSearch::search_frames() {
     limits.push_back(std::min(candidate.rating_limit, anchor.rating_limit));
     if (rating <= anchor.ticket->rating) lows.push_back(rating);
   }
-  if (seats < rules_.players) return;
+  if (seats < shape_->players) return;
   if (highest - lowest <= narrowest) return search_frame(lowest, narrowest);
 
   // Whether the sizes fit together at all, whatever the ratings; mostly that ends it, when many
@@ -232,7 +280,7 @@ void MatchSearch::search_frames() {
   for (const std::int64_t limit : limits)
     for (const std::int64_t low : lows) {
       if (low + limit < anchor.ticket->rating || cut_) continue;
-      if (seats_below(low + limit + 1) - seats_below(low) >= rules_.players)
+      if (seats_below(low + limit + 1) - seats_below(low) >= shape_->players)
         search_frame(low, limit);
     }
 }
@@ -250,11 +298,11 @@ void MatchSearch::search_frame(std::int64_t low, std::int64_t limit) {
     if (!everybody && (candidate.ticket->rating < low || candidate.ticket->rating > low + limit ||
                        candidate.rating_limit < limit))
       continue;
-    if (++passed_[candidate.kind] * candidate.ticket->seats > rules_.players) continue;
+    if (++passed_[candidate.kind] * candidate.ticket->seats > shape_->players) continue;
     pool_.push_back(i);
     seats += candidate.ticket->seats;
   }
-  if (seats < rules_.players) return;
+  if (seats < shape_->players) return;
   if (cannot_be_older()) return;
   seats_from_.assign(pool_.size() + 1, 0);
   for (std::size_t i = pool_.size(); i > 0; --i)
@@ -282,8 +330,8 @@ bool MatchSearch::fill_frame() {
   passed_.assign(kinds_, 0);
   chosen_.clear();
   common_.clear();
-  missing_ = rules_.players;
-  packing_ = TeamPacking(rules_.team_sizes);
+  missing_ = shape_->players;
+  packing_ = TeamPacking(shape_->team_sizes);
   CHECK(include(anchor_), "a ticket's seats fit into one of the teams");
   return can_be_filled(0) && fill(0);
 }
@@ -316,8 +364,9 @@ bool MatchSearch::can_be_filled(std::size_t from) {
       ++sizes_[candidates_[pool_[at]].ticket->seats].may;
   // The chosen are packed, and players who are alone fit anywhere.
   if (sizes_[1].may >= missing_) return true;
+  if (!shape_->even_sizes.empty()) sizes_[1].must += rules_.players - shape_->players;  // Bots.
   std::uint64_t work = 0;
-  const bool can = teams_can_be_filled(rules_.team_sizes, sizes_, work);
+  const bool can = teams_can_be_filled(shape_->team_sizes, sizes_, work);
   spend(work / 8);
   return can;
 }
@@ -390,16 +439,33 @@ void MatchSearch::exclude() {
 
 bool MatchSearch::teams_are_even() const {
   if (!rules_.team_rating_limited) return true;
-  std::vector<SplitTicket> tickets;
   std::int64_t limit = no_limit;
-  for (const std::uint32_t i : chosen_) {
-    tickets.push_back({candidates_[i].ticket->seats, candidates_[i].ticket->rating});
-    limit = std::min(limit, candidates_[i].team_limit);
-  }
+  for (const std::uint32_t i : chosen_) limit = std::min(limit, candidates_[i].team_limit);
   if (limit == no_limit) return true;
-  Split split{packing_.teams(), 0, false};
-  balance_teams(tickets, rules_.team_sizes, split);
-  return split.difference <= limit * 1000;
+  return deal(chosen_, packing_.teams(), limit).difference <= limit * 1000;
+}
+
+/// Deals tickets to the teams of the shape; `teams` is some way to do it. With bots, equally many
+/// players to each team if the sizes of the tickets and that limit allow it.
+Split MatchSearch::deal(const std::vector<std::uint32_t>& positions,
+                        std::vector<std::uint32_t> teams, std::int64_t limit) const {
+  std::vector<SplitTicket> tickets;
+  for (const std::uint32_t i : positions)
+    tickets.push_back({candidates_[i].ticket->seats, candidates_[i].ticket->rating});
+  if (!shape_->even_sizes.empty()) {
+    TeamPacking packing(shape_->even_sizes);
+    const bool fits = std::all_of(tickets.begin(), tickets.end(), [&](const SplitTicket& ticket) {
+      return packing.push(ticket.seats);
+    });
+    if (fits) {
+      Split even{packing.teams(), 0, false};
+      balance_teams(tickets, shape_->even_sizes, even);
+      if (even.difference <= limit * 1000) return even;
+    }
+  }
+  Split split{std::move(teams), 0, false};
+  balance_teams(tickets, shape_->team_sizes, split);
+  return split;
 }
 
 bool MatchSearch::spend(std::uint64_t effort) {
@@ -408,15 +474,13 @@ bool MatchSearch::spend(std::uint64_t effort) {
   return !cut_;
 }
 
-void MatchSearch::deal(FoundMatch& out) const {
-  std::vector<SplitTicket> tickets;
+void MatchSearch::take_best(FoundMatch& out) const {
+  std::int64_t limit = no_limit;
   for (const std::uint32_t i : best_) {
     out.tickets.push_back(candidates_[i].id);
-    tickets.push_back({candidates_[i].ticket->seats, candidates_[i].ticket->rating});
+    limit = std::min(limit, candidates_[i].team_limit);
   }
-  Split split{best_teams_, 0, false};
-  balance_teams(tickets, rules_.team_sizes, split);
-  out.teams = std::move(split.team);
+  out.teams = deal(best_, best_teams_, limit).team;
 }
 
 }  // namespace muster::core

@@ -1,19 +1,23 @@
 #pragma once
 // Whether a waiting ticket can be matched now, and with whom.
 //
-// A set of tickets is a match if their seats are exactly a match's, they can be packed into its
-// teams with each ticket in one team, and each of them accepts the others:
+// A set of tickets is a match if their seats are exactly those of one of the shapes that a match
+// may have, they can be packed into its teams with each ticket in one team, and each of them
+// accepts the others:
 //   - the highest and the lowest rating differ by no more than the rating_distance of any of them;
 //   - the averages of any two teams differ by no more than the team_rating_distance of any of them,
 //     dealt as well as split_teams can;
 //   - for each rule: `equal` and `any_of` have a value that all share; the values of a `distance`
 //     differ by no more than the limit of any of them; `min` and `max` hold for each by its own
 //     limit. Limits are those for the time that a ticket has waited.
+//   - Of players_min alone that of the oldest of them counts: a match that is not full has as many
+//     players as its oldest ticket wants by then. (By that of all, whoever has just come would keep
+//     the others waiting.)
 //
-// Of all matches with the ticket in question, the one with the oldest ticket is formed; of those
-// with the same oldest ticket, the one with the oldest second one, and so on (ties by id). So a
-// ticket that could have been in a match is passed over only for older ones, or because it does not
-// fit together with them: no younger one is ever preferred.
+// Of all matches with the ticket in question, one with the most players is formed. Of those, the
+// one with the oldest ticket; of those with the same oldest ticket, the one with the oldest second
+// one, and so on (ties by id). So a ticket that could have been in a match is passed over only for
+// older ones, or because it does not fit together with them: no younger one is ever preferred.
 //
 // Method: the window of the ticket in order of rating gives the candidates. Every match among them
 // lies in a frame: from some lowest rating up by the smallest rating_distance of its tickets.
@@ -78,11 +82,12 @@ class MatchSearch {
     std::array<std::int64_t, rules_max> shared{}, low{}, high{}, limit{};
   };
 
-  bool find_partner(const TicketIndex& index, const WaitingTicket& anchor, Time now,
-                    FoundMatch& out);
-  bool seats_add_up(const TicketIndex::Pool& pool, std::uint32_t anchor_seats) const;
+  bool find_pair(const TicketIndex& index, const WaitingTicket& anchor, Time now, FoundMatch& out);
+  void add_up_seats(const TicketIndex::Pool& pool, std::uint32_t anchor_seats);
+  bool worth_searching(const WaitingTicket& anchor) const;
   void gather(const TicketIndex& index, const WaitingTicket& anchor, Time now);
   void sort_into_kinds();
+  bool search_shapes(Time now);
   void search_frames();
   void search_frame(std::int64_t low, std::int64_t limit);
   bool fill_frame();
@@ -92,8 +97,10 @@ class MatchSearch {
   bool include(std::uint32_t candidate);
   void exclude();
   bool teams_are_even() const;
+  Split deal(const std::vector<std::uint32_t>& positions, std::vector<std::uint32_t> teams,
+             std::int64_t limit) const;
   bool spend(std::uint64_t effort);
-  void deal(FoundMatch& out) const;
+  void take_best(FoundMatch& out) const;
 
   const MatchRules& rules_;
   std::uint64_t cuts_ = 0;
@@ -104,6 +111,9 @@ class MatchSearch {
   std::uint32_t kinds_ = 0;
   std::uint64_t effort_ = 0;
   bool cut_ = false;
+  std::vector<bool> seats_reachable_;      // By sums of seats, the anchor's among them.
+  std::uint32_t players_min_ = 0;          // The least that any candidate wants by now.
+  const MatchShape* shape_ = nullptr;      // Which is being tried.
   std::vector<std::uint32_t> best_;        // Positions, ascending; empty: none so far.
   std::vector<std::uint32_t> best_teams_;  // Some way to deal them.
 

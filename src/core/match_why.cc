@@ -66,7 +66,11 @@ void look_at_rules(const State& state, TicketId id, const RuleMatcher& matcher, 
   for (const Duration after : rules.widenings)
     if (const Time at = us.since + after; at > state.now && (!widening || at < *widening))
       widening = at;
-  if (widening) why.next = TicketWhy::Widening{*widening - state.now, 0};
+  const auto needed = [&](Time at) {
+    return static_cast<std::uint32_t>(rules.players_min.at(at - us.since));
+  };
+  why.seats_needed = needed(state.now);
+  if (widening) why.next = TicketWhy::Widening{*widening - state.now, 0, needed(*widening)};
 
   std::tuple<std::int64_t, Time, TicketId> nearest;
   for_each_other(state, id, [&](const Ticket& ticket, const WaitingTicket* them) {

@@ -23,16 +23,17 @@ struct TicketWhy {
     std::vector<std::string> excluded_by;  // Empty: they accept each other.
   };
   struct Widening {
-    Duration in{};             // From now.
-    std::uint32_t admits = 0;  // Tickets that wait now and will then be accepted, and accept.
+    Duration in{};                   // From now.
+    std::uint32_t admits = 0;        // Tickets that wait now and will then be accepted, and accept.
+    std::uint32_t seats_needed = 0;  // Then: as many make a match for it.
   };
   std::uint32_t others = 0;          // Who wait in the queue besides.
   std::uint32_t accepted = 0;        // Of those: they and this ticket accept each other.
   std::uint32_t seats_accepted = 0;  // Of those and its own.
-  std::uint32_t seats_needed = 0;
-  std::vector<Excluding> rules;    // In the order of the configuration.
-  std::optional<Nearest> nearest;  // In rating, of those that wait in the queue.
-  std::optional<Widening> next;    // Of its own limits.
+  std::uint32_t seats_needed = 0;    // As many make a match for it now.
+  std::vector<Excluding> rules;      // In the order of the configuration.
+  std::optional<Nearest> nearest;    // In rating, of those that wait in the queue.
+  std::optional<Widening> next;      // Of its own limits.
 };
 
 /// Of a ticket that is queued and not held; nothing for any other. Looks at every ticket there is.

@@ -209,10 +209,11 @@ void Turn::form_match(QueueIndex queue, std::vector<TicketId> tickets) {
   Match& match = s_.matches[match_id];
   match.queue = queue;
   match.fleet = s_.config.queues[queue].fleet;
-  match.seats = s_.config.queues[queue].players;
   match.by_rules = s_.queues[queue].matcher.get() != nullptr;
   match.since = now_;
   match.tickets = std::move(tickets);
+  for (const TicketId id : match.tickets) match.seats += s_.tickets[id].seats;
+  if (match.by_rules && s_.config.queues[queue].bots) add_bots(queue, match);
   ++s_.totals.matches;
   for (const TicketId id : match.tickets) {
     Ticket& ticket = s_.tickets[id];
@@ -224,6 +225,45 @@ void Turn::form_match(QueueIndex queue, std::vector<TicketId> tickets) {
   const FleetIndex fleet = match.fleet;
   wait_for_server(match_id);
   balance(fleet);
+}
+
+/// The seats that are left over, team by team.
+void Turn::add_bots(QueueIndex queue, Match& match) const {
+  std::vector<std::uint32_t> left = s_.queues[queue].matcher->rules().team_sizes;
+  for (const TicketId id : match.tickets) left[s_.tickets[id].team] -= s_.tickets[id].seats;
+  for (std::uint32_t team = 0; team < left.size(); ++team)
+    if (left[team] > 0) match.bots.push_back({team, left[team]});
+}
+
+/// The ticket has waited for its queue's ticket_timeout: it goes to the queue that is for such, if
+/// there is one that can have it, or it ends.
+void Turn::ticket_due(TicketId id) {
+  const Ticket& ticket = s_.tickets[id];
+  const std::string& name = s_.config.queues[ticket.queue].timeout_queue;
+  if (ticket.state == TicketState::queued && !name.empty() && !s_.queues[ticket.queue].removed) {
+    const auto next = find_queue(s_, name);
+    if (next && *next != ticket.queue && !s_.fleets[s_.config.queues[*next].fleet].draining &&
+        misfit(*next, ticket.seats, ticket.attributes) == Error::none)
+      return move_ticket(id, *next);
+  }
+  withdraw_ticket(id, TicketState::expired, Error::ticket_expired);
+}
+
+/// With its waiting time, and that queue's ticket_timeout from now on.
+void Turn::move_ticket(TicketId id, QueueIndex to) {
+  Ticket& ticket = s_.tickets[id];
+  const QueueIndex from = ticket.queue;
+  dequeue(ticket, id);
+  ticket.queue = to;
+  s_.timers.set(ticket.expiry, now_ + s_.config.queues[to].ticket_timeout,
+                timer(TimerKind::ticket_expiry, id));
+  enqueue(id);
+  send_ticket(id);
+  send_gathered(from);
+  send_gathered(to, {&id, 1});
+  s_.fleets[s_.config.queues[from].fleet].used_at = now_;
+  try_match(to);
+  use_fleet(s_.config.queues[to].fleet);
 }
 
 /// Ends a ticket wherever it stands, and lets the others of its match go back to the queue.

@@ -109,6 +109,107 @@ TEST(RuleMatcher, TeamsAreEvenAndPartiesStayTogether) {
   EXPECT_EQ(found->teams[1], found->teams[3]);
 }
 
+std::vector<std::uint32_t> seats_of(const Line& line, const std::optional<FoundMatch>& found) {
+  std::vector<std::uint32_t> seats;
+  for (std::size_t i = 0; found && i < found->tickets.size(); ++i) {
+    seats.resize(std::max<std::size_t>(seats.size(), found->teams[i] + 1));
+    seats[found->teams[i]] += line[found->tickets[i]].seats;
+  }
+  return seats;
+}
+
+TEST(RuleMatcher, FewerPlayersOnceTheOldestHasWaitedForIt) {
+  QueueConfig queue;
+  queue.players = 6;
+  queue.widen.push_back({"players_min", seconds{30}, 3});
+  Line line(queue);
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    line.add(ticket(i, 1500, Time{seconds{10 * i}}), Time{seconds{10 * i}});
+    if (i < 3) {
+      EXPECT_FALSE(line.next(Time{seconds{10 * i}}));
+    }
+  }
+  EXPECT_EQ(slots(line.next(Time{seconds{30}})), (Slots{0, 1, 2, 3}))
+      << "all there are, by arrival";
+
+  Line other(queue);
+  for (std::uint32_t i = 0; i < 3; ++i) other.add(ticket(i, 1500, Time{}), Time{});
+  EXPECT_FALSE(other.next(Time{}));
+  ASSERT_EQ(other.matcher().next_widening(), Time{seconds{30}});
+  other.matcher().widen(Time{seconds{30}});
+  EXPECT_EQ(slots(other.next(Time{seconds{30}})), (Slots{0, 1, 2})) << "by time alone";
+}
+
+TEST(RuleMatcher, WithoutBotsTeamsHaveEquallyMany) {
+  QueueConfig queue;
+  queue.players = 10;
+  queue.teams = 2;
+  queue.players_min = 6;
+  Line line(queue);
+  for (std::uint32_t i = 0; i < 5; ++i)
+    line.add(ticket(i, 1500, Time{seconds{i}}), Time{seconds{5}});
+  EXPECT_FALSE(line.next(Time{seconds{5}}));
+  line.add(ticket(5, 1500, Time{seconds{6}}, 2), Time{seconds{6}});
+  const auto found = line.next(Time{seconds{6}});
+  EXPECT_EQ(slots(found), (Slots{0, 1, 2, 3, 5})) << "seven wait; three against three is the most";
+  EXPECT_EQ(seats_of(line, found), (Slots{3, 3}));
+}
+
+TEST(RuleMatcher, WithBotsAsEvenAsTheTicketsAllow) {
+  QueueConfig queue;
+  queue.players = 10;
+  queue.teams = 2;
+  queue.players_min = 3;
+  queue.bots = true;
+  struct Row {
+    const char* name;
+    std::vector<std::uint32_t> seats;
+    Slots teams;
+  };
+  const Row rows[] = {
+      {"three who are alone", {1, 1, 1}, {2, 1}},
+      {"two pairs and one", {2, 2, 1}, {3, 2}},
+      {"a five and one: there is no other way", {5, 1}, {5, 1}},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    Line line(queue);
+    for (std::uint32_t i = 0; i < row.seats.size(); ++i) {
+      line.add(ticket(i, 1500, Time{seconds{i}}, row.seats[i]), Time{seconds{9}});
+    }
+    const auto found = line.next(Time{seconds{9}});
+    ASSERT_TRUE(found);
+    EXPECT_EQ(seats_of(line, found), row.teams);
+  }
+}
+
+TEST(RuleMatcher, FewerTeamsOrFewerInOneOfThem) {
+  QueueConfig squads;
+  squads.team = {{"squad", 3, 20, {}, 2}};
+  squads.players = 60;
+  squads.teams = 20;
+  squads.players_min = 6;
+  Line line(squads);
+  for (std::uint32_t i = 0; i < 5; ++i) line.add(ticket(i, 1500, Time{}), Time{});
+  EXPECT_FALSE(line.next(Time{}));
+  line.add(ticket(5, 1500, Time{}, 2), Time{});
+  const auto two = line.next(Time{});
+  EXPECT_EQ(slots(two), (Slots{0, 1, 2, 3, 5})) << "seven wait, and make no three squads";
+  EXPECT_EQ(seats_of(line, two), (Slots{3, 3}));
+
+  QueueConfig hunt;
+  hunt.team = {{"hunters", 4, 1, 2, {}}, {"monster", 1, 1, {}, {}}};
+  hunt.players = 5;
+  hunt.teams = 2;
+  hunt.players_min = 3;
+  Line hunters(hunt);
+  hunters.add(ticket(0, 1500, Time{}), Time{});
+  hunters.add(ticket(1, 1500, Time{}), Time{});
+  EXPECT_FALSE(hunters.next(Time{}));
+  hunters.add(ticket(2, 1500, Time{}), Time{});
+  EXPECT_EQ(seats_of(hunters, hunters.next(Time{})), (Slots{2, 1}));
+}
+
 /// A queue with anything that rules can say, for small pools.
 QueueConfig draw_queue(Prng& prng) {
   QueueConfig queue;
@@ -120,6 +221,14 @@ QueueConfig draw_queue(Prng& prng) {
   } else {
     queue.players = 2 + shape;
     queue.teams = 1 + prng.below(queue.players);
+  }
+  if (prng.below(3) == 0) {
+    queue.bots = prng.below(2) == 0;
+    queue.players_min = queue.players - prng.below(2);
+    const std::uint32_t least = 1 + prng.below(*queue.players_min);
+    if (least < *queue.players_min)
+      queue.widen.push_back({"players_min", seconds{3 + prng.below(9)}, least});
+    if (!queue.team.empty()) queue.team[0].players_min = 1 + prng.below(2);
   }
   if (prng.below(4) != 0) queue.rating_distance = prng.below(300);
   if (prng.below(3) == 0) queue.team_rating_distance = prng.below(200);
@@ -166,7 +275,7 @@ WaitingTicket draw_ticket(const QueueConfig& queue, const MatchRules& rules, std
 /// Whoever can be matched is matched by the event that made it possible, and with whom it should
 /// be: after each event the matcher and the slow way agree, and then nobody is left who could play.
 TEST(RuleMatcher, AgreesWithTryingAll) {
-  int formed = 0, widened = 0, with_parties = 0;
+  int formed = 0, widened = 0, with_parties = 0, not_full = 0;
   for (std::uint64_t seed = 0; seed < 600; ++seed) {
     SCOPED_TRACE(seed);
     Prng prng(seed);
@@ -199,7 +308,9 @@ TEST(RuleMatcher, AgreesWithTryingAll) {
         for (const TicketId anchor : anchors)
           expected |= reference_match(queue, line.waiting(), now, anchor) == found->tickets;
         ASSERT_TRUE(expected);
-        for (const WaitingTicket& t : tickets) with_parties += t.seats > 1;
+        std::uint32_t seats = 0;
+        for (const WaitingTicket& t : tickets) with_parties += t.seats > 1, seats += t.seats;
+        not_full += seats < queue.players;
         for (const TicketId id : found->tickets) line.remove(id);
         ++formed;
         widened += widens;
@@ -211,6 +322,7 @@ TEST(RuleMatcher, AgreesWithTryingAll) {
   EXPECT_GT(formed, 500) << "a test that finds nothing tests nothing";
   EXPECT_GT(widened, 30);
   EXPECT_GT(with_parties, 100);
+  EXPECT_GT(not_full, 100);
 }
 
 /// A burst of tickets with a window: none is left that could be matched.

@@ -114,12 +114,21 @@ std::vector<std::string> parts_of(std::string_view text, char separator) {
   }
 }
 
-/// "NAME:SEATS" or "NAME:SEATS:COUNT".
+/// "NAME:SEATS" or "NAME:SEATS:COUNT"; either may be "LEAST-MOST".
 TeamConfig team_of(std::string_view text) {
   const auto parts = parts_of(text, ':');
   if (parts.size() < 2) throw std::runtime_error("team=NAME:SEATS");
-  return {parts[0], number<std::uint32_t>(parts[1]),
-          parts.size() > 2 ? number<std::uint32_t>(parts[2]) : 1};
+  TeamConfig team;
+  team.name = parts[0];
+  const auto read = [](const std::string& part, std::uint32_t& most,
+                       std::optional<std::uint32_t>& least) {
+    const auto dash = part.find('-');
+    if (dash != part.npos) least = number<std::uint32_t>(part.substr(0, dash));
+    most = number<std::uint32_t>(dash == part.npos ? part : part.substr(dash + 1));
+  };
+  read(parts[1], team.players, team.players_min);
+  if (parts.size() > 2) read(parts[2], team.count, team.count_min);
+  return team;
 }
 
 /// "ATTRIBUTE:KIND:LIMIT", in whole numbers, or "ATTRIBUTE:KIND:VALUE,VALUE".
@@ -158,6 +167,7 @@ void configure_queue(Config& config, const ScenarioLine& line) {
   QueueConfig& queue = config.queues.emplace_back();
   queue.name = line.word(1);
   queue.requeue_on_server_lost = line.flag("requeue_on_server_lost");
+  queue.bots = line.flag("bots");
   for (const auto& [key, text] : line.values) {
     if (key == "fleet") {
       queue.fleet = 0;
@@ -171,6 +181,10 @@ void configure_queue(Config& config, const ScenarioLine& line) {
       queue.ticket_timeout = parse_duration(text);
     } else if (key == "map") {
       queue.map = text;
+    } else if (key == "players_min") {
+      queue.players_min = number<std::uint32_t>(text);
+    } else if (key == "timeout_queue") {
+      queue.timeout_queue = text;
     } else if (key == "rating_default") {
       queue.rating_default = number<Rating>(text);
     } else if (key == "rating_distance") {

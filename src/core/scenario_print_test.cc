@@ -147,9 +147,13 @@ void Scenario::print(const Effect& effect) {
                     fmt::format("stop {} grace={}", to_string(e.server), print_duration(e.grace)));
           },
           [&](const StartServerMatch& e) {
-            to_node(e.node, fmt::format("start-match {} match={}{}{} [{}]", to_string(e.server),
-                                        to_string(e.match), option("queue", e.queue),
-                                        option("map", e.map), print(*e.roster)));
+            std::string bots;
+            for (const TeamBots& team : e.bots)
+              bots += fmt::format("{}{}:{}", bots.empty() ? "" : ",", team.team, team.count);
+            to_node(e.node,
+                    fmt::format("start-match {} match={}{}{}{} [{}]", to_string(e.server),
+                                to_string(e.match), option("queue", e.queue), option("map", e.map),
+                                option("bots", bots), print(*e.roster)));
           },
           [&](const RemoveServerPlayer& e) {
             to_node(e.node, fmt::format("remove-player {} match={} {}", to_string(e.server),
@@ -186,8 +190,8 @@ void Scenario::print_why(TicketId id) {
         "  nearest {} apart={}{}\n", to_string(why->nearest->ticket), why->nearest->rating_apart,
         option("excluded_by", fmt::format("{}", fmt::join(why->nearest->excluded_by, ","))));
   if (why->next)
-    out_ += fmt::format("  next widening in {} admits={}\n", print_duration(why->next->in),
-                        why->next->admits);
+    out_ += fmt::format("  next widening in {} admits={} needed={}\n",
+                        print_duration(why->next->in), why->next->admits, why->next->seats_needed);
 }
 
 bool Scenario::show(const std::string& what) {

@@ -71,8 +71,9 @@ struct Match {
   FleetIndex fleet = 0;
   MatchState state = MatchState::launching;
   ServerId server;                       // While playing.
-  std::uint32_t seats = 0;               // As its queue had them when it was formed.
+  std::uint32_t seats = 0;               // Of its tickets, when it was formed.
   bool by_rules = false;                 // Its tickets have their teams.
+  std::vector<TeamBots> bots;            // With rules.
   std::vector<TicketId> tickets;         // While launching.
   std::vector<MatchPlayer> players;      // While playing: those who have not left.
   std::shared_ptr<const Roster> roster;  // While playing: all who were assigned.

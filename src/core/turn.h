@@ -115,11 +115,14 @@ class Turn {
   void dequeue(const Ticket& ticket, TicketId id);
   void try_match(QueueIndex queue);  // Forms every match there is in the queue.
   void form_match(QueueIndex queue, std::vector<TicketId> tickets);
+  void add_bots(QueueIndex queue, Match& match) const;
   void widen(QueueIndex queue);
   void arm_widening(QueueIndex queue);
   Rating rating_of(PlayerId player, QueueIndex queue) const;
   void end_ticket(TicketId id, TicketState state, Error error, std::uint32_t request = 0);
   void withdraw_ticket(TicketId id, TicketState state, Error error, std::uint32_t request = 0);
+  void ticket_due(TicketId id);
+  void move_ticket(TicketId id, QueueIndex to);
   void send_ticket(TicketId id, std::uint32_t request = 0, Error error = Error::none);
   void send_gathered(QueueIndex queue, std::span<const TicketId> told = {});
   void hold(TicketId id);

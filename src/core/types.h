@@ -79,6 +79,13 @@ struct RosterEntry {
 };
 using Roster = std::vector<RosterEntry>;
 
+/// Seats of a team that nobody has: the game's own players are to take them.
+struct TeamBots {
+  std::uint32_t team = 0;
+  std::uint32_t count = 0;
+  bool operator==(const TeamBots&) const = default;
+};
+
 std::string_view to_string(TicketState state);  // "queued" …
 std::string_view to_string(ServerState state);
 std::string_view to_string(ForkParentState state);

@@ -167,6 +167,11 @@ void write_start_match(const core::StartServerMatch& effect, wire::node::StartMa
   match.set_queue(effect.queue);
   match.set_map(effect.map);
   match.set_started_ms(to_unix_milliseconds(effect.started));
+  for (const core::TeamBots& team : effect.bots) {
+    wire::game_server::Bots& bots = *match.add_bots();
+    bots.set_team(team.team);
+    bots.set_count(team.count);
+  }
   if (!effect.roster) return;
   for (const core::RosterEntry& entry : *effect.roster) {
     wire::game_server::Player& player = *match.add_players();

@@ -107,6 +107,9 @@ TEST(NodeLinkConvert, EffectsBecomeMessages) {
                       attributes { name: "none" texts { } } } } })"},
       {core::StartServerMatch{node, server, match, "q", "", nullptr},
        R"(start_match { server_id: "12.9" match { match_id: "5.1" queue: "q" } })"},
+      {core::StartServerMatch{node, server, match, "q", "", nullptr, {}, {{0, 2}, {1, 3}}},
+       R"(start_match { server_id: "12.9" match { match_id: "5.1" queue: "q"
+            bots { count: 2 } bots { team: 1 count: 3 } } })"},
       {core::RemoveServerPlayer{node, server, match, player},
        R"(remove_player { server_id: "12.9" match_id: "5.1" player_id: "41.3" })"},
       {core::EndServerMatch{node, server, match, core::MatchEnd::timed_out},

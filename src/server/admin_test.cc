@@ -488,6 +488,7 @@ TEST_F(AdminTest, WhyATicketWaits) {
   EXPECT_EQ(why.at("nearest").at("excludedBy").at(0).as_string(), "rating_distance");
   EXPECT_EQ(why.at("nextWidening").at("admits").to_number<int>(), 0)
       << "when this ticket's limits widen, the other's have not yet";
+  EXPECT_EQ(why.at("nextWidening").at("seatsNeeded").to_number<int>(), 2);
   EXPECT_GT(why.at("nextWidening").at("inSeconds").to_number<double>(), 9.0);
   step(core::SessionClosed{{0, 1}});
   EXPECT_EQ(get("/v1/tickets/0.1/why").at("held"), true);

@@ -334,8 +334,9 @@ json::object why_view(const State& state, TicketId id) {
   }
   out["nextWidening"] = nullptr;
   if (why->next)
-    out["nextWidening"] =
-        json::object{{"inSeconds", seconds_of(why->next->in)}, {"admits", why->next->admits}};
+    out["nextWidening"] = json::object{{"inSeconds", seconds_of(why->next->in)},
+                                       {"admits", why->next->admits},
+                                       {"seatsNeeded", why->next->seats_needed}};
   return out;
 }
 

@@ -13,6 +13,7 @@
 #include <tuple>
 
 #include "core/fleet_ports.h"
+#include "core/match_rules.h"
 #include "server/config_check_plain.h"
 #include "server/config_queue_check.h"
 #include "server/config_values.h"
@@ -368,6 +369,13 @@ class Checker {
           lines.of("fleet"), "queue.fleet",
           fmt::format("there is no fleet \"{}\"{}", name, did_you_mean(name, names_of(fleets_))));
     check_queue_rules(queue, lines, draft_.queue_parts[index], problems_);
+    check_timeout_queue(index);
+    if (const std::uint32_t least = core::players_least(queue);
+        least > config_.core.players_max && queue.players > 1)
+      problems_.error(lines.table, "queue.players",
+                      fmt::format("a match takes {} players, and limits.players_max lets {} in: "
+                                  "nobody can ever play",
+                                  least, config_.core.players_max));
     if (!queue.team.empty()) return;
     if (queue.teams > queue.players)
       problems_.error(
@@ -377,6 +385,26 @@ class Checker {
       problems_.warn(lines.of("teams"), "queue.teams",
                      fmt::format("{} players in {} teams: the first ones get one more",
                                  queue.players, queue.teams));
+  }
+
+  /// Tickets must not go round in a circle.
+  void check_timeout_queue(std::size_t index) {
+    const ConfigLines& lines = draft_.queues[index];
+    const std::string& name = queues_[index].timeout_queue;
+    if (name.empty()) return;
+    if (std::ranges::find(queues_, name, &QueueConfig::name) == queues_.end())
+      return problems_.error(
+          lines.of("timeout_queue"), "queue.timeout_queue",
+          fmt::format("there is no queue \"{}\"{}", name, did_you_mean(name, names_of(queues_))));
+    std::size_t steps = 0;
+    for (auto at = queues_.begin() + static_cast<std::ptrdiff_t>(index);
+         at != queues_.end() && !at->timeout_queue.empty();
+         at = std::ranges::find(queues_, at->timeout_queue, &QueueConfig::name))
+      if (steps++ > queues_.size())
+        return problems_.error(lines.of("timeout_queue"), "queue.timeout_queue",
+                               fmt::format("\"{}\" leads back to where it came from: nobody would "
+                                           "ever expire. Leave it out in one of them",
+                                           name));
   }
 
   template <class T>

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/match_rules.h"
 #include "server/config_values.h"
 
 namespace muster::server {
@@ -51,6 +52,10 @@ class RulesChecker {
     check_widenings();
     check_bounds();
     check_reach();
+    if (!problems_.failed()) check_fewer_players();
+    if (queue_.team_rating_distance && queue_.teams == 1)
+      problems_.warn(lines_.of("team_rating_distance"), "queue.team_rating_distance",
+                     "there is one team, so it limits nothing");
   }
 
  private:
@@ -76,8 +81,74 @@ class RulesChecker {
       problems_.error(
           parts_.team_lines.front().table, "queue.team",
           fmt::format("the teams have {} seats; a match may have {}", players, seats_max));
+    for (std::size_t i = 0; i < queue_.team.size(); ++i) check_team_least(i);
     queue_.players = static_cast<std::uint32_t>(std::min<std::uint64_t>(players, seats_max));
     queue_.teams = static_cast<std::uint32_t>(std::min<std::uint64_t>(teams, seats_max));
+  }
+
+  void check_team_least(std::size_t index) {
+    const core::TeamConfig& team = queue_.team[index];
+    const ConfigLines& lines = parts_.team_lines[index];
+    const auto check = [&](std::string_view key, const std::optional<std::uint32_t>& least,
+                           std::string_view most_key, std::uint32_t most) {
+      if (!least) return;
+      if (*least > most)
+        problems_.error(
+            lines.of(key), fmt::format("queue.team.{}", key),
+            fmt::format("is {}, and {} is {}; must not be more", *least, most_key, most));
+      if (queue_.bots)
+        problems_.error(lines.of(key), fmt::format("queue.team.{}", key),
+                        "with bots every team is filled; leave it out");
+    };
+    check("players_min", team.players_min, "players", team.players);
+    check("count_min", team.count_min, "count", team.count);
+  }
+
+  /// Matches that are not full: whether there can be any, and whether as few as is said.
+  void check_fewer_players() {
+    const std::uint32_t least = core::players_least(queue_);
+    int line = lines_.has("players_min") ? lines_.of("players_min") : lines_.table;
+    for (std::size_t i = 0; i < queue_.widen.size(); ++i)
+      if (queue_.widen[i].limit == "players_min" && queue_.widen[i].to == least)
+        line = parts_.widen_lines[i].of("to");
+    if (queue_.players_min.value_or(1) > queue_.players)
+      return problems_.error(
+          lines_.of("players_min"), "queue.players_min",
+          fmt::format("is {}, and a match has {} seats", *queue_.players_min, queue_.players));
+    if (least == queue_.players) {
+      if (queue_.bots)
+        problems_.warn(lines_.of("bots"), "queue.bots",
+                       "no seat stays empty: let players_min, or a [[queue.widen]] of it, be fewer "
+                       "than all");
+      for (std::size_t i = 0; i < queue_.team.size(); ++i)
+        if (queue_.team[i].players_min || queue_.team[i].count_min)
+          problems_.warn(parts_.team_lines[i].table, "queue.team",
+                         "it may be smaller, but all matches are full: let players_min, or a "
+                         "[[queue.widen]] of it, be fewer than all");
+      return;
+    }
+    const auto shapes = core::match_shapes(queue_);
+    if (shapes.size() >= core::shapes_max)
+      return problems_.error(line, "queue.players_min",
+                             fmt::format("the teams can be of {} or more sizes together; let fewer "
+                                         "of them vary",
+                                         core::shapes_max));
+    const std::uint32_t smallest = shapes.back().players;
+    if (smallest == least) return;
+    const bool never = shapes.size() == 1;
+    const std::string why = fmt::format(
+        "is {}, and the smallest match that these teams allow has {}. {}", least, smallest,
+        !queue_.team.empty()
+            ? "Say in the tables of teams how small they may be (players_min, count_min), or let "
+              "bots = true fill them"
+        : queue_.players % queue_.teams != 0
+            ? "Teams of different sizes stay full: write [[queue.team]] tables, or let bots = true "
+              "fill them"
+            : "All teams have equally many; bots = true would fill them");
+    if (never)
+      problems_.error(line, "queue.players_min", why);
+    else
+      problems_.warn(line, "queue.players_min", why);
   }
 
   void check_rule(std::size_t index) {
@@ -88,7 +159,8 @@ class RulesChecker {
     if (rule.attribute == "rating")
       problems_.error(lines.of("attribute"), "queue.rule.attribute",
                       "\"rating\" is no attribute; write rating_distance in the [[queue]]");
-    if (rule.name == "rating_distance" || rule.name == "team_rating_distance")
+    if (rule.name == "rating_distance" || rule.name == "team_rating_distance" ||
+        rule.name == "players_min")
       problems_.error(lines.of("name"), "queue.rule.name",
                       fmt::format("\"{}\" is a limit of every queue; choose another", rule.name));
     for (std::size_t i = 0; i < index; ++i)
@@ -131,6 +203,8 @@ class RulesChecker {
       return Limit{*queue_.rating_distance, false, true};
     if (name == "team_rating_distance" && queue_.team_rating_distance)
       return Limit{*queue_.team_rating_distance, false, true};
+    if (name == "players_min")
+      return Limit{queue_.players_min.value_or(queue_.players), true, true};
     for (const RuleConfig& rule : queue_.rules)
       if (rule.name == name && has_number(rule.kind))
         return Limit{rule.limit, rule.kind == RuleKind::min, false};
@@ -150,8 +224,11 @@ class RulesChecker {
         continue;
       }
       if (limit->counts) {
-        if (widen.to % 1000 != 0)
-          problems_.error(lines.of("to"), "queue.widen.to", "must be a whole number of points");
+        const bool of_players = widen.limit == "players_min";
+        if (widen.to % 1000 != 0 || (of_players && widen.to < 1000))
+          problems_.error(lines.of("to"), "queue.widen.to",
+                          of_players ? "must be a whole number of players, 1 or more"
+                                     : "must be a whole number of points");
         widen.to /= 1000;
       }
       if (widen.after >= queue_.ticket_timeout)
@@ -239,13 +316,13 @@ class RulesChecker {
     std::vector<std::string_view> names;
     if (queue_.rating_distance) names.emplace_back("rating_distance");
     if (queue_.team_rating_distance) names.emplace_back("team_rating_distance");
+    names.emplace_back("players_min");
     for (const RuleConfig& rule : queue_.rules)
       if (has_number(rule.kind)) names.emplace_back(rule.name);
     return names;
   }
   std::string there_are() const {
     const auto names = limit_names();
-    if (names.empty()) return "are none";
     return fmt::format("{} {}", names.size() == 1 ? "is" : "are", fmt::join(names, ", "));
   }
 

@@ -46,6 +46,19 @@ Field<T> limit(std::string name, Access access, std::uint32_t max) {
           }};
 }
 
+/// A count that is another's unless it is there.
+template <class T, class Access>
+Field<T> count_or(std::string name, Access access, std::string_view fallback) {
+  return {std::move(name), "number", std::string(fallback), "1 to 256",
+          [=](T& out, const toml::node& node) -> std::string {
+            const auto value = node.value_exact<std::int64_t>();
+            if (!value) return wrong_type(node, "a whole number, 1 to 256");
+            if (*value < 1 || *value > 256) return fmt::format("is {}; must be 1 to 256", *value);
+            access(out) = static_cast<std::uint32_t>(*value);
+            return {};
+          }};
+}
+
 /// A number with up to three decimal places, in thousandths.
 template <class T, class Access>
 Field<T> thousandths(std::string name, Access access, std::string_view fallback) {
@@ -106,6 +119,8 @@ inline const std::vector<Field<core::TeamConfig>>& team_fields() {
       own_name<TeamConfig>(AT(name)),
       count<TeamConfig>("players", AT(players), 1, 256),
       count<TeamConfig>("count", AT(count), 1, 256),
+      count_or<TeamConfig>("players_min", AT(players_min), "`players`"),
+      count_or<TeamConfig>("count_min", AT(count_min), "`count`"),
   };
   return fields;
 }

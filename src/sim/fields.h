@@ -216,6 +216,7 @@ template <class F>
 void fields(const core::StartServerMatch& e, F&& f) {
   f("node", e.node), f("server", e.server), f("match", e.match), f("queue", e.queue);
   f("map", e.map), f("roster", e.roster), f("started", e.started.time_since_epoch());
+  f("bots", e.bots);
 }
 template <class F>
 void fields(const core::RemoveServerPlayer& e, F&& f) {

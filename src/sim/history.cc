@@ -43,6 +43,7 @@ class Fold {
     if (const auto* texts = std::get_if<std::vector<std::string>>(&attribute.value)) add(*texts);
   }
   void add(const core::NamedPort& port) { add(port.name), digest_.add(port.port); }
+  void add(const core::TeamBots& bots) { digest_.add(bots.team), digest_.add(bots.count); }
   void add(const core::ServerReport& report) { fields(report, *this); }
   /// What tells one configuration of a run from another.
   void add(const std::shared_ptr<const core::Config>& config) {
@@ -122,6 +123,12 @@ class Text {
     std::string text;
     for (const core::NamedPort& port : ports)
       text += fmt::format("{}{}:{}", text.empty() ? "" : ",", port.name, port.port);
+    return text;
+  }
+  static std::string show(const std::vector<core::TeamBots>& bots) {
+    std::string text;
+    for (const core::TeamBots& team : bots)
+      text += fmt::format("{}{}:{}", text.empty() ? "" : ",", team.team, team.count);
     return text;
   }
   static std::string show(const std::vector<core::ServerReport>& reports) {

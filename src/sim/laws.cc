@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "core/match_rules.h"
+
 namespace muster::sim {
 
 using core::Error;
@@ -262,12 +264,27 @@ void Laws::check_needed(const core::SendTicket& e, TicketView& ticket, bool resu
       e.state == TicketState::matched && ticket.state == TicketState::queued && !resumed;
   if (e.state == TicketState::queued || formed_now) {
     must(queue != queues.end(), "a ticket waits in a queue that is configured");
-    must(e.players_needed == queue->players, "a ticket says how many its queue's match takes");
+    const bool short_match = formed_now && queue->ruled() && e.players_needed < queue->players &&
+                             e.players_needed >= core::players_least(*queue);
+    must(short_match || e.players_needed == queue->players,
+         "a ticket says how many its queue's match takes");
+    if (short_match) report_.marks.hit(Mark::match_not_full);
   }
   if (e.state != TicketState::matched) return;
   must(formed_now || resumed || ticket.needed == e.players_needed,
        "a ticket says how many its match takes");
   ticket.needed = e.players_needed;
+}
+
+/// To the queue for those who have waited too long, from one queue to the next if nobody was told.
+void Laws::check_move(const core::SendTicket& e, TicketView& ticket, bool resumed) {
+  const auto& queues = setting_.config.queues;
+  const auto next =
+      std::ranges::any_of(queues, [&](const auto& q) { return q.timeout_queue == e.queue; });
+  must(next && ((e.state == TicketState::queued && ticket.state == TicketState::queued) || resumed),
+       "a ticket changes its queue only for having waited there too long");
+  ticket.queue = e.queue;
+  report_.marks.hit(Mark::moved_after_timeout);
 }
 
 void Laws::on(const core::SendTicket& e, const Step& step) {
@@ -280,6 +297,7 @@ void Laws::on(const core::SendTicket& e, const Step& step) {
   const std::uint32_t needed = e.players_needed;
   const TicketState was = ticket.state;
   const bool resumed = resumed_ == player_id && !resumed_told_;
+  if (e.queue != ticket.queue) check_move(e, ticket, resumed);
   check_needed(e, ticket, resumed);
   if (resumed) resumed_told_ = true;
   Marks& marks = report_.marks;

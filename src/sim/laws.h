@@ -116,6 +116,7 @@ class Laws {
   TicketView& ticket_begins(const core::SendTicket& e, core::PlayerId player, const Step& step);
   static bool is_order(const core::Event& event);
   void check_needed(const core::SendTicket& e, TicketView& ticket, bool resumed);
+  void check_move(const core::SendTicket& e, TicketView& ticket, bool resumed);
   void check_line(core::TicketId id, const TicketView& ticket);
   void end_unseen(PlayerView& player);
   MatchView& match_begins(core::MatchId id, core::ServerId server, const std::string& queue,

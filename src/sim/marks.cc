@@ -27,6 +27,8 @@ std::string_view to_string(Mark mark) {
       "resume_expired",
       "resume_stolen",
       "left_match",
+      "match_not_full",
+      "moved_after_timeout",
       "warm_launch",
       "port_taken",
       "named_port_taken",

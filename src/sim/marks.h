@@ -33,6 +33,8 @@ enum class Mark : std::uint8_t {
   resume_expired,
   resume_stolen,
   left_match,
+  match_not_full,
+  moved_after_timeout,
   // Launches.
   warm_launch,
   port_taken,

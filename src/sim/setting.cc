@@ -100,6 +100,13 @@ void draw_rules(Prng& prng, core::QueueConfig& queue) {
     queue.rules.push_back({"level", "level", core::RuleKind::distance, {}, 4'000});
     queue.widen.push_back({"level", between(prng, seconds{1}, seconds{10}), 20'000});
   }
+  if (prng.below(4) == 0 && (queue.players % queue.teams == 0 || prng.below(2) == 0)) {
+    queue.bots = queue.players % queue.teams != 0 || prng.below(2) == 0;
+    queue.players_min = static_cast<std::uint32_t>(prng.between(1, queue.players));
+    if (*queue.players_min > 1)
+      queue.widen.push_back({"players_min", between(prng, seconds{1}, seconds{10}),
+                             prng.between(1, *queue.players_min - 1)});
+  }
   if (!queue.ruled()) queue.rating_distance = 500;
 }
 
@@ -132,6 +139,9 @@ Setting draw_setting(std::uint64_t seed) {
     config.queues.push_back(draw_queue(prng, i, fleets));
     if (prng.below(2) == 0) setting.crowd.seats_vary.insert(config.queues.back().name);
   }
+  for (std::uint32_t i = 0; i + 1 < queues; ++i)
+    if (prng.below(4) == 0)
+      config.queues[i].timeout_queue = config.queues[prng.between(i + 1, queues - 1)].name;
   if (prng.below(2) == 0) config.classic_queue = config.queues[prng.below(queues)].name;
   config.resume_grace =
       prng.below(6) == 0 ? Duration::zero() : between(prng, seconds{1}, minutes{1});
@@ -204,6 +214,7 @@ core::Config draw_reload(const core::Config& now, Prng& prng) {
     if (one_in(6)) {
       queue.rating_distance = queue.team_rating_distance = std::nullopt;
       queue.rules.clear(), queue.widen.clear();
+      queue.players_min.reset(), queue.bots = false;
       if (one_in(2)) draw_rules(prng, queue);
     }
   }
@@ -250,6 +261,9 @@ std::string to_text(const Setting& setting) {
     if (q.rating_distance) out += fmt::format(", rating_distance {}", *q.rating_distance);
     if (q.team_rating_distance)
       out += fmt::format(", team_rating_distance {}", *q.team_rating_distance);
+    if (q.players_min) out += fmt::format(", players_min {}", *q.players_min);
+    if (q.bots) out += ", bots";
+    if (!q.timeout_queue.empty()) out += ", timeout_queue " + q.timeout_queue;
     for (const core::RuleConfig& rule : q.rules) out += ", rule " + rule.name;
     for (const core::WidenConfig& widen : q.widen)
       out += fmt::format(", {} after {} {}", widen.limit, seconds_of(widen.after), widen.to);

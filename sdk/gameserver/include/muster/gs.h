@@ -203,13 +203,21 @@ typedef struct muster_gs_player {
   size_t attributes_count;
 } muster_gs_player;
 
+/* Seats of a team that no player has, for the game's own. */
+typedef struct muster_gs_bots {
+  uint32_t team;
+  uint32_t count;
+} muster_gs_bots;
+
 typedef struct muster_gs_match {
   const char *match_id;
   const char *queue;
   const char *map; /* Empty if the queue has none. */
   const muster_gs_player *players;
   size_t players_count;
-  uint64_t started_ms; /* Since the Unix epoch; as mst in the match's join tokens. */
+  uint64_t started_ms;        /* Since the Unix epoch; as mst in the match's join tokens. */
+  const muster_gs_bots *bots; /* Of teams that have any, in their order; mostly none. */
+  size_t bots_count;
 } muster_gs_match;
 
 /// The match that is being played: from the MATCH_STARTED event until the MATCH_ENDED event or

@@ -59,12 +59,19 @@ struct Player {
   std::vector<Attribute> attributes;
 };
 
+/// Seats of a team that no player has, for the game's own.
+struct Bots {
+  std::uint32_t team = 0;
+  std::uint32_t count = 0;
+};
+
 struct Match {
   std::string match_id;
   std::string queue;
   std::string map;
   std::vector<Player> players;
   std::uint64_t started_ms = 0;  // Since the Unix epoch; as mst in the match's join tokens.
+  std::vector<Bots> bots;        // Of teams that have any, in their order; mostly none.
 
   const Player* find(std::string_view player_id) const {
     for (const Player& player : players)
@@ -112,7 +119,9 @@ inline Attribute copy(const muster_gs_attribute& from) {
 }
 
 inline Match copy(const muster_gs_match& from) {
-  Match to{from.match_id, from.queue, from.map, {}, from.started_ms};
+  Match to{from.match_id, from.queue, from.map, {}, from.started_ms, {}};
+  for (std::size_t i = 0; i < from.bots_count; ++i)
+    to.bots.push_back({from.bots[i].team, from.bots[i].count});
   to.players.reserve(from.players_count);
   for (std::size_t i = 0; i < from.players_count; ++i) {
     const muster_gs_player& p = from.players[i];
