@@ -10,6 +10,8 @@
 namespace muster::core {
 namespace {
 
+constexpr std::uint32_t gathered_steps_max = 16;
+
 std::optional<QueueIndex> find_queue(const State& state, const std::string& name) {
   const std::string& wanted = name.empty() ? state.config.classic_queue : name;
   for (QueueIndex i = 0; i < state.queues.size(); ++i)
@@ -312,9 +314,13 @@ std::uint32_t Turn::seats_needed(const Ticket& ticket) const {
 /// Tells those in line how many have gathered, but for those just told. Nothing to tell once more
 /// wait than a match takes: they wait for a fitting size, and the count stays where it was. With
 /// rules each has a count of their own, which they are told when they begin or go on waiting.
+/// In steps: a match of many costs each of them a few messages, not one for every other player.
 void Turn::send_gathered(QueueIndex index, std::span<const TicketId> told) {
-  const Queue& queue = s_.queues[index];
-  if (queue.matcher || queue.seats_waiting >= s_.config.queues[index].players) return;
+  Queue& queue = s_.queues[index];
+  const std::uint32_t players = s_.config.queues[index].players;
+  if (queue.matcher || queue.seats_waiting >= players) return;
+  const std::uint32_t step = queue.seats_waiting * std::min(players, gathered_steps_max) / players;
+  if (std::exchange(queue.gathered_told, step) == step) return;
   for (const auto& [seats, line] : queue.waiting)
     for (const auto& [since, id] : line)
       if (std::find(told.begin(), told.end(), id) == told.end()) send_ticket(id);

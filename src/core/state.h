@@ -193,9 +193,10 @@ struct Queue {
   bool removed = false;  // No longer configured: for the matches that were formed from it.
   std::map<std::uint32_t, WaitingLine> waiting;  // By seats; no empty lines.
   std::uint32_t seats_waiting = 0;
-  MatcherSlot matcher;  // With rules: who waits is in there instead.
-  TimerId widening;     // Then: when limits grow.
-  Time widening_at{};   // What it is set to.
+  MatcherSlot matcher;              // With rules: who waits is in there instead.
+  TimerId widening;                 // Then: when limits grow.
+  Time widening_at{};               // What it is set to.
+  std::uint32_t gathered_told = 0;  // Without rules: what those in line were told last, in steps.
 };
 
 /// Launching matches in the order they were formed.

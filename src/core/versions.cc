@@ -5,6 +5,7 @@
 // What is played goes on. A fleet whose launch template changed has another version: its game
 // servers of the old one get no further match once those of the new one are Ready (fleet.cc).
 #include <algorithm>
+#include <limits>
 
 #include "core/rule_matcher.h"
 #include "core/turn.h"
@@ -124,7 +125,10 @@ void Turn::change_queues(const std::vector<QueueConfig>& queues,
   fail_misfits();
   for (QueueIndex index = 0; index < s_.queues.size(); ++index)
     if (!s_.queues[index].removed) change_rules(index);
-  for (const QueueIndex index : resized) send_gathered(index);
+  for (const QueueIndex index : resized) {
+    s_.queues[index].gathered_told = std::numeric_limits<std::uint32_t>::max();
+    send_gathered(index);
+  }
 }
 
 QueueIndex Turn::queue_slot(const QueueConfig& config, const std::set<std::string>& kept) {
