@@ -115,7 +115,9 @@ TEST(Refusals, InEachDialect) {
 }
 
 TEST(Refusals, OfAFullLobby) {
-  Lobby lobby({.lobby = "resume_grace = \"0s\"", .limits = "players_max = 1\nsessions_max = 2"});
+  Lobby lobby({.players = 1,
+               .lobby = "resume_grace = \"0s\"",
+               .limits = "players_max = 1\nsessions_max = 2"});
   for (const Dialect dialect : dialects) {
     SCOPED_TRACE(to_string(dialect));
     Player ann(lobby.port(), "ann"), bob(lobby.port(), dialect);
