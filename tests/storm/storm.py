@@ -446,7 +446,7 @@ async def storm(arguments, folder, disk):
              "cut_connections": 2, "exhaust_descriptors": 1}
     if not arguments.spare_node:
         kinds |= {"kill_node": 2, "kill_lobby_and_node": 1}
-    if disk:
+    if disk and not arguments.spare_disk:
         kinds["fill_disk"] = 1
     weather = Weather(lobby, players, tally, rng, disk)
     begun = time.monotonic()
@@ -527,6 +527,8 @@ def main():
     parser.add_argument("--servers", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--spare-node", action="store_true", help="never kill the node")
+    parser.add_argument("--spare-disk", action="store_true",
+                        help="never fill the disk: every end is then looked up in the journal")
     parser.add_argument("--keep", action="store_true", help="keep the folder")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}: what happens is the same with --seed, when it happens is not", flush=True)
