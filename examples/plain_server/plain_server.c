@@ -78,7 +78,6 @@ static void answer(char *text, char *out, size_t size) {
 
 int main(int argc, char **argv) {
   int tcp = 0;
-  setvbuf(stdout, NULL, _IOLBF, 0); /* Into a pipe, too, each line at once. */
   for (int i = 1; i < argc; ++i) {
     if (strcmp(argv[i], "--port") == 0 && i + 1 < argc)
       port = atoi(argv[++i]);
@@ -91,6 +90,9 @@ int main(int argc, char **argv) {
   const int fd = open_port(SOCK_DGRAM);
   printf("listening on port %d, map %s\n", port, map);
   for (;;) {
+    /* Into a pipe, too, each line at once; but after the answer that goes with it, since whoever
+     * reads "match over" may stop this process. */
+    fflush(stdout);
     char text[256], out[256] = "";
     struct sockaddr_in from;
     socklen_t from_size = sizeof from;
