@@ -13,6 +13,7 @@ set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 option(MUSTER_FUZZ "Build fuzz targets with libFuzzer (clang only)" OFF)
+option(MUSTER_PCH "Precompile the standard library's headers: quicker, but not shared between checkouts" OFF)
 option(MUSTER_CHECKS "Check the core's invariants after every step, also when optimised" OFF)
 
 # UBSan's check of virtual tables opens a pipe to see whether memory may be read, and takes it for
@@ -32,6 +33,14 @@ target_include_directories(muster_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_definitions(muster_options INTERFACE
   BOOST_ASIO_DISABLE_BOOST_ARRAY BOOST_ASIO_NO_DEPRECATED
   $<$<OR:$<CONFIG:Debug>,$<BOOL:${MUSTER_CHECKS}>>:MUSTER_CHECK_INVARIANTS=1>)
+
+# What nearly every file includes; tests also Google Test.
+function(muster_precompile target)
+  if(MUSTER_PCH)
+    target_precompile_headers(${target} PRIVATE <algorithm> <chrono> <cstdint> <deque> <functional> <map>
+      <memory> <optional> <set> <span> <string> <unordered_map> <utility> <variant> <vector> ${ARGN})
+  endif()
+endfunction()
 
 function(muster_proto target)
   add_library(${target} STATIC)
@@ -73,6 +82,7 @@ function(muster_module name)
     add_library(${lib} STATIC ${sources})
     set(link PUBLIC)
     target_link_libraries(${lib} PRIVATE muster_options)
+    muster_precompile(${lib})
   else()
     add_library(${lib} INTERFACE)
     set(link INTERFACE)
@@ -88,6 +98,7 @@ function(muster_module name)
   if(tests)
     add_executable(${lib}_test ${tests})
     target_link_libraries(${lib}_test PRIVATE ${lib} muster_options GTest::gtest GTest::gmock GTest::gtest_main)
+    muster_precompile(${lib}_test <gtest/gtest.h> <gmock/gmock.h>)
     # Only those that ask, so that the others compile alike in every checkout (ccache). A file that newly
     # asks is seen when cmake runs next.
     foreach(test IN LISTS tests)
