@@ -49,7 +49,7 @@ struct muster_client {
   bool tell_connected;
   bool tell_disconnected;
   uint32_t retry_in_ms;
-  char why[sizeof((mst_link *)0)->error];
+  char why[mst_link_error_bytes];
   uint32_t lost[client_requests_max];  // Commands whose answer was lost with the connection.
   size_t lost_count;
 

@@ -12,6 +12,8 @@ extern "C" {
 
 typedef enum mst_link_state { MST_LINK_DOWN, MST_LINK_CONNECTING, MST_LINK_UP } mst_link_state;
 
+enum { mst_link_error_bytes = 128 };
+
 typedef struct mst_link {
   mst_link_state state;
   mst_socket socket;
@@ -19,7 +21,7 @@ typedef struct mst_link {
   mst_buffer out;     // What is to be sent; callers append whole frames.
   size_t frame_read;  // Bytes of `in` handed out as a frame, taken away by the next call.
   size_t frame_bytes_max;
-  char error[128];  // Why it is down.
+  char error[mst_link_error_bytes];  // Why it is down.
 } mst_link;
 
 /// Frames of at most `frame_bytes_max` are accepted; at most `out_bytes_max` wait to be sent.

@@ -98,7 +98,10 @@ static void put_tag(mst_buffer *out, uint32_t number, mst_pb_wire wire) {
 }
 
 void mst_pb_uint(mst_buffer *out, uint32_t number, uint64_t value) {
-  if (value == 0) return;
+  if (value != 0) mst_pb_uint_always(out, number, value);
+}
+
+void mst_pb_uint_always(mst_buffer *out, uint32_t number, uint64_t value) {
   put_tag(out, number, MST_PB_VARINT);
   put_varint(out, value);
 }

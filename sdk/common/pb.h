@@ -42,9 +42,11 @@ size_t mst_pb_count(const uint8_t *bytes, size_t size, uint32_t number, mst_pb_w
 double mst_pb_double(const mst_pb_field *field);
 
 // ---- Writing, in canonical form: what the protobuf library would write. Like it, text, uint and
-// double leave out the default value; the _always forms, for members of a oneof, do not.
+// double leave out the default value; the _always forms, for members of a oneof and what is
+// optional, do not.
 
 void mst_pb_uint(mst_buffer *out, uint32_t number, uint64_t value);
+void mst_pb_uint_always(mst_buffer *out, uint32_t number, uint64_t value);
 void mst_pb_double_always(mst_buffer *out, uint32_t number, double value);
 void mst_pb_text(mst_buffer *out, uint32_t number, const char *text);
 void mst_pb_text_always(mst_buffer *out, uint32_t number, const char *text);

@@ -105,7 +105,7 @@ static muster_gs_status until_answered(muster_gs *gs, uint64_t deadline, bool *l
 typedef enum question { ASK_VERIFY_JOIN, ASK_MATCH_OVER, ASK_SHUTDOWN } question;
 
 /// Writes a question and makes it the awaited one. False if there is no room now.
-static bool ask(muster_gs *gs, question q, const char *text) {
+static bool ask(muster_gs *gs, question q, const char *text, const gs_outcome *outcome) {
   // An earlier match_over that ran out of time is still on its way: wait for that one's answer.
   const bool again = q == ASK_MATCH_OVER && gs->over_request != 0;
   const uint32_t request = again ? gs->over_request : gs_next_request(gs);
@@ -116,7 +116,7 @@ static bool ask(muster_gs *gs, question q, const char *text) {
   } else if (q == ASK_SHUTDOWN) {
     said = gs_write_shutdown(out, request);
   } else if (!again) {
-    said = gs_write_match_over(out, request, gs->held->match.match_id, text);
+    said = gs_write_match_over(out, request, gs->held->match.match_id, outcome);
     if (said) gs->over_request = request;
     if (said) gs->over_said = true;
   }
@@ -127,14 +127,15 @@ static bool ask(muster_gs *gs, question q, const char *text) {
 }
 
 /// Asks, and asks again on a new connection if the old one is lost before the answer.
-static muster_gs_status ask_until(muster_gs *gs, question q, const char *text, uint64_t deadline) {
+static muster_gs_status ask_until(muster_gs *gs, question q, const char *text,
+                                  const gs_outcome *outcome, uint64_t deadline) {
   for (;;) {
     muster_gs_status status = until_welcomed(gs, deadline);
     if (q == ASK_MATCH_OVER && gs->over_done) return MUSTER_GS_OK;
     if (status != MUSTER_GS_OK) return status;
     if (q == ASK_MATCH_OVER && gs->live != gs->held)
       return fail(gs, MUSTER_GS_ERR_NO_MATCH, "the lobby has ended the match");
-    if (!ask(gs, q, text)) {
+    if (!ask(gs, q, text, outcome)) {
       if (!gs_wait(gs, deadline)) return timed_out(gs);
       continue;
     }
@@ -186,7 +187,7 @@ muster_gs_status muster_gs_health(muster_gs *gs) {
 
 muster_gs_status muster_gs_shutdown(muster_gs *gs, int timeout_ms) {
   if (!gs) return MUSTER_GS_ERR_ARGUMENT;
-  return ask_until(gs, ASK_SHUTDOWN, NULL, mst_deadline(timeout_ms));
+  return ask_until(gs, ASK_SHUTDOWN, NULL, NULL, mst_deadline(timeout_ms));
 }
 
 // ---- The match.
@@ -257,10 +258,10 @@ muster_gs_status muster_gs_verify_join(muster_gs *gs, const char *join_token, mu
     return fail(gs, MUSTER_GS_ERR_ARGUMENT, "the join token is empty, too long or not UTF-8");
   const uint64_t deadline = mst_deadline(timeout_ms);
   const bool between_matches = gs->live == NULL;
-  muster_gs_status status = ask_until(gs, ASK_VERIFY_JOIN, join_token, deadline);
+  muster_gs_status status = ask_until(gs, ASK_VERIFY_JOIN, join_token, NULL, deadline);
   // The player was quicker than the word that their match has started: it is about to come.
   if (status == MUSTER_GS_ERR_NO_MATCH && between_matches && await_match(gs, deadline))
-    status = ask_until(gs, ASK_VERIFY_JOIN, join_token, deadline);
+    status = ask_until(gs, ASK_VERIFY_JOIN, join_token, NULL, deadline);
   if (status == MUSTER_GS_OK) *join = gs->join;
   return status;
 }
@@ -288,14 +289,42 @@ muster_gs_status muster_gs_player_left(muster_gs *gs, const char *player_id) {
   return set_presence(gs, player_id, GS_LEFT);
 }
 
+/// NULL if it is one of this match's.
+static const char *standing_problem(const muster_gs *gs, const muster_gs_standing *standing) {
+  if (standing->rank < 1 || standing->rank > MUSTER_GS_RANK_MAX) return "a rank is not 1 to 1000";
+  if (!(standing->missed >= 0 && standing->missed <= 1)) return "a standing's missed is not 0 to 1";
+  const muster_gs_match *const match = &gs->held->match;
+  const bool of_team = !standing->player_id || !*standing->player_id;
+  for (size_t i = 0; i < match->players_count; ++i)
+    if (of_team ? match->players[i].team == standing->team
+                : strcmp(match->players[i].player_id, standing->player_id) == 0)
+      return NULL;
+  return of_team ? "a standing is of a team that nobody of the match is in"
+                 : "a standing is of a player who is not of the match";
+}
+
 muster_gs_status muster_gs_match_over(muster_gs *gs, const char *result, int timeout_ms) {
+  return muster_gs_match_over_ranked(gs, result, NULL, 0, timeout_ms);
+}
+
+muster_gs_status muster_gs_match_over_ranked(muster_gs *gs, const char *result,
+                                             const muster_gs_standing *standings, size_t count,
+                                             int timeout_ms) {
   if (!gs) return MUSTER_GS_ERR_ARGUMENT;
   if (!result) result = "";
   const size_t size = strlen(result);
   if (size > MUSTER_GS_RESULT_BYTES_MAX || !mst_utf8_valid(result, size))
     return fail(gs, MUSTER_GS_ERR_ARGUMENT, "the result is over 16384 bytes or not UTF-8");
   if (!gs->playing) return fail(gs, MUSTER_GS_ERR_NO_MATCH, "no match is running");
-  const muster_gs_status status = ask_until(gs, ASK_MATCH_OVER, result, mst_deadline(timeout_ms));
+  if (count > MUSTER_GS_STANDINGS_MAX || (count > 0 && !standings))
+    return fail(gs, MUSTER_GS_ERR_ARGUMENT, "there are no standings, or over 512");
+  for (size_t i = 0; i < count; ++i) {
+    const char *const problem = standing_problem(gs, &standings[i]);
+    if (problem) return fail(gs, MUSTER_GS_ERR_ARGUMENT, problem);
+  }
+  const gs_outcome outcome = {result, standings, count};
+  const muster_gs_status status =
+      ask_until(gs, ASK_MATCH_OVER, NULL, &outcome, mst_deadline(timeout_ms));
   if (status == MUSTER_GS_OK) gs->playing = false;
   return status;
 }

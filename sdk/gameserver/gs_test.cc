@@ -713,6 +713,37 @@ TEST(ServerResult, HasALimit) {
   EXPECT_EQ(p.server.match_over(longest, patience), MUSTER_GS_OK);
 }
 
+TEST(ServerResult, HasStandings) {
+  Playing p;
+  using Standings = std::vector<muster::gs::Standing>;
+  struct Row {
+    const char* name;
+    Standings standings;
+  };
+  const Row wrong[] = {
+      {"a player of no match", {{"zoe", 0, 1, {}, 0}}},
+      {"a team that nobody is in", {{"", 9, 1, {}, 0}}},
+      {"no rank", {{"ann", 0, 0, {}, 0}}},
+      {"a rank too high", {{"ann", 0, 1001, {}, 0}}},
+      {"more than all missed", {{"ann", 0, 1, {}, 1.5}}},
+      {"too many", Standings(513, {"ann", 0, 1, {}, 0})},
+  };
+  for (const Row& row : wrong)
+    EXPECT_EQ(p.server.match_over("", row.standings, patience), MUSTER_GS_ERR_ARGUMENT) << row.name;
+  p.node.play([&](Node& n) {
+    const auto over = n.expect(pb::ServerMessage::kMatchOver);
+    EXPECT_EQ(over.match_over().result(), "done");
+    EXPECT_EQ(over.match_over().standings_size(), 2);
+    EXPECT_EQ(over.match_over().standings(0).player_id(), "ann");
+    EXPECT_EQ(over.match_over().standings(0).score(), -3);
+    EXPECT_EQ(over.match_over().standings(1).rank(), 2u);
+    EXPECT_EQ(over.match_over().standings(1).missed(), 0.5);
+    n.connection.send(ok(over.request()));
+  });
+  EXPECT_EQ(p.server.match_over("done", {{"ann", 0, 1, -3, 0}, {"bob", 0, 2, {}, 0.5}}, patience),
+            MUSTER_GS_OK);
+}
+
 TEST(ServerSocket, TellsALoopOfOnesOwn) {
   Playing p;
   EXPECT_GE(p.server.socket(), 0);

@@ -44,9 +44,29 @@ bool gs_write_player_joined(mst_buffer *out, const char *player_id) {
 bool gs_write_player_left(mst_buffer *out, const char *player_id) {
   return write(out, 0, say_player_left, player_id, NULL);
 }
+static void write_standing(mst_buffer *out, const muster_gs_standing *standing) {
+  const size_t message = mst_pb_begin(out, 40);
+  mst_pb_text(out, 1, standing->player_id);
+  mst_pb_uint(out, 2, standing->team);
+  mst_pb_uint(out, 3, standing->rank);
+  const uint64_t score = (uint64_t)standing->score;
+  // Zigzag, as sint64 has it.
+  if (standing->has_score)
+    mst_pb_uint_always(out, 4, score << 1 ^ (standing->score < 0 ? ~UINT64_C(0) : 0));
+  if (standing->missed > 0) mst_pb_double_always(out, 5, standing->missed);
+  mst_pb_end(out, message);
+}
+
 bool gs_write_match_over(mst_buffer *out, uint32_t request, const char *match_id,
-                         const char *result) {
-  return write(out, request, say_match_over, match_id, result);
+                         const gs_outcome *outcome) {
+  const size_t frame = mst_frame_begin(out);
+  mst_pb_uint(out, 1, request);
+  const size_t message = mst_pb_begin(out, say_match_over);
+  mst_pb_text(out, 1, match_id);
+  mst_pb_text(out, 2, outcome->result);
+  for (size_t i = 0; i < outcome->standings_count; ++i) write_standing(out, &outcome->standings[i]);
+  mst_pb_end(out, message);
+  return mst_frame_end(out, frame);
 }
 bool gs_write_shutdown(mst_buffer *out, uint32_t request) {
   return write(out, request, say_shutdown, NULL, NULL);

@@ -17,8 +17,14 @@ bool gs_write_health(mst_buffer *out);
 bool gs_write_verify_join(mst_buffer *out, uint32_t request, const char *join_token);
 bool gs_write_player_joined(mst_buffer *out, const char *player_id);
 bool gs_write_player_left(mst_buffer *out, const char *player_id);
+/// What muster_gs_match_over_ranked says; without standings, muster_gs_match_over.
+typedef struct gs_outcome {
+  const char *result;
+  const muster_gs_standing *standings;
+  size_t standings_count;
+} gs_outcome;
 bool gs_write_match_over(mst_buffer *out, uint32_t request, const char *match_id,
-                         const char *result);
+                         const gs_outcome *outcome);
 bool gs_write_shutdown(mst_buffer *out, uint32_t request);
 
 // ---- NodeMessage.

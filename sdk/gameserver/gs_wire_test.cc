@@ -12,6 +12,12 @@ namespace {
 
 namespace pb = muster::wire::game_server;
 
+bool write_over(mst_buffer* out, const char* result,
+                const std::vector<muster_gs_standing>& standings = {}) {
+  const gs_outcome outcome{result, standings.data(), standings.size()};
+  return gs_write_match_over(out, 9, "9.1", &outcome);
+}
+
 TEST(ServerMessage, IsWhatProtobufWrites) {
   struct Row {
     const char* name;
@@ -39,17 +45,41 @@ TEST(ServerMessage, IsWhatProtobufWrites) {
        [](pb::ServerMessage& m) { m.mutable_player_joined()->set_player_id("41.3"); }},
       {"player left", [](mst_buffer* o) { return gs_write_player_left(o, "41.3"); },
        [](pb::ServerMessage& m) { m.mutable_player_left()->set_player_id("41.3"); }},
-      {"match over", [](mst_buffer* o) { return gs_write_match_over(o, 9, "9.1", "\u20ac {}"); },
+      {"match over", [](mst_buffer* o) { return write_over(o, "\u20ac {}"); },
        [](pb::ServerMessage& m) {
          m.set_request(9);
          m.mutable_match_over()->set_match_id("9.1");
          m.mutable_match_over()->set_result("\u20ac {}");
        }},
-      {"match over without a result",
-       [](mst_buffer* o) { return gs_write_match_over(o, 9, "9.1", ""); },
+      {"match over without a result", [](mst_buffer* o) { return write_over(o, ""); },
        [](pb::ServerMessage& m) {
          m.set_request(9);
          m.mutable_match_over()->set_match_id("9.1");
+       }},
+      {"match over with standings",
+       [](mst_buffer* o) {
+         return write_over(o, "",
+                           {{"4.1", 0, 2, 1, -7, 0.25},
+                            {nullptr, 1, 1, 1, 0, 0},
+                            {"", 2, 3, 1, INT64_MIN, 0},
+                            {"4.2", 0, 1000, 0, 5, 1}});
+       },
+       [](pb::ServerMessage& m) {
+         m.set_request(9);
+         m.mutable_match_over()->set_match_id("9.1");
+         const auto add = [&](const char* player, unsigned team, unsigned rank) -> auto& {
+           pb::Standing& standing = *m.mutable_match_over()->add_standings();
+           standing.set_player_id(player);
+           standing.set_team(team);
+           standing.set_rank(rank);
+           return standing;
+         };
+         pb::Standing& first = add("4.1", 0, 2);
+         first.set_score(-7);
+         first.set_missed(0.25);
+         add("", 1, 1).set_score(0);
+         add("", 2, 3).set_score(INT64_MIN);
+         add("4.2", 0, 1000).set_missed(1);
        }},
       {"shutdown", [](mst_buffer* o) { return gs_write_shutdown(o, 2); },
        [](pb::ServerMessage& m) {

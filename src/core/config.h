@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "core/result.h"
 #include "core/types.h"
 
 namespace muster::core {
@@ -223,6 +224,9 @@ struct QueueConfig {
   std::vector<RuleConfig> rules;   // At most rules_max.
   std::vector<WidenConfig> widen;  // At most widen_max.
 
+  RatingConfig rating;         // How results change ratings. Without a system they are not kept.
+  bool accounts_only = false;  // Guests are refused.
+
   /// Whether matches are formed by rules: then a ticket's seats stay in one team.
   bool ruled() const {
     return rating_distance || team_rating_distance || !team.empty() || !rules.empty() ||
@@ -242,6 +246,8 @@ struct Config {
   std::string classic_queue;              // Queue of a classic match request; empty: the first.
   std::vector<FleetConfig> fleets;
   std::vector<QueueConfig> queues;
+  // 1 to 1000000 results that wait to be recorded; past it, matches end without theirs.
+  std::uint32_t results_outstanding_max = 10'000;
 };
 
 }  // namespace muster::core

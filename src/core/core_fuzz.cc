@@ -74,6 +74,9 @@ Config config_of(Bytes& bytes) {
   config.queues.push_back(queue);
   queue.name = "five", queue.players = 5, queue.requeue_on_server_lost = true;
   config.queues.push_back(queue);
+  config.results_outstanding_max = 2;
+  config.queues.front().rating.system = RatingSystem::elo;
+  config.queues.front().accounts_only = shape & 64;
   queue.name = "arena", queue.fleet = 1, queue.players = 3, queue.teams = 3;
   config.queues.push_back(queue);
   queue.name = "ranked", queue.fleet = 0, queue.players = 3, queue.teams = 2;
@@ -213,7 +216,7 @@ class World {
         return open_or_close();
       case 2:
       case 3:
-        return Hello{session(), 1, bytes_.below(8) ? "ann" : "", {bytes_.next()}};
+        return hello();
       case 4:
       case 5: {
         const PlayerId player = any(players_);
@@ -261,7 +264,7 @@ class World {
       case 22:
       case 23: {
         const ServerId id = server(ServerState::allocated);
-        return MatchOver{id, match_of(id), "result"};
+        return MatchOver{id, match_of(id), "result", standings(id)};
       }
       case 24:
         switch (bytes_.below(4)) {
@@ -282,11 +285,46 @@ class World {
         if (bytes_.below(8) == 0) return LobbyStopping{bytes_.flip()};
         if (bytes_.flip())
           return SetRating{any(players_), "ranked", static_cast<Rating>(8 * bytes_.next())};
+        if (bytes_.flip()) return of_the_recorder();
         return DeadlineReached{};
       case 27:
         return bytes_.below(8) == 0 ? fork_parent_changed() : order();
       default:
         return start_match();
+    }
+  }
+
+  Event hello() {
+    Hello e{session(), 1, bytes_.below(8) ? "ann" : "", {bytes_.next()}};
+    e.account = bytes_.below(4);  // 0 is a guest.
+    if (e.account == 2) e.ratings = {{"ranked", 1700, 50}, {"chess", 1, 1}};
+    return e;
+  }
+
+  /// Mostly good ones.
+  std::vector<Standing> standings(ServerId id) {
+    const std::uint8_t shape = bytes_.next();
+    const Server* found = core_.state().servers.find(id);
+    const Match* match = found ? core_.state().matches.find(found->match) : nullptr;
+    std::vector<Standing> out;
+    if (!match || !match->roster || shape % 8 == 7) return out;
+    for (const RosterEntry& entry : *match->roster)
+      out.push_back(
+          {shape & 8 ? entry.player : PlayerId{}, entry.team, 1 + (shape & 16 ? 0 : entry.team)});
+    if (shape >= 240) out.push_back({any(players_), shape % 3u, shape % 2u});
+    return out;
+  }
+
+  Event of_the_recorder() {
+    const AccountRating rating{bytes_.below(4), 1516, 40, 16};
+    const auto& results = core_.state().results;
+    switch (bytes_.below(4)) {
+      case 0:
+        return AccountBanned{rating.account};
+      case 1:
+        return RatingsChanged{bytes_.flip() ? "ranked" : "chess", {rating}};
+      default:
+        return ResultRecorded{results.empty() ? bytes_.next() : results.begin()->first, {rating}};
     }
   }
 
@@ -482,6 +520,11 @@ class World {
     check_linked(e.node);
     CHECK(e.number > 0, "there is something to acknowledge");
   }
+  void see(const RecordResult& e) {
+    CHECK(e.result && !e.result->players.empty(), "a result has players");
+    CHECK(recorded_.insert({e.result->match, e.result->started}).second, "a match has one result");
+  }
+  void see(const SendRating& e) { check_open(e.session); }
   void see(const VerifyOwner& e) {
     check_open(e.session);
     asked_.emplace_back(e.session, e.server);
@@ -504,6 +547,7 @@ class World {
   std::vector<MatchId> matches_;
   std::vector<std::pair<SessionId, ServerId>> asked_;
   std::set<TicketId> ended_;
+  std::set<std::pair<MatchId, Time>> recorded_;
 };
 
 }  // namespace

@@ -22,6 +22,15 @@ void fold(Digest& d, const std::vector<Attribute>& attributes) {
   }
 }
 
+void fold(Digest& d, const MatchResult& result) {
+  d.add(result.match), d.add(result.started), d.add(result.ended), d.add(result.queue);
+  d.add(result.rating_default), d.add(static_cast<int>(result.rating.system));
+  for (const ResultPlayer& player : result.players) {
+    d.add(player.name), d.add(player.account), d.add(player.team), d.add(player.rank);
+    d.add(player.score.has_value()), d.add(player.score.value_or(0)), d.add(player.played);
+  }
+}
+
 }  // namespace
 
 std::uint64_t Core::digest() const {
@@ -35,7 +44,9 @@ std::uint64_t Core::digest() const {
   s.players.for_each([&](PlayerId id, const Player& player) {
     d.add(id), d.add(player.name), d.add(player.session), d.add(player.ticket), d.add(player.match);
     for (const std::uint8_t byte : player.secret) d.add(byte);
-    for (const auto& [queue, rating] : player.ratings) d.add(queue), d.add(rating);
+    for (const PlayerRating& rating : player.ratings)
+      d.add(rating.queue), d.add(rating.mean), d.add(rating.deviation);
+    d.add(player.account);
   });
   d.add(s.away);
   s.tickets.for_each([&](TicketId id, const Ticket& ticket) {
@@ -57,7 +68,8 @@ std::uint64_t Core::digest() const {
       d.add(player.player), d.add(player.since), d.add(player.joined);
     if (match.roster)
       for (const RosterEntry& entry : *match.roster)
-        d.add(entry.player), d.add(entry.name), d.add(entry.team), fold(d, entry.attributes);
+        d.add(entry.player), d.add(entry.name), d.add(entry.team), d.add(entry.account),
+            fold(d, entry.attributes);
   });
   s.servers.for_each([&](ServerId id, const Server& server) {
     d.add(id), d.add(server.fleet), d.add(server.node), d.add(server.port);
@@ -92,6 +104,9 @@ std::uint64_t Core::digest() const {
   }
   for (const EndedServer& ended : s.ended)
     d.add(ended.server), d.add(ended.ended), d.add(ended.reason), d.add(ended.exit);
+  for (const auto& [number, result] : s.results) d.add(number), fold(d, result);
+  d.add(s.results_numbered), d.add(s.result_refused.match), d.add(s.result_refused.detail);
+  for (const auto& [account, player] : s.accounts) d.add(account), d.add(player);
   return d.value();
 }
 

@@ -12,6 +12,7 @@
 #include "core/config.h"
 #include "core/error.h"
 #include "core/ids.h"
+#include "core/result.h"
 #include "core/types.h"
 
 namespace muster::core {
@@ -140,10 +141,27 @@ struct AcknowledgeReports {
   std::uint64_t number = 0;
 };
 
-using Effect =
-    std::variant<SendWelcome, SendError, SendTicket, SendAssignment, SendMatchEnded,
-                 SendServerLoginOk, CloseSession, LaunchServer, StopServer, StartServerMatch,
-                 RemoveServerPlayer, EndServerMatch, VerifyOwner, AcknowledgeReports>;
+// ---- To whoever records results (server/ledger). Once more after LobbyStarted, as long as no
+// ResultRecorded has come: `match` and `started` tell a result that is recorded already.
+
+struct RecordResult {
+  std::uint64_t number = 0;
+  std::shared_ptr<const MatchResult> result;
+};
+/// The player's rating in a queue is another now, and it is stored.
+struct SendRating {
+  SessionId session;
+  std::uint32_t request = 0;
+  std::string queue;
+  Rating rating = 0;
+  std::uint32_t deviation = 0;
+  std::int32_t change = 0;
+};
+
+using Effect = std::variant<SendWelcome, SendError, SendTicket, SendAssignment, SendMatchEnded,
+                            SendServerLoginOk, CloseSession, LaunchServer, StopServer,
+                            StartServerMatch, RemoveServerPlayer, EndServerMatch, VerifyOwner,
+                            AcknowledgeReports, RecordResult, SendRating>;
 using Effects = std::vector<Effect>;
 
 /// "LaunchServer": the effect's name, for logs and traces.

@@ -46,6 +46,11 @@ enum class Error : std::uint8_t {
   owner_not_verified,  ///< The connection is not the launched process's.
   not_a_server,        ///< A game server's command from somebody else.
   server_not_found,
+  // Accounts and results.
+  banned,               ///< Login, or a session that was there: the account is banned.
+  account_required,     ///< A guest in a queue that is for accounts only.
+  encryption_required,  ///< Login with a password over a connection that others can read.
+  standings_invalid,    ///< A result's standings are not those of its match: it is not rated.
 };
 
 /// "queue_not_found": the enumerator's own name, stable across versions.

@@ -10,6 +10,7 @@
 
 #include "base/time.h"
 #include "core/ids.h"
+#include "core/result.h"
 #include "core/types.h"
 
 namespace muster::core {
@@ -27,12 +28,15 @@ struct SessionOpened {
 struct SessionClosed {
   SessionId session;
 };
-/// A guest, or an account that net has already checked.
+/// A guest, or an account that net has already checked. An account has one player: who logs in
+/// while it is there takes its place, as by ResumeSession.
 struct Hello {
   SessionId session;
   std::uint32_t request = 0;
   std::string name;
-  Secret secret{};  // Fresh; becomes part of the session token.
+  Secret secret{};           // Fresh; becomes part of the session token.
+  std::int64_t account = 0;  // 0: a guest.
+  std::vector<StoredRating> ratings;
 };
 struct ResumeSession {
   SessionId session;
@@ -122,10 +126,11 @@ struct ServerReady {
 };
 struct ServerExited {
   ServerId server;
-  std::int32_t exit_code = 0;  // 0 to 255; -1 if a signal ended it.
-  std::int32_t signal = 0;     // 0 if it exited by itself.
-  std::string detail;          // The last line of its output, at most 200 bytes.
-  std::string result;          // Of its match, if it left in good order; like MatchOver's.
+  std::int32_t exit_code = 0;       // 0 to 255; -1 if a signal ended it.
+  std::int32_t signal = 0;          // 0 if it exited by itself.
+  std::string detail;               // The last line of its output, at most 200 bytes.
+  std::string result;               // Of its match, if it left in good order; like MatchOver's,
+  std::vector<Standing> standings;  // as are these.
 };
 struct ServerUnhealthy {
   ServerId server;
@@ -155,7 +160,8 @@ struct PlayerLeft {
 struct MatchOver {
   ServerId server;
   MatchId match;
-  std::string result;  // The game's own, passed on as it is; at most 16 KiB.
+  std::string result;               // The game's own, passed on as it is; at most 16 KiB.
+  std::vector<Standing> standings;  // None: nobody's rating changes.
 };
 /// sdk none: how many players its output, or its answer, says there are. Told when it changes.
 struct PlayersCounted {
@@ -166,6 +172,7 @@ struct PlayersCounted {
 struct ShutdownRequested {
   ServerId server;
   std::string result;  // Of its match, which is over with it; like MatchOver's.
+  std::vector<Standing> standings;
 };
 /// sdk agones: it is in use, by its own word, and gets no match until it says Ready.
 struct ServerAllocated {
@@ -177,6 +184,7 @@ struct ServerReserved {
   ServerId server;
   MatchId match;
   std::string result;
+  std::vector<Standing> standings;
 };
 
 /// How the loaded parent of a fleet with `fork` is. Nothing is decided by it: a node launches
@@ -205,6 +213,21 @@ struct SetRating {
   PlayerId player;
   std::string queue;
   Rating rating = 0;  // -rating_max to rating_max.
+};
+/// The result of that number (RecordResult) is on the disk for good, and so are the ratings that
+/// came of it.
+struct ResultRecorded {
+  std::uint64_t result = 0;
+  std::vector<AccountRating> ratings;
+};
+/// The same ratings by another cause: a new season, or a lobby that is back looks them up.
+struct RatingsChanged {
+  std::string queue;
+  std::vector<AccountRating> ratings;
+};
+/// The ban is stored: whoever plays as that account leaves.
+struct AccountBanned {
+  std::int64_t account = 0;
 };
 /// The lobby is about to leave: refuse new work. With `stop_servers`, end everything.
 struct LobbyStopping {
@@ -244,7 +267,8 @@ using Event =
                  ServerNoted, OwnerVerified, PlayerJoined, PlayerLeft, MatchOver, PlayersCounted,
                  ShutdownRequested, ServerAllocated, ServerReserved, ForkParentChanged,
                  StopServerCommand, LobbyStopping, DeadlineReached, ConfigReloaded, ClearFleet,
-                 DrainFleet, DrainNode, DrainServer, LobbyStarted, NodeReported, SetRating>;
+                 DrainFleet, DrainNode, DrainServer, LobbyStarted, NodeReported, SetRating,
+                 ResultRecorded, RatingsChanged, AccountBanned>;
 
 /// "StartMatch": the event's name, for logs and traces.
 std::string_view name_of(const Event& event);

@@ -104,7 +104,7 @@ void Turn::on(const ServerReserved& e) {
   if (!server || server->sdk == SdkKind::classic) return;
   if (server->match) {
     if (match_at(*server) != e.match) return;  // As above.
-    end_match(server->match, MatchEnd::over, e.result);
+    end_match(server->match, MatchEnd::over, e.result, e.standings);
     if (server->stopping || config_of(*server).after_match == AfterMatch::exit ||
         outdated(*server) || !must_leave(*server).empty())
       return after_match(e.server);
@@ -227,19 +227,20 @@ void Turn::on(const ServerExited& e) {
   if (server->stopping && e.signal == sigkill && now_ >= server->killed_at)
     why = "did not end within stop_grace: " + why;
   if (!e.detail.empty()) why += ": " + e.detail;
-  server_gone(e.server, clean, why, e.result);
+  server_gone(e.server, clean, why, e.result, e.standings);
 }
 
-void Turn::server_gone(ServerId id, bool clean, const std::string& why, const std::string& result) {
+void Turn::server_gone(ServerId id, bool clean, const std::string& why, const std::string& result,
+                       const std::vector<Standing>& standings) {
   const FleetIndex index = s_.servers[id].fleet;
-  lose_server(id, clean, why, Blame::fleet, result);
+  lose_server(id, clean, why, Blame::fleet, result, standings);
   balance(index);
 }
 
 /// Its process is no more: whatever it was doing ends, its port is free. The fleet is left for the
 /// caller to balance.
 void Turn::lose_server(ServerId id, bool clean, const std::string& why, Blame blame,
-                       const std::string& result) {
+                       const std::string& result, const std::vector<Standing>& standings) {
   Server& server = s_.servers[id];
   const auto because = [&](const char* reason) {
     if (server.reason.empty()) server.reason = reason;
@@ -257,7 +258,7 @@ void Turn::lose_server(ServerId id, bool clean, const std::string& why, Blame bl
       server_failed(server, why + " during a match", server.proven ? Blame::nobody : blame);
     }
     end_match(server.match, clean ? MatchEnd::over : MatchEnd::server_lost,
-              clean ? result : std::string{});
+              clean ? result : std::string{}, standings);
   } else if (server.state == ServerState::ready) {
     because("died while Ready");
     server_failed(server, why + " while Ready", blame);
@@ -321,7 +322,7 @@ void Turn::on(const ShutdownRequested& e) {
   const bool was_starting = server->state == ServerState::starting;
   const std::string why = "it asked to be shut down";
   if (was_starting) launch_failed(e.server, why + " before it was Ready");
-  if (server->match) end_match(server->match, MatchEnd::over, e.result);
+  if (server->match) end_match(server->match, MatchEnd::over, e.result, e.standings);
   if (server->state == ServerState::ready)
     server_failed(*server, why, server->proven ? Blame::nobody : Blame::fleet);
   stop_server(e.server, ServerState::shutdown, config_of(*server).stop_grace,

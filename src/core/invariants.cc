@@ -27,6 +27,14 @@ void check_sessions_and_players(const State& s) {
   std::uint32_t away = 0;
   s.players.for_each([&](PlayerId, const Player& player) { away += player.session ? 0 : 1; });
   CHECK(away == s.away, "who is away is counted");
+  std::size_t accounts = 0;
+  s.players.for_each([&](PlayerId id, const Player& player) {
+    if (player.account == 0) return;
+    ++accounts;
+    const auto known = s.accounts.find(player.account);
+    CHECK(known != s.accounts.end() && known->second == id, "an account has one player");
+  });
+  CHECK(accounts == s.accounts.size(), "an account without a player is forgotten");
   s.players.for_each([&](PlayerId id, const Player& player) {
     CHECK(!(player.ticket && player.match), "a player waits or plays, not both");
     if (player.session) {
@@ -241,6 +249,13 @@ void check_servers(const State& s) {
   for (FleetIndex i = 0; i < s.fleets.size(); ++i) check_fleet(s, i);
 }
 
+void check_results(const State& s) {
+  CHECK(s.results.empty() || s.results.rbegin()->first <= s.results_numbered,
+        "results are numbered in order");
+  CHECK(s.totals.results - s.totals.results_recorded == s.results.size(),
+        "a result is kept until it is recorded");
+}
+
 }  // namespace
 
 void check_invariants(const State& state) {
@@ -248,6 +263,7 @@ void check_invariants(const State& state) {
   check_tickets(state);
   check_matches(state);
   check_servers(state);
+  check_results(state);
 }
 
 }  // namespace muster::core

@@ -41,7 +41,7 @@ void Turn::on(const PlayerLeft& e) {
 void Turn::on(const MatchOver& e) {
   const Server* server = s_.servers.find(e.server);
   if (!server || !server->match || match_at(*server) != e.match) return;  // Ended before that.
-  end_match(server->match, MatchEnd::over, e.result);
+  end_match(server->match, MatchEnd::over, e.result, e.standings);
   after_match(e.server);
 }
 
@@ -90,7 +90,7 @@ void Turn::assign(MatchId match_id, ServerId server_id) {
     Ticket& ticket = s_.tickets[id];
     roster->push_back({ticket.player, s_.players[ticket.player].name,
                        match.by_rules ? ticket.team : seat * teams / match.seats, ticket.seats,
-                       std::move(ticket.attributes)});
+                       std::move(ticket.attributes), s_.players[ticket.player].account});
     match.players.push_back({ticket.player, ticket.since, false});
     seat += ticket.seats;
   }
@@ -166,7 +166,9 @@ void Turn::fail_match(MatchId match_id, Error error) {
 
 /// Ends a playing match and frees its players. The game server is left as it is, without a match:
 /// the caller says what becomes of it.
-void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result) {
+void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result,
+                     const std::vector<Standing>& standings) {
+  if (end == MatchEnd::over) keep_result(match_id, standings);
   Match& match = s_.matches[match_id];
   Server& server = s_.servers[match.server];
   const bool may_requeue = end == MatchEnd::server_lost && match.queue && !s_.stopping &&

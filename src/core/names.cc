@@ -66,12 +66,20 @@ constexpr ErrorText error_texts[] = {
      "The connection does not belong to the game server launched with that port."},
     {Error::not_a_server, "not_a_server", "Only a game server may say that."},
     {Error::server_not_found, "server_not_found", "There is no game server of that id."},
+    {Error::banned, "banned", "This account is banned."},
+    {Error::account_required, "account_required",
+     "That queue is for accounts. Log in with a name and a password."},
+    {Error::encryption_required, "encryption_required",
+     "A password is taken only over a connection that others cannot read. Use the lobby's "
+     "encrypted address."},
+    {Error::standings_invalid, "standings_invalid",
+     "The standings are not those of the match. See docs/ratings.md for their form."},
 };
 
 constexpr bool in_order() {
   for (std::size_t i = 0; i < std::size(error_texts); ++i)
     if (error_texts[i].error != static_cast<Error>(i)) return false;
-  return error_texts[std::size(error_texts) - 1].error == Error::server_not_found;
+  return error_texts[std::size(error_texts) - 1].error == Error::standings_invalid;
 }
 static_assert(in_order(), "one row per Error, in the enum's order");
 
@@ -128,7 +136,7 @@ std::string_view to_string(MatchEnd end) {
 }
 
 std::string_view name_of(const Event& event) {
-  static constexpr std::array<std::string_view, 37> names = {
+  static constexpr std::array<std::string_view, 40> names = {
       "SessionOpened",   "SessionClosed",      "Hello",
       "ResumeSession",   "StartMatch",         "CancelMatch",
       "LeaveMatch",      "ClassicServerLogin", "ClassicServerReset",
@@ -141,16 +149,17 @@ std::string_view name_of(const Event& event) {
       "LobbyStopping",   "DeadlineReached",    "ConfigReloaded",
       "ClearFleet",      "DrainFleet",         "DrainNode",
       "DrainServer",     "LobbyStarted",       "NodeReported",
-      "SetRating"};
+      "SetRating",       "ResultRecorded",     "RatingsChanged",
+      "AccountBanned"};
   return name_in(names, event);
 }
 
 std::string_view name_of(const Effect& effect) {
-  static constexpr std::array<std::string_view, 14> names = {
-      "SendWelcome",    "SendError",         "SendTicket",         "SendAssignment",
-      "SendMatchEnded", "SendServerLoginOk", "CloseSession",       "LaunchServer",
-      "StopServer",     "StartServerMatch",  "RemoveServerPlayer", "EndServerMatch",
-      "VerifyOwner",    "AcknowledgeReports"};
+  static constexpr std::array<std::string_view, 16> names = {
+      "SendWelcome",    "SendError",          "SendTicket",         "SendAssignment",
+      "SendMatchEnded", "SendServerLoginOk",  "CloseSession",       "LaunchServer",
+      "StopServer",     "StartServerMatch",   "RemoveServerPlayer", "EndServerMatch",
+      "VerifyOwner",    "AcknowledgeReports", "RecordResult",       "SendRating"};
   return name_in(names, effect);
 }
 

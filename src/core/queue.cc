@@ -42,6 +42,8 @@ void Turn::on(const StartMatch& e) {
   const auto queue_index = find_queue(s_, e.queue);
   if (!queue_index) return refuse(e.session, e.request, Error::queue_not_found, e.queue);
   const QueueConfig& config = s_.config.queues[*queue_index];
+  if (config.accounts_only && player.account == 0)
+    return refuse(e.session, e.request, Error::account_required, config.name);
   if (e.seats < 1 || static_cast<std::uint32_t>(e.seats) > config.players)
     return refuse(e.session, e.request, Error::seats_invalid,
                   "queue " + config.name + " has matches of " + std::to_string(config.players));
@@ -99,24 +101,6 @@ void Turn::on(const CancelMatch& e) {
   const TicketId ticket = s_.players[player].ticket;
   if (!ticket) return refuse(e.session, e.request, Error::not_queued);
   withdraw_ticket(ticket, TicketState::cancelled, Error::none, e.request);
-}
-
-void Turn::on(const SetRating& e) {
-  Player* player = s_.players.find(e.player);
-  const auto queue = find_queue(s_, e.queue);
-  if (!player || !queue) return;
-  const auto known = std::find_if(player->ratings.begin(), player->ratings.end(),
-                                  [&](const auto& rating) { return rating.first == *queue; });
-  if (known != player->ratings.end())
-    known->second = e.rating;
-  else
-    player->ratings.emplace_back(*queue, e.rating);
-}
-
-Rating Turn::rating_of(PlayerId id, QueueIndex queue) const {
-  for (const auto& [of, rating] : s_.players[id].ratings)
-    if (of == queue) return rating;
-  return s_.config.queues[queue].rating_default;
 }
 
 void Turn::enqueue(TicketId id) {

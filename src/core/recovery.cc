@@ -7,6 +7,7 @@ namespace muster::core {
 /// been moved already: the time in which nobody could answer counts against nobody.
 void Turn::on(const LobbyStarted& e) {
   s_.stopping = false;
+  record_outstanding();
   for (Fleet& fleet : s_.fleets)
     if (fleet.retry) fleet.retry_at += e.down;
   for (NodeIndex index = 0; index < s_.nodes.size(); ++index)

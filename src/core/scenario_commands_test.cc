@@ -168,6 +168,7 @@ void configure_queue(Config& config, const ScenarioLine& line) {
   queue.name = line.word(1);
   queue.requeue_on_server_lost = line.flag("requeue_on_server_lost");
   queue.bots = line.flag("bots");
+  queue.accounts_only = line.flag("accounts_only");
   for (const auto& [key, text] : line.values) {
     if (key == "fleet") {
       queue.fleet = 0;
@@ -191,6 +192,14 @@ void configure_queue(Config& config, const ScenarioLine& line) {
       queue.rating_distance = number<std::uint32_t>(text);
     } else if (key == "team_rating_distance") {
       queue.team_rating_distance = number<std::uint32_t>(text);
+    } else if (key == "rating") {
+      queue.rating.system = text == "elo"       ? RatingSystem::elo
+                            : text == "glicko2" ? RatingSystem::glicko2
+                                                : RatingSystem::openskill;
+    } else if (key == "rating_deviation") {
+      queue.rating.deviation = number<std::uint32_t>(text);
+    } else if (key == "rating_uses") {
+      queue.rating.use = text == "mean" ? RatingUse::mean : RatingUse::conservative;
     } else if (key == "team") {
       queue.team.push_back(team_of(text));
     } else if (key == "rule") {
@@ -223,6 +232,24 @@ std::vector<Attribute> attributes_of(const ScenarioLine& line) {
       attribute.value = text;
   }
   return attributes;
+}
+
+/// "MEAN:DEVIATION" or "MEAN:DEVIATION:CHANGE".
+std::tuple<Rating, std::uint32_t, std::int32_t> rating_of(std::string_view text) {
+  const auto parts = parts_of(text, ':');
+  if (parts.size() < 2) throw std::runtime_error("a rating is MEAN:DEVIATION[:CHANGE]");
+  return {number<Rating>(parts[0]), number<std::uint32_t>(parts[1]),
+          parts.size() > 2 ? number<std::int32_t>(parts[2]) : 0};
+}
+
+/// ACCOUNT=MEAN:DEVIATION:CHANGE, each.
+std::vector<AccountRating> account_ratings_of(const ScenarioLine& line) {
+  std::vector<AccountRating> ratings;
+  for (const auto& [account, text] : line.values) {
+    const auto [mean, deviation, change] = rating_of(text);
+    ratings.push_back({number<std::int64_t>(account), mean, deviation, change});
+  }
+  return ratings;
 }
 
 LaunchError launch_error_of(const ScenarioLine& line) {
@@ -316,6 +343,8 @@ void configure(Config& config, const ScenarioLine& line) {
       config.port_set_aside = parse_duration(text);
     else if (key == "classic_queue")
       config.classic_queue = text;
+    else if (key == "results_outstanding_max")
+      config.results_outstanding_max = number<std::uint32_t>(text);
     else
       throw std::runtime_error("the lobby has no " + key);
   }
@@ -430,6 +459,10 @@ std::optional<Event> Scenario::event_of(const ScenarioLine& line,
     return NodeReported{nodes_.at(line.word(1)), number<std::uint64_t>(line.word(2))};
   if (command == "rating")
     return SetRating{player(line.word(1)), line.word(2), number<Rating>(line.word(3))};
+  if (command == "recorded")
+    return ResultRecorded{number<std::uint64_t>(line.word(1)), account_ratings_of(line)};
+  if (command == "ratings") return RatingsChanged{line.word(1), account_ratings_of(line)};
+  if (command == "banned") return AccountBanned{number<std::int64_t>(line.word(1))};
   if (command == "lobby-stopping") return LobbyStopping{line.flag("stop_servers")};
   if (auto event = session_event(line)) return event;
   return server_event(line);
@@ -443,7 +476,14 @@ std::optional<Event> Scenario::session_event(const ScenarioLine& line) {
     Secret secret;
     secret.fill(++secrets_);
     const std::string name = line.quoted.empty() ? line.word(2) : line.text();
-    return Hello{session(line), request(session(line)), name, secret};
+    Hello event{session(line), request(session(line)), name, secret};
+    event.account = number_or<std::int64_t>(line, "account", 0);
+    for (const auto& [key, text] : line.values)
+      if (key.starts_with("rating.")) {
+        const auto [mean, deviation, change] = rating_of(text);
+        event.ratings.push_back({key.substr(7), mean, deviation});
+      }
+    return event;
   }
   if (command == "resume") {
     ResumeSession event{session(line), request(session(line)), {}, {}};
@@ -484,8 +524,12 @@ std::optional<Event> Scenario::server_event(const ScenarioLine& line) {
   if (command == "ready") return ServerReady{id()};
   if (command == "exited") {
     const auto signal = number_or<std::int32_t>(line, "signal", 0);
-    return ServerExited{id(), number_or<std::int32_t>(line, "code", signal == 0 ? 0 : -1), signal,
-                        line.text(), line.value("result").value_or("")};
+    return ServerExited{id(),
+                        number_or<std::int32_t>(line, "code", signal == 0 ? 0 : -1),
+                        signal,
+                        line.text(),
+                        line.value("result").value_or(""),
+                        standings(line)};
   }
   if (command == "unhealthy") return ServerUnhealthy{id(), line.text()};
   if (command == "noted") return ServerNoted{id(), line.text()};
@@ -493,7 +537,7 @@ std::optional<Event> Scenario::server_event(const ScenarioLine& line) {
   if (command == "joined") return PlayerJoined{id(), player(line.word(2))};
   if (command == "left") return PlayerLeft{id(), player(line.word(2))};
   if (command == "match-over") {
-    MatchOver event{id(), {}, line.text()};
+    MatchOver event{id(), {}, line.text(), standings(line)};
     if (const auto match = line.value("match"))
       event.match = id_of<MatchId>(*match);
     else if (const Server* found = core_.state().servers.find(event.server))
@@ -503,13 +547,31 @@ std::optional<Event> Scenario::server_event(const ScenarioLine& line) {
   }
   if (command == "allocates-itself") return ServerAllocated{id()};
   if (command == "reserves-itself") {
-    ServerReserved event{id(), {}, line.text()};
+    ServerReserved event{id(), {}, line.text(), standings(line)};
     if (const auto match = line.value("match")) event.match = id_of<MatchId>(*match);
     return event;
   }
-  if (command == "shutdown-wish") return ShutdownRequested{id(), line.text()};
+  if (command == "shutdown-wish") return ShutdownRequested{id(), line.text(), standings(line)};
   if (command == "stop-server") return StopServerCommand{id()};
   return std::nullopt;
+}
+
+/// rank.PLAYER=RANK[:PLAYED] or rank.team0=…, in order; PLAYED in thousandths.
+std::vector<Standing> Scenario::standings(const ScenarioLine& line) const {
+  std::vector<Standing> out;
+  for (const auto& [key, text] : line.values) {
+    if (!key.starts_with("rank.")) continue;
+    Standing& standing = out.emplace_back();
+    const std::string whose = key.substr(5);
+    if (whose.starts_with("team"))
+      standing.team = number<std::uint32_t>(whose.substr(4));
+    else
+      standing.player = player(whose);
+    const auto parts = parts_of(text, ':');
+    standing.rank = number<std::uint32_t>(parts[0]);
+    if (parts.size() > 1) standing.played = number<std::uint32_t>(parts[1]);
+  }
+  return out;
 }
 
 Event Scenario::node_connected(const ScenarioLine& line, const std::vector<std::string>& indented) {

@@ -166,6 +166,22 @@ void Scenario::print(const Effect& effect) {
           [&](const AcknowledgeReports& e) {
             to_node(e.node, fmt::format("acknowledge{} {}", option("run", e.run), e.number));
           },
+          [&](const RecordResult& e) {
+            out_ += fmt::format("record {} match={} {} {}", e.number, to_string(e.result->match),
+                                e.result->queue, to_string(e.result->rating.system));
+            for (const ResultPlayer& player : e.result->players)
+              out_ += fmt::format(
+                  " {}{} team={} rank={}{}", player.name,
+                  player.account ? fmt::format("({})", player.account) : "", player.team,
+                  player.rank,
+                  player.played == Standing::whole ? "" : fmt::format(" played={}", player.played));
+            out_ += '\n';
+          },
+          [&](const SendRating& e) {
+            to_session(
+                e.session, e.request,
+                fmt::format("rating {} {}±{} ({:+})", e.queue, e.rating, e.deviation, e.change));
+          },
           [&](const VerifyOwner& e) {
             to_node(e.node, fmt::format("verify-owner {} {}", name_of_session(e.session),
                                         to_string(e.server)));
@@ -278,6 +294,15 @@ bool Scenario::show(const std::string& what) {
     for (std::size_t i = 0; i < s.queues.size(); ++i)
       out_ += fmt::format("queue {} seats_waiting={}{}\n", s.config.queues[i].name,
                           s.queues[i].seats_waiting, s.queues[i].removed ? " removed" : "");
+  } else if (what == "results") {
+    for (const auto& [number, result] : s.results)
+      out_ += fmt::format("result {} match={} {} waits\n", number, to_string(result.match),
+                          result.queue);
+    out_ += fmt::format("results={} recorded={} refused={}\n", s.totals.results,
+                        s.totals.results_recorded, s.totals.results_refused);
+    if (s.result_refused.match)
+      out_ += fmt::format("refused match={} {} \"{}\"\n", to_string(s.result_refused.match),
+                          code(s.result_refused.error), s.result_refused.detail);
   } else if (what == "deadline") {
     const auto next = core_.next_deadline();
     out_ += next ? "deadline in " + print_duration(*next - now_) + '\n' : "deadline none\n";

@@ -59,6 +59,7 @@ class Scenario {
   std::optional<Event> event_of(const ScenarioLine& line, const std::vector<std::string>& indented);
   std::optional<Event> session_event(const ScenarioLine& line);
   std::optional<Event> server_event(const ScenarioLine& line);
+  std::vector<Standing> standings(const ScenarioLine& line) const;
   Event node_connected(const ScenarioLine& line, const std::vector<std::string>& indented);
   std::uint32_t version_of(const ScenarioLine& report) const;
   SessionId session(const ScenarioLine& line) const;

@@ -36,6 +36,13 @@ void Turn::on(const Hello& e) {
   if (session->player || session->server)
     return refuse(e.session, e.request, Error::already_identified);
   if (!name_valid(e.name)) return refuse(e.session, e.request, Error::name_invalid);
+  if (const auto here = s_.accounts.find(e.account); here != s_.accounts.end()) {
+    // Whoever had the place cannot take it back: their token is none any more.
+    const PlayerId id = here->second;
+    s_.players[id].secret = e.secret;
+    take_ratings(id, e.ratings);
+    return come_back(id, e.session, e.request);
+  }
   if (s_.players.size() >= s_.config.players_max)
     return refuse(e.session, e.request, Error::lobby_full);
   // Who is away has a place to come back to: nobody else takes it, also when all are away at once.
@@ -48,6 +55,11 @@ void Turn::on(const Hello& e) {
   player.secret = e.secret;
   player.session = e.session;
   session->player = id;
+  if (e.account != 0) {
+    player.account = e.account;
+    s_.accounts.emplace(e.account, id);
+    take_ratings(id, e.ratings);
+  }
   welcome(id, e.request, false);
 }
 
@@ -62,15 +74,36 @@ void Turn::on(const ResumeSession& e) {
   for (std::size_t i = 0; i < e.secret.size(); ++i)
     difference = static_cast<std::uint8_t>(difference | (e.secret[i] ^ player->secret[i]));
   if (difference != 0) return refuse(e.session, e.request, Error::session_token_invalid);
+  come_back(e.player, e.session, e.request);
+}
 
+void Turn::on(const AccountBanned& e) {
+  const auto here = s_.accounts.find(e.account);
+  if (here == s_.accounts.end()) return;
+  const PlayerId id = here->second;
+  const Player& player = s_.players[id];
+  if (Session* session = s_.sessions.find(player.session)) {
+    session->player = PlayerId{};
+    emit(CloseSession{player.session, Error::banned});
+  }
+  if (const Match* match = s_.matches.find(player.match)) {
+    const Server& server = s_.servers[match->server];
+    emit(RemoveServerPlayer{s_.nodes[server.node]->link, match->server, player.match, id});
+  }
+  drop_player(id);
+}
+
+/// A player who is known goes on at another session: to the same ticket, or the same match.
+void Turn::come_back(PlayerId id, SessionId session, std::uint32_t request) {
+  Player* const player = &s_.players[id];
   if (Session* old = s_.sessions.find(player->session)) {
     old->player = PlayerId{};
     emit(CloseSession{player->session, Error::resumed_elsewhere});
   }
   s_.timers.cancel(player->grace);
-  set_session(*player, e.session);
-  session->player = e.player;
-  welcome(e.player, e.request, true);
+  set_session(*player, session);
+  s_.sessions.find(session)->player = id;
+  welcome(id, request, true);
   if (player->ticket) {
     const TicketId ticket = player->ticket;
     const bool queued_again = unhold(ticket);
@@ -81,7 +114,7 @@ void Turn::on(const ResumeSession& e) {
       try_match(queue);
     }
   } else if (player->match) {
-    send_assignment(player->match, e.player);
+    send_assignment(player->match, id);
   }
 }
 
@@ -125,6 +158,7 @@ void Turn::drop_player(PlayerId id) {
   s_.timers.cancel(player.grace);
   set_session(player, {});
   --s_.away;
+  if (player.account != 0) s_.accounts.erase(player.account);
   s_.players.erase(id);
 }
 

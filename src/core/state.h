@@ -33,14 +33,22 @@ struct Session {
   ServerId server;  // A classic game server, once believed.
 };
 
+/// As it is stored, or as an operator says.
+struct PlayerRating {
+  QueueIndex queue = 0;
+  Rating mean = 0;
+  std::uint32_t deviation = 0;
+};
+
 struct Player {
   std::string name;
   Secret secret{};
   SessionId session;  // None while disconnected.
   TicketId ticket;    // At most one of ticket and match.
   MatchId match;
-  TimerId grace;  // Runs while disconnected and not in a match.
-  std::vector<std::pair<QueueIndex, Rating>> ratings;  // Those that somebody has set.
+  TimerId grace;                      // Runs while disconnected and not in a match.
+  std::vector<PlayerRating> ratings;  // Those that are known; of other queues, rating_default.
+  std::int64_t account = 0;           // 0: a guest.
 };
 
 /// A wish to play. Ended tickets are gone from the pool; their last state was sent.
@@ -135,6 +143,14 @@ struct EndedServer {
   std::string exit;    // "exit code 1: assert failed: main.cc:12".
 };
 constexpr std::size_t ended_max = 200;
+
+/// Why the result of a match was not taken.
+struct RefusedResult {
+  MatchId match;
+  Time at{};
+  Error error = Error::none;
+  std::string detail;
+};
 
 struct Node {
   NodeId link;  // None while disconnected.
@@ -285,7 +301,14 @@ struct State {
   struct Totals {
     std::uint64_t tickets = 0, matches = 0, launches = 0, launch_failures = 0, servers_lost = 0;
     std::uint64_t crash_loops = 0, reloads = 0;
+    std::uint64_t results = 0, results_recorded = 0, results_refused = 0;
   } totals;
+
+  // What rated matches came to, as long as it is not known to be on the disk; by number.
+  std::map<std::uint64_t, MatchResult> results;
+  std::uint64_t results_numbered = 0;
+  RefusedResult result_refused;               // The last one.
+  std::map<std::int64_t, PlayerId> accounts;  // Those whose player is here.
 };
 
 }  // namespace muster::core

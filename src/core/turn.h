@@ -34,11 +34,16 @@ class Turn {
   void on(const SessionClosed& e);
   void on(const Hello& e);
   void on(const ResumeSession& e);
+  void on(const AccountBanned& e);
 
   // queue.cc
   void on(const StartMatch& e);
   void on(const CancelMatch& e);
+
+  // ratings.cc
   void on(const SetRating& e);
+  void on(const ResultRecorded& e);
+  void on(const RatingsChanged& e);
 
   // match.cc
   void on(const LeaveMatch& e);
@@ -103,8 +108,16 @@ class Turn {
   /// The identified player of a session; otherwise refuses and returns none.
   PlayerId player_of(SessionId session, std::uint32_t request);
 
+  // ratings.cc: what matches come to, and how strong their players are.
+  void keep_result(MatchId match, const std::vector<Standing>& standings);
+  void record_outstanding();
+  void take_ratings(PlayerId player, const std::vector<StoredRating>& ratings);
+  void change_ratings(const std::string& queue, const std::vector<AccountRating>& ratings);
+  Rating rating_of(PlayerId player, QueueIndex queue) const;
+
   // session.cc: players come and go.
   void welcome(PlayerId id, std::uint32_t request, bool resumed);
+  void come_back(PlayerId id, SessionId session, std::uint32_t request);
   void player_disconnected(PlayerId id, bool resumable);
   void drop_player(PlayerId id);
   void set_session(Player& player, SessionId session);
@@ -118,7 +131,6 @@ class Turn {
   void add_bots(QueueIndex queue, Match& match) const;
   void widen(QueueIndex queue);
   void arm_widening(QueueIndex queue);
-  Rating rating_of(PlayerId player, QueueIndex queue) const;
   void end_ticket(TicketId id, TicketState state, Error error, std::uint32_t request = 0);
   void withdraw_ticket(TicketId id, TicketState state, Error error, std::uint32_t request = 0);
   void ticket_due(TicketId id);
@@ -139,7 +151,8 @@ class Turn {
   void send_assignment(MatchId match, PlayerId player, TicketId ticket = {});
   void dissolve(MatchId match);  // A launching match loses a ticket: the others requeue.
   void fail_match(MatchId match, Error error);
-  void end_match(MatchId match, MatchEnd end, const std::string& result);
+  void end_match(MatchId match, MatchEnd end, const std::string& result,
+                 const std::vector<Standing>& standings = {});
   void match_due(MatchId match);
   void watch_for_players(MatchId match);
   void match_empty_due(MatchId match);
@@ -222,9 +235,10 @@ class Turn {
   void reported(Node& node, std::uint64_t number);
   std::optional<FleetIndex> fleet_of(const ServerReport& report);
   void tell_match_again(NodeId link, const ServerReport& report);
-  void server_gone(ServerId id, bool clean, const std::string& why, const std::string& result = {});
+  void server_gone(ServerId id, bool clean, const std::string& why, const std::string& result = {},
+                   const std::vector<Standing>& standings = {});
   void lose_server(ServerId id, bool clean, const std::string& why, Blame blame = Blame::fleet,
-                   const std::string& result = {});
+                   const std::string& result = {}, const std::vector<Standing>& standings = {});
   void watch_for_nodes();
   void node_lost_for_good(NodeIndex index);
 

@@ -75,6 +75,7 @@ struct RosterEntry {
   std::uint32_t team = 0;
   std::uint32_t seats = 1;
   std::vector<Attribute> attributes;
+  std::int64_t account = 0;  // 0: a guest. Game servers are not told.
   bool operator==(const RosterEntry&) const = default;
 };
 using Roster = std::vector<RosterEntry>;

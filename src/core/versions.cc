@@ -21,6 +21,7 @@ void Turn::on(const ConfigReloaded& e) {
   s_.config.attributes_max = next.attributes_max;
   s_.config.port_set_aside = next.port_set_aside;
   s_.config.classic_queue = next.classic_queue;
+  s_.config.results_outstanding_max = next.results_outstanding_max;
   // The first of the file need not be the first here.
   if (next.classic_queue.empty() && !next.queues.empty())
     s_.config.classic_queue = next.queues.front().name;
@@ -143,7 +144,7 @@ QueueIndex Turn::queue_slot(const QueueConfig& config, const std::set<std::strin
     if (!s_.queues[i].removed || in_use.contains(i) || kept.contains(configs[i].name)) continue;
     configs[i] = config;
     s_.players.for_each([i](PlayerId, Player& player) {  // They were about another queue.
-      std::erase_if(player.ratings, [i](const auto& rating) { return rating.first == i; });
+      std::erase_if(player.ratings, [i](const auto& rating) { return rating.queue == i; });
     });
     return i;
   }

@@ -199,6 +199,14 @@ void fill(const core::SendMatchEnded& e, const SignJoinToken&, player::LobbyMess
   ended.set_result(utf8(e.result));
 }
 
+void fill(const core::SendRating& e, const SignJoinToken&, player::LobbyMessage& out) {
+  player::RatingChanged& changed = *out.mutable_rating_changed();
+  changed.set_queue(utf8(e.queue));
+  changed.set_rating(e.rating);
+  changed.set_deviation(e.deviation);
+  changed.set_change(e.change);
+}
+
 template <class E>
 concept has_request = requires(const E& e) { e.request; };
 template <class E>
@@ -222,10 +230,12 @@ std::expected<core::Event, Refusal> to_event(core::SessionId session,
           if (!known) return std::unexpected(Refusal{Error::session_token_invalid, {}});
           return core::ResumeSession{session, request, known->first, known->second};
         }
+        case player::Hello::kAccount:  // Is checked first: see Session::log_in.
         case player::Hello::IDENTITY_NOT_SET:
           break;
       }
-      return std::unexpected(Refusal{Error::message_invalid, "hello needs guest or resume"});
+      return std::unexpected(
+          Refusal{Error::message_invalid, "hello needs guest, account or resume"});
     case player::ClientMessage::kStartMatch: {
       const player::StartMatch& start = message.start_match();
       auto attributes = to_attributes(start.attributes());
@@ -247,8 +257,28 @@ std::expected<core::Event, Refusal> to_event(core::SessionId session,
   return std::unexpected(Refusal{Error::message_invalid, "the message has no command"});
 }
 
-core::Hello classic_hello(core::SessionId session, std::string name) {
-  return {session, classic_login_request, std::move(name), fresh_secret()};
+core::Hello account_hello(core::SessionId session, const AccountRequest& request,
+                          const AccountReply& reply) {
+  return {session, request.request, request.name, fresh_secret(), reply.account, reply.ratings};
+}
+
+Error to_error(AccountOutcome outcome) {
+  switch (outcome) {
+    case AccountOutcome::ok:
+      return Error::none;
+    case AccountOutcome::name_unknown:  // Nobody is told which names there are.
+    case AccountOutcome::login_refused:
+      return Error::login_refused;
+    case AccountOutcome::name_taken:
+      return Error::name_taken;
+    case AccountOutcome::name_invalid:
+      return Error::name_invalid;
+    case AccountOutcome::banned:
+      return Error::banned;
+    case AccountOutcome::storage_unavailable:
+      return Error::storage_unavailable;
+  }
+  return Error::storage_unavailable;
 }
 
 bool to_message(const core::Effect& effect, const SignJoinToken& sign_join_token,

@@ -35,8 +35,11 @@ struct Refusal {
 /// a fresh secret.
 std::expected<core::Event, Refusal> to_event(core::SessionId session,
                                              const wire::player::ClientMessage& message);
-/// A classic player who may come in, as a guest or with an account that has been checked.
-core::Hello classic_hello(core::SessionId session, std::string name);
+/// A player who may come in: with an account that has been checked, or, as it is in the reply, as a
+/// guest.
+core::Hello account_hello(core::SessionId session, const AccountRequest& request,
+                          const AccountReply& reply);
+core::Error to_error(AccountOutcome outcome);
 
 /// A session's effect as a message; false for effects that have none.
 bool to_message(const core::Effect& effect, const SignJoinToken& sign_join_token,

@@ -195,7 +195,7 @@ class Net::Impl final : public SessionHost, public std::enable_shared_from_this<
   void check_account(core::SessionId id, AccountRequest request) override {
     AccountRequest asked = request;
     options.accounts(std::move(asked), [weak = weak_from_this(), id,
-                                        request = std::move(request)](AccountReply reply) {
+                                        request = std::move(request)](const AccountReply& reply) {
       const auto self = weak.lock();
       if (!self) return;
       Turn turn(*self);

@@ -97,39 +97,39 @@ TEST(ClassicPlayer, AccountsDecideWhoComesIn) {
   struct Row {
     const char* name;
     Kind kind;
-    AccountReply reply;
+    AccountOutcome reply;
     bool guests;
     bool hello;
     std::vector<classic::FromLobby> packets;
   };
   const Row rows[] = {
-      {"right password", Kind::log_in, AccountReply::ok, false, true, {login_ok(7, "ann")}},
+      {"right password", Kind::log_in, AccountOutcome::ok, false, true, {login_ok(7, "ann")}},
       {"wrong password",
        Kind::log_in,
-       AccountReply::login_refused,
+       AccountOutcome::login_refused,
        true,
        false,
        {classic::LoginOk{}}},
       {"unknown, guests allowed",
        Kind::log_in,
-       AccountReply::name_unknown,
+       AccountOutcome::name_unknown,
        true,
        true,
        {login_ok(7, "ann")}},
       {"unknown, no guests",
        Kind::log_in,
-       AccountReply::name_unknown,
+       AccountOutcome::name_unknown,
        false,
        false,
        {classic::LoginOk{}}},
       {"no storage",
        Kind::log_in,
-       AccountReply::storage_unavailable,
+       AccountOutcome::storage_unavailable,
        true,
        false,
        {classic::LoginOk{}}},
-      {"signed up", Kind::sign_up, AccountReply::ok, true, false, {classic::SignUpOk{1}}},
-      {"taken", Kind::sign_up, AccountReply::name_taken, true, false, {classic::SignUpOk{0}}},
+      {"signed up", Kind::sign_up, AccountOutcome::ok, true, false, {classic::SignUpOk{1}}},
+      {"taken", Kind::sign_up, AccountOutcome::name_taken, true, false, {classic::SignUpOk{0}}},
   };
   for (const Row& row : rows) {
     for (const bool later : {false, true}) {
@@ -140,7 +140,7 @@ TEST(ClassicPlayer, AccountsDecideWhoComesIn) {
       AccountRequest request;
       options.accounts = [&](AccountRequest r, std::function<void(AccountReply)> reply) {
         request = r;
-        later ? asked.push_back(std::move(reply)) : reply(row.reply);
+        later ? asked.push_back(std::move(reply)) : reply({.outcome = row.reply});
       };
       TestWorld world(options);
       world.welcome_all();
@@ -153,7 +153,7 @@ TEST(ClassicPlayer, AccountsDecideWhoComesIn) {
         world.now += 30s;  // A check that takes long is not the client's fault.
         world.io.restart();
         world.io.run_for(10ms);
-        asked[0](row.reply);
+        asked[0]({.outcome = row.reply});
       }
       const std::string want = from_lobby(row.packets);
       ASSERT_TRUE(client.until_bytes(want.size()));
@@ -184,10 +184,10 @@ TEST(ClassicPlayer, AReplyForAClientThatLeftIsDropped) {
     too_late = asked[0];
     client.close();
     ASSERT_TRUE(world.until_event<core::SessionClosed>());
-    asked[0](AccountReply::ok);
+    asked[0]({.outcome = AccountOutcome::ok});
     EXPECT_EQ(world.names(), "SessionOpened SessionClosed ");
   }
-  too_late(AccountReply::ok);  // The Net is gone as well.
+  too_late({.outcome = AccountOutcome::ok});  // The Net is gone as well.
 }
 
 TEST(ClassicPlayer, WithoutAccountsEverybodyIsAGuestAndNobodySignsUp) {
@@ -256,7 +256,7 @@ TEST(Classic, MalformedPacketsCloseTheConnectionBeforeTheCoreHearsOfIt) {
 
 TEST(Classic, OffClosesIt) {
   NetOptions options = test_options();
-  options.classic = ClassicAllowed::off;
+  options.classic = AllowedFrom::off;
   TestWorld world(options);
   TestClient client(world.io, world.net.port());
   client.send(to_lobby(classic::ServerLogin{7001}));

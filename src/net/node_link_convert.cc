@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <limits>
 #include <type_traits>
 
 #include "base/check.h"
 #include "proto/game_server.pb.h"
 #include "proto/node.pb.h"
+#include "wire/standings.h"
 
 namespace muster::net {
 namespace {
@@ -225,12 +227,42 @@ std::optional<core::Event> about_player(const Message& message) {
   return *event;
 }
 
+/// Anything a game server may say; what is none, is refused by the core.
+std::vector<core::Standing> to_standings(
+    const google::protobuf::RepeatedPtrField<wire::game_server::Standing>& standings) {
+  constexpr core::PlayerId nobody{~0u, ~0u};
+  std::vector<core::Standing> out;
+  for (const wire::game_server::Standing& standing : standings) {
+    if (out.size() > core::standings_max) break;
+    core::Standing& to = out.emplace_back();
+    if (!standing.player_id().empty())
+      to.player = parse_id<core::PlayerId>(standing.player_id()).value_or(nobody);
+    to.team = standing.team();
+    to.rank = standing.rank();
+    if (standing.has_score()) to.score = standing.score();
+    const double played = 1 - standing.missed();
+    to.played = played >= 0 && played <= 1
+                    ? static_cast<std::uint32_t>(std::lround(played * core::Standing::whole))
+                    : core::Standing::whole + 1;
+  }
+  return out;
+}
+
+/// Of a game server that can only say a text.
+std::vector<core::Standing> standings_in(const std::string& result) {
+  wire::game_server::Standings standings;
+  if (!wire::read_standings(result, standings)) return {};
+  return to_standings(standings.standings());
+}
+
 std::optional<core::Event> to_match_over(const wire::node::MatchOver& over) {
   auto event = about<core::MatchOver>(over);
   const auto match = parse_id<core::MatchId>(over.match_id());
   if (!event || !match) return std::nullopt;
   event->match = *match;
   event->result = over.result();
+  event->standings =
+      over.standings().empty() ? standings_in(over.result()) : to_standings(over.standings());
   return std::move(*event);
 }
 
@@ -313,6 +345,7 @@ std::optional<core::Event> to_event(const FromNode& message) {
         event->signal = message.exited().signal();
         event->detail = message.exited().detail();
         event->result = message.exited().result();
+        event->standings = standings_in(event->result);
       }
       return event;
     }
@@ -339,7 +372,10 @@ std::optional<core::Event> to_event(const FromNode& message) {
       return to_match_over(message.match_over());
     case FromNode::kShutdownRequested: {
       auto event = about<core::ShutdownRequested>(message.shutdown_requested());
-      if (event) event->result = message.shutdown_requested().result();
+      if (event) {
+        event->result = message.shutdown_requested().result();
+        event->standings = standings_in(event->result);
+      }
       return event;
     }
     case FromNode::kAllocated:
@@ -350,6 +386,7 @@ std::optional<core::Event> to_event(const FromNode& message) {
       if (const auto match = parse_id<core::MatchId>(message.reserved().match_id()))
         event->match = *match;
       event->result = message.reserved().result();
+      event->standings = standings_in(event->result);
       return event;
     }
     case FromNode::kForkParent:

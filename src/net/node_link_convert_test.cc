@@ -203,7 +203,7 @@ std::string text(const std::optional<core::Event>& event) {
           if (e.port != 0) out += ' ' + std::to_string(e.port);
         if constexpr (requires { e.note; }) out += ' ' + e.note;
         if constexpr (requires { e.players; }) out += ' ' + std::to_string(e.players);
-        if constexpr (requires { e.result; }) out += ' ' + e.result;
+        if constexpr (requires { e.result.size(); }) out += ' ' + e.result;
         return out;
       },
       *event);
@@ -259,6 +259,42 @@ TEST(NodeLinkConvert, MessagesBecomeEvents) {
     ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(row.message, &message));
     EXPECT_EQ(text(to_event(message)), row.want) << row.message;
   }
+}
+
+TEST(NodeLinkConvert, Standings) {
+  using core::Standing;
+  const auto standings = [](const char* message) {
+    FromNode from;
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(message, &from));
+    const auto event = to_event(from);
+    std::vector<Standing> out;
+    if (event)
+      std::visit(
+          [&](const auto& e) {
+            if constexpr (requires { e.standings; }) out = e.standings;
+          },
+          *event);
+    return out;
+  };
+  const std::vector<Standing> two = {{{4, 1}, 0, 2, -7, 750}, {{}, 1, 1, {}, 1000}};
+  EXPECT_EQ(standings(R"(match_over { server_id: "12.9" match_id: "5.1"
+                            standings { player_id: "4.1" rank: 2 score: -7 missed: 0.25 }
+                            standings { team: 1 rank: 1 } })"),
+            two);
+  // What is no player's id is nobody's; what is no part of a match, is none.
+  EXPECT_EQ(standings(R"(match_over { server_id: "12.9" match_id: "5.1"
+                            standings { player_id: "ann" rank: 1 missed: nan } })"),
+            (std::vector<Standing>{{{~0u, ~0u}, 0, 1, {}, 1001}}));
+#define STANDINGS "{\\\"standings\\\":[{\\\"team\\\":0,\\\"rank\\\":3}]}"
+  const std::vector<Standing> one = {{{}, 0, 3, {}, 1000}};
+  for (const char* in_text :
+       {"match_over { server_id: '12.9' match_id: '5.1' result: \"" STANDINGS "\" }",
+        "exited { server_id: '12.9' result: \"" STANDINGS "\" }",
+        "shutdown_requested { server_id: '12.9' result: \"" STANDINGS "\" }",
+        "reserved { server_id: '12.9' match_id: '5.1' result: \"" STANDINGS "\" }"})
+    EXPECT_EQ(standings(in_text), one) << in_text;
+#undef STANDINGS
+  EXPECT_TRUE(standings("match_over { server_id: '12.9' match_id: '5.1' result: '{}' }").empty());
 }
 
 TEST(NodeLinkConvert, Inventory) {

@@ -6,25 +6,35 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/time.h"
 #include "core/effect.h"
 
 namespace muster::net {
 
-/// A classic player's log-in or sign-up, to be checked against the accounts.
+/// A player's log-in or sign-up, to be checked against the accounts.
 struct AccountRequest {
   enum class Kind : std::uint8_t { log_in, sign_up };
   Kind kind = Kind::log_in;
-  std::string name;  // 1 to 21 bytes of UTF-8.
+  std::string name;  // UTF-8.
   std::string password;
+  std::uint32_t request = 0;  // The client's own number.
 };
-enum class AccountReply : std::uint8_t {
+enum class AccountOutcome : std::uint8_t {
   ok,
   name_unknown,   ///< Log-in: there is no account of that name.
   login_refused,  ///< Log-in: the password is not that account's.
   name_taken,     ///< Sign-up.
+  name_invalid,   ///< Sign-up.
+  banned,         ///< Log-in, with the right password.
   storage_unavailable,
+};
+struct AccountReply {
+  AccountOutcome outcome = AccountOutcome::storage_unavailable;
+  std::int64_t account = 0;  // ok.
+  std::vector<core::StoredRating> ratings;
+  std::string detail;  // banned: why, and until when.
 };
 /// Calls the second argument exactly once, on the io_context's thread: at once or later.
 using Accounts = std::function<void(AccountRequest, std::function<void(AccountReply)>)>;
@@ -32,15 +42,16 @@ using Accounts = std::function<void(AccountRequest, std::function<void(AccountRe
 /// The join token a player shows to the game server it is assigned to.
 using SignJoinToken = std::function<std::string(const core::SendAssignment&)>;
 
-/// Whose first bytes may be classic packets, which are neither encrypted nor authenticated.
-enum class ClassicAllowed : std::uint8_t { off, loopback, any };
+/// Whose bytes may be what is not encrypted: classic packets, passwords.
+enum class AllowedFrom : std::uint8_t { off, loopback, any };
 
 struct NetOptions {
   std::string listen = "0.0.0.0:4100";  // host:port; port 0 lets the kernel choose.
-  ClassicAllowed classic = ClassicAllowed::loopback;
-  bool classic_guests = true;     // A classic log-in with an unknown name is a guest.
-  Accounts accounts;              // None: every classic log-in is a guest, sign-ups are refused.
-  SignJoinToken sign_join_token;  // None: join tokens are empty.
+  AllowedFrom classic = AllowedFrom::loopback;
+  bool classic_guests = true;  // A classic log-in with an unknown name is a guest.
+  Accounts accounts;  // None: every classic log-in is a guest; others, and sign-ups, are refused.
+  AllowedFrom logins = AllowedFrom::loopback;  // Native and WebSocket ones, with a password.
+  SignJoinToken sign_join_token;               // None: join tokens are empty.
 
   std::uint32_t sessions_max = 100'000;           // Connections of any kind; over it: lobby_full.
   std::uint32_t message_bytes_max = 64u << 10;    // One message from a client.

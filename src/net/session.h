@@ -100,7 +100,7 @@ class Session {
   void flush();
   /// An effect for this session.
   void deliver(const core::Effect& effect);
-  void account_checked(const AccountRequest& request, AccountReply reply);
+  void account_checked(const AccountRequest& request, const AccountReply& reply);
   /// Deadlines. True if it used one of `pings_left`.
   bool sweep(std::uint32_t pings_left);
 
@@ -135,7 +135,9 @@ class Session {
   void handle(wire::Encoding encoding, wire::Bytes payload);
   void handle(const wire::classic::ToLobby& packet);
   void sign_in(AccountRequest request);
-  void answer_sign_in(const AccountRequest& request, AccountReply reply);
+  void log_in(std::uint32_t request, wire::player::Account& account);
+  void answer_sign_in(const AccountRequest& request, const AccountReply& reply);
+  void answer_classic(const AccountRequest& request, const AccountReply& reply);
   bool allow_message();
   bool unfinished() const;
   bool is_websocket() const {
@@ -162,6 +164,7 @@ class Session {
   bool closed_told_ = false;  // … and that it closed.
   bool identified_ = false;   // Welcome, or a game server's login: no longer on probation.
   bool account_pending_ = false;
+  std::uint8_t logins_refused_ = 0;
   bool server_login_ = false;  // Classic: said that it is a game server.
   bool message_done_ = false;  // In these bytes a message became whole.
   bool pinged_ = false;        // Since bytes last came.

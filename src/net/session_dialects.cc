@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint32_t http_head_bytes_max = 16u << 10;
 constexpr std::uint32_t http_body_bytes_max = 4096;  // Nothing here takes one.
+constexpr std::uint8_t logins_refused_max = 5;       // Then the connection is closed.
 
 enum class First : std::uint8_t { more, http, tls, native, other };
 
@@ -46,6 +47,10 @@ bool is_loopback(const Socket& socket) {
     return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6())
         .is_loopback();
   return address.is_loopback();
+}
+
+bool is_from(AllowedFrom allowed, const Socket& socket) {
+  return allowed == AllowedFrom::any || (allowed == AllowedFrom::loopback && is_loopback(socket));
 }
 
 }  // namespace
@@ -121,9 +126,7 @@ void Session::begin(std::span<std::uint8_t>& bytes) {
     case First::other:
       break;
   }
-  const bool allowed =
-      host_.options.classic == ClassicAllowed::any ||
-      (host_.options.classic == ClassicAllowed::loopback && is_loopback(connection_.socket()));
+  const bool allowed = is_from(host_.options.classic, connection_.socket());
   if (!allowed || refused_) {
     if (!allowed) ++host_.stats.refused_dialect;
     return close({});
@@ -269,6 +272,8 @@ void Session::handle(wire::Encoding encoding, wire::Bytes payload) {
     host_.outgoing.set_request(message.request());
     host_.outgoing.mutable_pong()->set_number(message.ping().number());
     send(host_.outgoing);
+  } else if (message.has_hello() && message.hello().has_account()) {
+    log_in(message.request(), *message.mutable_hello()->mutable_account());
   } else if (message.body_case() != wire::player::ClientMessage::kPong) {
     auto event = to_event(id_, message);
     if (event) {
@@ -293,13 +298,25 @@ void Session::handle(const wire::classic::ToLobby& packet) {
   } else if (std::holds_alternative<classic::ServerReset>(packet)) {
     host_.post(core::ClassicServerReset{id_});
   } else if (const auto* login = std::get_if<classic::Login>(&packet)) {
-    sign_in({AccountRequest::Kind::log_in, login->name, login->password});
+    sign_in({AccountRequest::Kind::log_in, login->name, login->password, classic_login_request});
   } else if (const auto* sign_up = std::get_if<classic::SignUp>(&packet)) {
-    sign_in({AccountRequest::Kind::sign_up, sign_up->name, sign_up->password});
+    sign_in(
+        {AccountRequest::Kind::sign_up, sign_up->name, sign_up->password, classic_login_request});
   } else if (const auto* request = std::get_if<classic::MatchRequest>(&packet)) {
     const std::int32_t seats = request->amount == -1 ? 1 : request->amount;
     host_.post(core::StartMatch{id_, classic_match_request, "", seats, {}});
   }
+}
+
+/// A hello with a password, of a dialect that has errors.
+void Session::log_in(std::uint32_t request, wire::player::Account& account) {
+  if (!is_from(host_.options.logins, connection_.socket())) {
+    ++host_.stats.refused_messages;
+    return send_error(request, core::Error::encryption_required);
+  }
+  if (identified_ || account_pending_) return send_error(request, core::Error::already_identified);
+  sign_in({account.sign_up() ? AccountRequest::Kind::sign_up : AccountRequest::Kind::log_in,
+           std::move(*account.mutable_name()), std::move(*account.mutable_password()), request});
 }
 
 void Session::sign_in(AccountRequest request) {
@@ -307,28 +324,40 @@ void Session::sign_in(AccountRequest request) {
   const bool valid =
       !name.empty() &&
       wire::is_utf8({reinterpret_cast<const std::uint8_t*>(name.data()), name.size()});
-  if (!valid || account_pending_) return answer_sign_in(request, AccountReply::login_refused);
-  if (!host_.options.accounts) return answer_sign_in(request, AccountReply::name_unknown);
+  if (!valid || account_pending_)
+    return answer_sign_in(request, {.outcome = AccountOutcome::login_refused});
+  if (!host_.options.accounts)
+    return answer_sign_in(request, {.outcome = AccountOutcome::name_unknown});
   account_pending_ = true;
   host_.check_account(id_, std::move(request));
 }
 
-void Session::account_checked(const AccountRequest& request, AccountReply reply) {
+void Session::account_checked(const AccountRequest& request, const AccountReply& reply) {
   account_pending_ = false;
   answer_sign_in(request, reply);
 }
 
-void Session::answer_sign_in(const AccountRequest& request, AccountReply reply) {
+void Session::answer_sign_in(const AccountRequest& request, const AccountReply& reply) {
   if (stage_ != Stage::open || !room()) return;
-  const bool ok = reply == AccountReply::ok;
+  if (dialect_ == Dialect::classic) return answer_classic(request, reply);
+  if (reply.outcome == AccountOutcome::ok) return host_.post(account_hello(id_, request, reply));
+  send_error(request.request, to_error(reply.outcome), reply.detail);
+  // Guessing takes a new connection now and then, and all of them wait for the same few hashes.
+  if (to_error(reply.outcome) == core::Error::login_refused &&
+      ++logins_refused_ == logins_refused_max)
+    close({});
+}
+
+void Session::answer_classic(const AccountRequest& request, const AccountReply& reply) {
+  const bool ok = reply.outcome == AccountOutcome::ok;
   if (request.kind == AccountRequest::Kind::sign_up) {
     wire::classic::append(connection_.outbound(host_.buffers),
                           wire::classic::FromLobby{wire::classic::SignUpOk{ok}});
     return note_outbound();
   }
-  const bool guest = reply == AccountReply::name_unknown &&
+  const bool guest = reply.outcome == AccountOutcome::name_unknown &&
                      (host_.options.classic_guests || !host_.options.accounts);
-  if (ok || guest) return host_.post(classic_hello(id_, request.name));
+  if (ok || guest) return host_.post(account_hello(id_, request, reply));
   deliver(core::SendError{id_, classic_login_request, core::Error::login_refused, {}});
 }
 

@@ -16,6 +16,7 @@
 
 #include "node/text_file.h"
 #include "proto/game_server.pb.h"
+#include "wire/standings.h"
 
 namespace muster::node {
 namespace asio = boost::asio;
@@ -374,6 +375,8 @@ void SdkServer::on_match_over(Peer& peer, GameServer& server, const sdk::ServerM
   if (over.result().size() > result_bytes_max)
     return send_error(*peer.connection, message.request(), "message_invalid",
                       "the result is longer than 16 KiB");
+  if (const std::string problem = wire::standings_problem(over.standings()); !problem.empty())
+    return send_error(*peer.connection, message.request(), "message_invalid", problem);
   if (!server.match || (!over.match_id().empty() && over.match_id() != server.match->match_id()))
     return send_error(*peer.connection, message.request(), "no_match",
                       "that match is not running here");
@@ -384,6 +387,7 @@ void SdkServer::on_match_over(Peer& peer, GameServer& server, const sdk::ServerM
     report.mutable_match_over()->set_server_id(server.id);
     report.mutable_match_over()->set_match_id(server.match->match_id());
     report.mutable_match_over()->set_result(over.result());
+    *report.mutable_match_over()->mutable_standings() = over.standings();
     server.match.reset();
     report_(server, std::move(report));
   }

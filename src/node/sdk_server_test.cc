@@ -191,6 +191,23 @@ TEST_F(SdkServerTest, AMatchFromStartToEnd) {
   expect_silence();
 }
 
+TEST_F(SdkServerTest, StandingsGoAlongUnlessTheyAreNone) {
+  const Launched server = launch_sleeper("0.1");
+  TestSdk sdk = ready_sdk(server);
+  lobby_.start_match("0.1", "5.1", {"1.1", "2.1"});
+  ASSERT_TRUE(sdk.next()->has_match_started());
+  auto message = over("5.1");
+  auto* standing = message.mutable_match_over()->add_standings();
+  standing->set_player_id("1.1");
+  EXPECT_EQ(error_of(sdk.ask(message)), "message_invalid") << "no rank; the match goes on";
+  standing->set_rank(1);
+  EXPECT_TRUE(sdk.ask(message)->has_ok());
+  const auto told = lobby_.next();
+  ASSERT_EQ(told->match_over().standings_size(), 1);
+  EXPECT_EQ(told->match_over().standings(0).player_id(), "1.1");
+  EXPECT_EQ(told->match_over().standings(0).rank(), 1u);
+}
+
 TEST_F(SdkServerTest, ReadyEndsAMatchWithoutAResult) {
   const Launched server = launch_sleeper("0.1");
   TestSdk sdk = ready_sdk(server);

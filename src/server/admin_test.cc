@@ -526,7 +526,7 @@ TEST_F(AdminTest, SetsARating) {
   loop_.turn();
   const auto& ratings = loop_.core().state().players[{0, 1}].ratings;
   ASSERT_EQ(ratings.size(), 1u);
-  EXPECT_EQ(ratings[0].second, -5) << "the last one";
+  EXPECT_EQ(ratings[0].mean, -5) << "the last one";
 }
 
 TEST_F(AdminTest, LiveAndReady) {

@@ -251,7 +251,7 @@ class Checker {
       }
     }
     if (fleet.sdk == core::SdkKind::classic) {
-      if (config_.classic == Classic::off)
+      if (config_.classic == AllowedFrom::off)
         problems_.error(lines.of("sdk"), "fleet.sdk",
                         "classic game servers log in with classic packets, and lobby.classic is "
                         "\"off\"; make it \"loopback\"");

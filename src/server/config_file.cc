@@ -40,15 +40,22 @@ struct NamedQueue {
 // The value of a key, for the field's kind.
 #define AT(expression) [](auto& c) -> auto& { return c.expression; }
 
+template <class Access>
+Field<ServerConfig> allowed_from(std::string name, Access access) {
+  return choice<ServerConfig>(
+      std::move(name), access,
+      std::vector<std::pair<std::string_view, AllowedFrom>>{{"off", AllowedFrom::off},
+                                                            {"loopback", AllowedFrom::loopback},
+                                                            {"any", AllowedFrom::any}});
+}
+
 const std::vector<Field<ServerConfig>>& lobby_fields() {
   static const std::vector<Field<ServerConfig>> fields{
       address<ServerConfig>("listen", AT(listen)),
       address<ServerConfig>("admin", AT(admin)),
-      choice<ServerConfig>(
-          "classic", AT(classic),
-          std::vector<std::pair<std::string_view, Classic>>{
-              {"off", Classic::off}, {"loopback", Classic::loopback}, {"any", Classic::any}}),
+      allowed_from("classic", AT(classic)),
       boolean<ServerConfig>("classic_guests", AT(classic_guests)),
+      allowed_from("logins", AT(logins)),
       text<ServerConfig>("classic_queue", AT(core.classic_queue), 32, "the first queue"),
       path<ServerConfig>("data", AT(data)),
       text<ServerConfig>("host", AT(host), 255, "see below"),
@@ -63,6 +70,8 @@ const std::vector<Field<ServerConfig>>& limits_fields() {
       count<ServerConfig>("players_max", AT(core.players_max), 1, 1'000'000),
       count<ServerConfig>("sessions_max", AT(core.sessions_max), 1, 1'000'000),
       count<ServerConfig>("attributes_max", AT(core.attributes_max), 0, 256),
+      count<ServerConfig>("results_outstanding_max", AT(core.results_outstanding_max), 1,
+                          1'000'000),
       duration<ServerConfig>("hello_timeout", AT(limits.hello_timeout), milliseconds{100},
                              minutes{10}),
       duration<ServerConfig>("frame_timeout", AT(limits.frame_timeout), milliseconds{100},

@@ -15,8 +15,8 @@
 
 namespace muster::server {
 
-/// From where connections may speak the classic packets, which carry no encryption.
-enum class Classic : std::uint8_t { off, loopback, any };
+/// From where connections may do what is not encrypted.
+enum class AllowedFrom : std::uint8_t { off, loopback, any };
 
 /// What one connection may cost. The same for every dialect.
 struct NetLimits {
@@ -53,9 +53,10 @@ std::string to_string(const ConfigProblem& problem);
 struct ServerConfig {
   std::string listen = "0.0.0.0:4100";   // Players and classic game servers. Port 0: any free one.
   std::string admin = "127.0.0.1:4180";  // The admin HTTP API; loopback only.
-  Classic classic = Classic::loopback;
+  AllowedFrom classic = AllowedFrom::loopback;
   bool classic_guests = true;  // A classic login whose name has no account plays as a guest.
-  std::filesystem::path data = "data";  // Absolute once loaded.
+  AllowedFrom logins = AllowedFrom::loopback;  // With a password, native and WebSocket.
+  std::filesystem::path data = "data";         // Absolute once loaded.
   std::string host;  // What players are told to connect to. Never empty once loaded.
   NetLimits limits;
   JournalConfig journal;

@@ -24,7 +24,7 @@ TEST(ConfigFile, DefaultsAreThoseOfTheTypes) {
   EXPECT_THAT(config->warnings, IsEmpty()) << shown(config->warnings);
   EXPECT_EQ(config->listen, "0.0.0.0:4100");
   EXPECT_EQ(config->admin, "127.0.0.1:4180");
-  EXPECT_EQ(config->classic, Classic::loopback);
+  EXPECT_EQ(config->classic, AllowedFrom::loopback);
   EXPECT_EQ(config->data, "/srv/game/data");
   EXPECT_EQ(config->host, "192.0.2.10");
   ASSERT_EQ(config->core.fleets.size(), 1u);
@@ -177,7 +177,7 @@ players_interval = "2s"
   EXPECT_THAT(config->warnings, IsEmpty()) << shown(config->warnings);
   EXPECT_EQ(config->listen, "[::1]:4100");
   EXPECT_EQ(config->admin, "127.0.0.1:4181");
-  EXPECT_EQ(config->classic, Classic::any);
+  EXPECT_EQ(config->classic, AllowedFrom::any);
   EXPECT_FALSE(config->classic_guests);
   EXPECT_EQ(config->core.classic_queue, "small");
   EXPECT_EQ(config->data, "/var/lib/muster");

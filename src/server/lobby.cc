@@ -16,33 +16,34 @@ namespace {
 /// How long a join token may be shown: players load maps before they connect.
 constexpr std::int64_t join_token_seconds = 300;
 
-net::ClassicAllowed to_net(Classic classic) {
-  switch (classic) {
-    case Classic::off:
-      return net::ClassicAllowed::off;
-    case Classic::loopback:
-      return net::ClassicAllowed::loopback;
-    case Classic::any:
-      return net::ClassicAllowed::any;
+net::AllowedFrom to_net(AllowedFrom allowed) {
+  switch (allowed) {
+    case AllowedFrom::off:
+      return net::AllowedFrom::off;
+    case AllowedFrom::loopback:
+      return net::AllowedFrom::loopback;
+    case AllowedFrom::any:
+      return net::AllowedFrom::any;
   }
-  return net::ClassicAllowed::off;
+  return net::AllowedFrom::off;
 }
 
-net::AccountReply to_net(store::AccountOutcome outcome) {
+net::AccountOutcome to_net(store::AccountOutcome outcome) {
   switch (outcome) {
     case store::AccountOutcome::ok:
-      return net::AccountReply::ok;
+      return net::AccountOutcome::ok;
     case store::AccountOutcome::name_unknown:
-      return net::AccountReply::name_unknown;
+      return net::AccountOutcome::name_unknown;
     case store::AccountOutcome::login_refused:
+      return net::AccountOutcome::login_refused;
     case store::AccountOutcome::name_invalid:
-      return net::AccountReply::login_refused;
+      return net::AccountOutcome::name_invalid;
     case store::AccountOutcome::name_taken:
-      return net::AccountReply::name_taken;
+      return net::AccountOutcome::name_taken;
     case store::AccountOutcome::storage_unavailable:
-      return net::AccountReply::storage_unavailable;
+      return net::AccountOutcome::storage_unavailable;
   }
-  return net::AccountReply::storage_unavailable;
+  return net::AccountOutcome::storage_unavailable;
 }
 
 std::int64_t unix_seconds(Time time) {
@@ -117,6 +118,7 @@ net::NetOptions Lobby::net_options() {
   options.listen = config_.listen;
   options.classic = to_net(config_.classic);
   options.classic_guests = config_.classic_guests;
+  options.logins = to_net(config_.logins);
   options.accounts = [this](net::AccountRequest request,
                             std::function<void(net::AccountReply)> done) {
     check_account(std::move(request), std::move(done));
@@ -231,7 +233,7 @@ void Lobby::check_account(net::AccountRequest request,
                           std::function<void(net::AccountReply)> done) {
   auto reply = [done = std::move(done)](store::AccountResult result) {
     if (!result.detail.empty()) fmt::print(stderr, "muster: accounts: {}\n", result.detail);
-    done(to_net(result.outcome));
+    done({.outcome = to_net(result.outcome), .account = result.account});
   };
   if (request.kind == net::AccountRequest::Kind::sign_up)
     accounts_->sign_up(std::move(request.name), std::move(request.password), std::move(reply));

@@ -27,6 +27,7 @@ constexpr RestartKey restart_keys[] = {
     {"lobby.admin", KEEP(admin)},
     {"lobby.classic", KEEP(classic)},
     {"lobby.classic_guests", KEEP(classic_guests)},
+    {"lobby.logins", KEEP(logins)},
     {"lobby.data", KEEP(data)},
     {"lobby.host", KEEP(host)},
     {"limits.hello_timeout", KEEP(limits.hello_timeout)},

@@ -84,6 +84,8 @@ TEST_F(Reload, EveryKeyIsTakenOrNamed) {
       {"lobby.admin", "\"127.0.0.1:4181\""},
       {"lobby.classic", "\"off\""},
       {"lobby.classic_guests", "false"},
+      {"lobby.logins", "\"any\""},
+      {"limits.results_outstanding_max", "5"},
       {"lobby.classic_queue", "\"duel\""},
       {"lobby.data", "\"elsewhere\""},
       {"lobby.host", "\"play.example\""},
@@ -100,9 +102,9 @@ TEST_F(Reload, EveryKeyIsTakenOrNamed) {
       {"limits.messages_per_second", "7"},
       {"limits.outbound_bytes_max", "\"7KiB\""},
   };
-  const std::set<std::string> taken{"lobby.classic_queue", "lobby.resume_grace",
-                                    "lobby.port_set_aside", "limits.players_max",
-                                    "limits.attributes_max"};
+  const std::set<std::string> taken{"lobby.classic_queue",   "lobby.resume_grace",
+                                    "lobby.port_set_aside",  "limits.players_max",
+                                    "limits.attributes_max", "limits.results_outstanding_max"};
   const ServerConfig running = start(lobby(""));
   std::size_t keys = 0;
   for (const ConfigKey& key : config_keys()) {

@@ -8,6 +8,30 @@
 namespace muster::sim {
 
 template <class F>
+void fields(const core::Standing& s, F&& f) {
+  f("player", s.player), f("team", s.team), f("rank", s.rank), f("score", s.score.value_or(0));
+  f("played", s.played);
+}
+template <class F>
+void fields(const core::ResultPlayer& p, F&& f) {
+  f("name", p.name), f("account", p.account), f("team", p.team), f("rank", p.rank);
+  f("score", p.score.value_or(0)), f("played", p.played);
+}
+template <class F>
+void fields(const core::MatchResult& r, F&& f) {
+  f("match", r.match), f("started", r.started.time_since_epoch());
+  f("ended", r.ended.time_since_epoch()), f("queue", r.queue), f("players", r.players);
+}
+template <class F>
+void fields(const core::StoredRating& r, F&& f) {
+  f("queue", r.queue), f("mean", r.mean), f("deviation", r.deviation);
+}
+template <class F>
+void fields(const core::AccountRating& r, F&& f) {
+  f("account", r.account), f("mean", r.mean), f("deviation", r.deviation);
+  f("change", r.change);
+}
+template <class F>
 void fields(const core::SessionOpened& e, F&& f) {
   f("session", e.session), f("resumable", e.resumable);
 }
@@ -18,6 +42,7 @@ void fields(const core::SessionClosed& e, F&& f) {
 template <class F>
 void fields(const core::Hello& e, F&& f) {
   f("session", e.session), f("request", e.request), f("name", e.name), f("secret", e.secret);
+  f("account", e.account), f("ratings", e.ratings);
 }
 template <class F>
 void fields(const core::ResumeSession& e, F&& f) {
@@ -81,7 +106,7 @@ void fields(const core::ServerReady& e, F&& f) {
 template <class F>
 void fields(const core::ServerExited& e, F&& f) {
   f("server", e.server), f("exit_code", e.exit_code), f("signal", e.signal);
-  f("detail", e.detail), f("result", e.result);
+  f("detail", e.detail), f("result", e.result), f("standings", e.standings);
 }
 template <class F>
 void fields(const core::ServerUnhealthy& e, F&& f) {
@@ -107,6 +132,7 @@ void fields(const core::PlayerLeft& e, F&& f) {
 template <class F>
 void fields(const core::MatchOver& e, F&& f) {
   f("server", e.server), f("match", e.match), f("result", e.result);
+  f("standings", e.standings);
 }
 template <class F>
 void fields(const core::PlayersCounted& e, F&& f) {
@@ -114,7 +140,7 @@ void fields(const core::PlayersCounted& e, F&& f) {
 }
 template <class F>
 void fields(const core::ShutdownRequested& e, F&& f) {
-  f("server", e.server), f("result", e.result);
+  f("server", e.server), f("result", e.result), f("standings", e.standings);
 }
 template <class F>
 void fields(const core::ServerAllocated& e, F&& f) {
@@ -123,6 +149,7 @@ void fields(const core::ServerAllocated& e, F&& f) {
 template <class F>
 void fields(const core::ServerReserved& e, F&& f) {
   f("server", e.server), f("match", e.match), f("result", e.result);
+  f("standings", e.standings);
 }
 template <class F>
 void fields(const core::ForkParentChanged& e, F&& f) {
@@ -139,6 +166,18 @@ void fields(const core::LobbyStarted& e, F&& f) {
 template <class F>
 void fields(const core::SetRating& e, F&& f) {
   f("player", e.player), f("queue", e.queue), f("rating", e.rating);
+}
+template <class F>
+void fields(const core::ResultRecorded& e, F&& f) {
+  f("result", e.result), f("ratings", e.ratings);
+}
+template <class F>
+void fields(const core::RatingsChanged& e, F&& f) {
+  f("queue", e.queue), f("ratings", e.ratings);
+}
+template <class F>
+void fields(const core::AccountBanned& e, F&& f) {
+  f("account", e.account);
 }
 template <class F>
 void fields(const core::LobbyStopping& e, F&& f) {
@@ -229,6 +268,15 @@ void fields(const core::EndServerMatch& e, F&& f) {
 template <class F>
 void fields(const core::AcknowledgeReports& e, F&& f) {
   f("node", e.node), f("run", e.run), f("number", e.number);
+}
+template <class F>
+void fields(const core::RecordResult& e, F&& f) {
+  f("number", e.number), f("result", e.result);
+}
+template <class F>
+void fields(const core::SendRating& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("queue", e.queue), f("rating", e.rating);
+  f("deviation", e.deviation), f("change", e.change);
 }
 template <class F>
 void fields(const core::VerifyOwner& e, F&& f) {

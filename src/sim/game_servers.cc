@@ -156,6 +156,12 @@ void Machine::play(ServerId id, Process& process, core::MatchId match,
   process.held = core::ServerState::ready;  // The lobby did not know.
   ++process.plan;
   if (process.hung) return;
+  process.standings.clear();
+  if (roster)
+    for (const core::RosterEntry& entry : *roster)
+      process.standings.push_back({entry.player, 0, entry.team + 1, {}, core::Standing::whole});
+  if (match.generation % 16 == 0 && !process.standings.empty())
+    process.standings.pop_back();  // A server that forgets somebody.
   const Duration length = between(setting.match_min, setting.match_max);
   if (roster && !process.classic && !process.plain)
     for (const core::RosterEntry& entry : *roster) {
@@ -228,7 +234,7 @@ void Machine::finish(ServerId id, Process& process, core::MatchId match) {
   }
   process.match = {};
   if (process.plain && process.players > 0 && prng_.below(2) == 0) count_players(id, process, 0);
-  const core::MatchOver over{id, match, R"({"winner":1})"};
+  const core::MatchOver over{id, match, R"({"winner":1})", process.standings};
   tell(over);
   hold_itself_perhaps(id, process);
   if (process.match_lobby == lobbies_ && prng_.chance_ppm(world_.rates().over_twice)) {

@@ -45,6 +45,11 @@ class Fold {
   void add(const core::NamedPort& port) { add(port.name), digest_.add(port.port); }
   void add(const core::TeamBots& bots) { digest_.add(bots.team), digest_.add(bots.count); }
   void add(const core::ServerReport& report) { fields(report, *this); }
+  void add(const core::Standing& standing) { fields(standing, *this); }
+  void add(const core::ResultPlayer& player) { fields(player, *this); }
+  void add(const core::StoredRating& rating) { fields(rating, *this); }
+  void add(const core::AccountRating& rating) { fields(rating, *this); }
+  void add(const std::shared_ptr<const core::MatchResult>& result) { fields(*result, *this); }
   /// What tells one configuration of a run from another.
   void add(const std::shared_ptr<const core::Config>& config) {
     for (const core::FleetConfig& fleet : config->fleets) {
@@ -131,14 +136,22 @@ class Text {
       text += fmt::format("{}{}:{}", text.empty() ? "" : ",", team.team, team.count);
     return text;
   }
-  static std::string show(const std::vector<core::ServerReport>& reports) {
+  /// Of something that has fields itself.
+  template <class T>
+    requires requires(const T& t, Text f) { fields(t, f); }
+  static std::string show(const std::vector<T>& values) {
     std::string text = "[";
-    for (const core::ServerReport& report : reports) {
-      std::string one;
-      fields(report, Text{one});
-      text += fmt::format("({})", one.empty() ? one : one.substr(1));
-    }
+    for (const T& value : values) text += fmt::format("({})", show_fields(value));
     return text + ']';
+  }
+  template <class T>
+  static std::string show_fields(const T& value) {
+    std::string text;
+    fields(value, Text{text});
+    return text.empty() ? text : text.substr(1);
+  }
+  static std::string show(const std::shared_ptr<const core::MatchResult>& result) {
+    return fmt::format("({})", show_fields(*result));
   }
   static std::string show(const std::shared_ptr<const core::Config>& config) {
     std::string text;

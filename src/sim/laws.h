@@ -109,6 +109,8 @@ class Laws {
   void on(const core::RemoveServerPlayer& e, const Step& step);
   void on(const core::EndServerMatch& e, const Step& step);
   void on(const core::VerifyOwner& e, const Step& step);
+  void on(const core::RecordResult& e, const Step& step);
+  void on(const core::SendRating& e, const Step& step);
   void on(const core::AcknowledgeReports& e, const Step& step);
 
   SessionView& open_session(core::SessionId id, std::uint32_t request, const Step& step);

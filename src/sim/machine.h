@@ -73,6 +73,7 @@ class Machine {
     std::uint32_t match_lobby = 0;  // The lobby that gave it: ids are unique in one lobby's life.
     std::uint32_t plan = 0;         // Raised when what it was about to do is off.
     core::SessionId session;
+    std::vector<core::Standing> standings;  // How its match is going to end.
   };
 
   template <class F>

@@ -90,6 +90,9 @@ std::string_view to_string(Mark mark) {
       "crash_loop_launch",
       "crash_loop_ended_ticket",
       "crash_loop_cleared",
+      "disk_full",
+      "recorded_before",
+      "standings_refused",
   };
   static_assert(std::size(names) == mark_count, "one name per mark, in the enum's order");
   return names[static_cast<std::size_t>(mark)];

@@ -101,9 +101,13 @@ enum class Mark : std::uint8_t {
   fleet_asleep,
   crash_loop_launch,
   crash_loop_ended_ticket,
-  crash_loop_cleared,  // The last.
+  crash_loop_cleared,
+  // Results.
+  disk_full,
+  recorded_before,
+  standings_refused,
 };
-constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::crash_loop_cleared) + 1;
+constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::standings_refused) + 1;
 
 std::string_view to_string(Mark mark);
 

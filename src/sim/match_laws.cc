@@ -20,10 +20,11 @@ using core::WaitingTicket;
 constexpr std::size_t subsets_of_max = 7;  // Tickets whose every subset is tried, after every step.
 
 core::Rating rating_of(const State& state, core::PlayerId player, QueueIndex queue) {
+  const core::QueueConfig& config = state.config.queues[queue];
   if (const core::Player* known = state.players.find(player))
-    for (const auto& [of, rating] : known->ratings)
-      if (of == queue) return rating;
-  return state.config.queues[queue].rating_default;
+    for (const core::PlayerRating& rating : known->ratings)
+      if (rating.queue == queue) return core::usable(config.rating, rating.mean, rating.deviation);
+  return core::usable(config.rating, config.rating_default, config.rating.deviation);
 }
 
 WaitingTicket described(const State& state, QueueIndex queue, TicketId id, core::PlayerId player,

@@ -259,6 +259,13 @@ void Laws::on(const core::AcknowledgeReports& e, const Step&) {
   must(linked(e.node), "a node whose reports are acknowledged is connected");
   must(last_report_ && e.number <= *last_report_, "what is acknowledged has been heard");
 }
+void Laws::on(const core::RecordResult& e, const Step& step) {
+  must(step.state.results.contains(e.number), "a result is kept until it is known to be recorded");
+  must(!e.result->players.empty(), "a result has the players of its match");
+}
+void Laws::on(const core::SendRating& e, const Step&) {
+  must(sessions_.contains(e.session), "a rating is told to somebody who is there");
+}
 void Laws::on(const core::VerifyOwner& e, const Step&) {
   must(!e.node || linked(e.node), "a node that is asked something is connected");
   must(e.session == asker_, "only who logs in is asked about");

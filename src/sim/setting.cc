@@ -123,6 +123,7 @@ core::QueueConfig draw_queue(Prng& prng, std::uint32_t index, std::uint32_t flee
   queue.requeue_on_server_lost = prng.below(2) == 0;
   if (prng.below(2) == 0) queue.map = "arena";
   if (prng.below(3) == 0) draw_rules(prng, queue);
+  if (index % 2 == 0) queue.rating.system = core::RatingSystem::elo;
   return queue;
 }
 

@@ -25,6 +25,7 @@ World::World(std::uint64_t seed, const WorldOptions& options)
       laws_(setting_, report_),
       machine_(*this, seed ^ 0x6d616368),
       crowd_(*this, seed ^ 0x63726f77),
+      recorder_(*this, seed ^ 0x7265636f),
       fault_source_(*this, seed ^ 0x6661756c) {}
 
 World::~World() = default;
@@ -38,8 +39,8 @@ void World::run() {
     throw LawBroken(fmt::format("broken law: {}\n{}", broken.what(), context()));
   }
   history_.fold(core_->digest());
-  for (const std::uint64_t unseed :
-       {prng_.next(), machine_.unseed(), crowd_.unseed(), fault_source_.unseed()})
+  for (const std::uint64_t unseed : {prng_.next(), machine_.unseed(), crowd_.unseed(),
+                                     recorder_.unseed(), fault_source_.unseed()})
     history_.fold(unseed);
   report_.runs = 1;
   report_.virtual_time = now_.time_since_epoch();
@@ -88,6 +89,8 @@ void World::settle_with_players() {
   crowd_.quiet();
   wait_until(minutes{30}, "every match that was formed is played and ends",
              [&] { return state().matches.empty(); });
+  wait_until(minutes{1}, "every result that a lobby took is recorded, and it hears so",
+             [&] { return state().results.empty() && recorder_.owes_nothing(); });
   wait_until(minutes{2}, "servers of an old version go when their matches are over", [&] {
     bool outdated = false;
     state().servers.for_each([&](core::ServerId, const core::Server& server) {
@@ -224,6 +227,7 @@ void World::step(const core::Event& event, bool stale) {
   core::check_invariants(state());
 #endif
   laws_.observe({event, now_, effects, state(), late, stale});
+  recorder_.observe(state());
   for (core::QueueIndex queue = 0; queue < state().queues.size(); ++queue)
     if (enough_partners(state(), queue)) throw LawBroken("nobody waits who has enough partners");
   // By which rules a match was formed is known only while they are those of the whole instant.
@@ -247,6 +251,7 @@ void World::count(const core::State::Totals& before) {
   report_.launches += totals.launches - before.launches;
   report_.launch_failures += totals.launch_failures - before.launch_failures;
   report_.servers_lost += totals.servers_lost - before.servers_lost;
+  if (totals.results_refused > before.results_refused) marks().hit(Mark::standings_refused);
 }
 
 void World::drop_assignment(core::Effects& effects) {
@@ -303,6 +308,7 @@ void World::restart_lobby(Duration down) {
   sessions_.for_each([&](core::SessionId id, const Session&) { sessions.push_back(id); });
   for (const core::SessionId id : sessions) sessions_.erase(id);
   crowd_.lobby_died();
+  recorder_.lobby_died(remembers);
   machine_.lobby_died(down, remembers);
   if (remembers) {
     marks().hit(Mark::lobby_returned);
@@ -339,6 +345,8 @@ void World::deliver(const core::Effect& effect) {
           if constexpr (std::is_same_v<E, core::EndServerMatch>) machine_.end_match(e);
           if constexpr (std::is_same_v<E, core::AcknowledgeReports>) machine_.acknowledged(e);
           if constexpr (std::is_same_v<E, core::VerifyOwner>) machine_.verify_owner(e);
+        } else if constexpr (std::is_same_v<E, core::RecordResult>) {
+          recorder_.record(e);
         } else {
           const Session* session = sessions_.find(e.session);
           if (!session) return;

@@ -16,6 +16,7 @@
 #include "sim/laws.h"
 #include "sim/machine.h"
 #include "sim/players.h"
+#include "sim/recorder.h"
 #include "sim/report.h"
 #include "sim/setting.h"
 
@@ -75,6 +76,7 @@ class World {
   Laws& laws() { return laws_; }
   Machine& machine() { return machine_; }
   Crowd& crowd() { return crowd_; }
+  Recorder& recorder() { return recorder_; }
   void note(std::string text) { history_.note(now_, std::move(text)); }
 
   core::SessionId open_session(SessionOwner owner, bool resumable);
@@ -168,6 +170,7 @@ class World {
   Laws laws_;
   Machine machine_;
   Crowd crowd_;
+  Recorder recorder_;
   FaultSource fault_source_;
 };
 

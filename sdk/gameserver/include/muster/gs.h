@@ -49,6 +49,9 @@ extern "C" {
 
 /// The longest result of a match, in bytes without the NUL.
 #define MUSTER_GS_RESULT_BYTES_MAX 16384
+/// The most standings of a match, and the highest rank.
+#define MUSTER_GS_STANDINGS_MAX 512
+#define MUSTER_GS_RANK_MAX 1000
 /// The longest join token that is looked at, in bytes without the NUL.
 #define MUSTER_GS_JOIN_TOKEN_BYTES_MAX 4096
 
@@ -303,6 +306,26 @@ MUSTER_GS_API muster_gs_status muster_gs_player_left(muster_gs *gs, const char *
 /// MUSTER_GS_ERR_NODE; or MUSTER_GS_ERR_REFUSED.
 MUSTER_GS_API muster_gs_status muster_gs_match_over(muster_gs *gs, const char *result,
                                                     int timeout_ms);
+
+/// How one player, or one team, came out of the match. All that is zero says: everybody was there.
+typedef struct muster_gs_standing {
+  const char *player_id; /* NULL or empty: all of `team` that have no standing of their own. */
+  uint32_t team;
+  uint32_t rank; /* 1 to MUSTER_GS_RANK_MAX; 1 is first, equal ones are a draw. */
+  int has_score; /* Whether `score` says something: the game's own, kept with the result. */
+  int64_t score;
+  double missed; /* 0 to 1: the part of the match they were not there for. */
+} muster_gs_standing;
+
+/// Ends the current match as muster_gs_match_over does, and says how everybody came out of it: in a
+/// queue that is rated, ratings change by that. Every player whom the match began with needs a
+/// standing, of their own or of their team, also those who have left; players of one team have one
+/// rank. In a match of one team everybody plays for themselves, and has a standing of their own.
+/// Returns what muster_gs_match_over does; and MUSTER_GS_ERR_ARGUMENT, and the match goes on, if a
+/// standing is of nobody of the match or a number is out of its range.
+MUSTER_GS_API muster_gs_status muster_gs_match_over_ranked(muster_gs *gs, const char *result,
+                                                           const muster_gs_standing *standings,
+                                                           size_t count, int timeout_ms);
 
 /* ---- In a poll loop of one's own ---- */
 

@@ -59,6 +59,15 @@ struct Player {
   std::vector<Attribute> attributes;
 };
 
+/// How one player came out of the match, or, without a player, one team.
+struct Standing {
+  std::string player_id;
+  std::uint32_t team = 0;
+  std::uint32_t rank = 0;  // 1 is first; equal ones are a draw.
+  std::optional<std::int64_t> score;
+  double missed = 0;  // 0 to 1: the part of the match they were not there for.
+};
+
 /// Seats of a team that no player has, for the game's own.
 struct Bots {
   std::uint32_t team = 0;
@@ -209,6 +218,16 @@ class Server {
   }
   Status match_over(const std::string& result, Timeout timeout) {
     return muster_gs_match_over(gs_.get(), result.c_str(), detail::milliseconds(timeout));
+  }
+
+  Status match_over(const std::string& result, const std::vector<Standing>& standings,
+                    Timeout timeout) {
+    std::vector<muster_gs_standing> all;
+    for (const Standing& s : standings)
+      all.push_back(
+          {s.player_id.c_str(), s.team, s.rank, s.score ? 1 : 0, s.score.value_or(0), s.missed});
+    return muster_gs_match_over_ranked(gs_.get(), result.c_str(), all.data(), all.size(),
+                                       detail::milliseconds(timeout));
   }
 
   std::intptr_t socket() const { return muster_gs_socket(gs_.get()); }
