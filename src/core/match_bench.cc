@@ -1,8 +1,8 @@
 // The matcher of queues with rules, with a thousand to a million tickets waiting: what it costs to
 // add one that finds nobody, to cancel one, to let limits grow, to form a match; beside the floor,
 // as many values in a std::set. `ns` is the CPU time of one operation, and `growth` the exponent
-// that it grows with, n^growth, fitted to all sizes so far: 0.1 is what log n has between these. The
-// floor's own growth is what caches cost.
+// that it grows with, n^growth, fitted to all sizes so far: 0.1 is what log n has between these.
+// The floor's own growth is what caches cost.
 #include <benchmark/benchmark.h>
 #include <malloc.h>
 #include <time.h>
