@@ -17,7 +17,9 @@
 // Of all matches with the ticket in question, one with the most players is formed. Of those, the
 // one with the oldest ticket; of those with the same oldest ticket, the one with the oldest second
 // one, and so on (ties by id). So a ticket that could have been in a match is passed over only for
-// older ones, or because it does not fit together with them: no younger one is ever preferred.
+// older ones, or because it does not fit together with them: no younger one is ever preferred, but
+// for the ticket in question itself. So it is passed over by no more matches than there are older
+// tickets: each takes at least one of them away.
 //
 // Method: the window of the ticket in order of rating gives the candidates. Every match among them
 // lies in a frame: from some lowest rating up by the smallest rating_distance of its tickets.

@@ -325,6 +325,52 @@ TEST(RuleMatcher, AgreesWithTryingAll) {
   EXPECT_GT(not_full, 100);
 }
 
+/// Whether the match would be one as well with that ticket in the place of one of its own.
+bool could_replace(const QueueConfig& queue, std::vector<WaitingTicket> tickets,
+                   const WaitingTicket& by, std::size_t at, Time now) {
+  tickets[at] = by;
+  return !reference_match(queue, tickets, now, by.id).empty() &&
+         reference_match(queue, tickets, now, by.id).size() == tickets.size();
+}
+
+/// The bound on how often a ticket may be passed over: by no match that holds a younger one in
+/// whose place it would have fitted as well, but for the one whose event it was. So by no more
+/// matches than there are older tickets; each takes one of them away.
+TEST(RuleMatcher, NobodyIsPassedOverForSomebodyYounger) {
+  int passed_over = 0;
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE(seed);
+    Prng prng(seed);
+    QueueConfig queue = draw_queue(prng);
+    queue.widen.clear();  // So that an event is one ticket's.
+    Line line(queue);
+    const Time start{seconds{100}};
+    for (std::uint32_t slot = 0; slot < 40; ++slot) {
+      const Time now = start + seconds{slot};
+      if (line.waiting().size() >= 9) break;
+      WaitingTicket added = draw_ticket(queue, line.matcher().rules(), slot, now, prng);
+      line.add(added, now);
+      while (const auto found = line.next(now)) {
+        std::vector<WaitingTicket> tickets;
+        for (const TicketId id : found->tickets) tickets.push_back(line[id]);
+        for (const TicketId id : found->tickets) line.remove(id);
+        for (const WaitingTicket& left : line.waiting()) {
+          bool fits_for_older = false;
+          for (std::size_t at = 0; at < tickets.size(); ++at) {
+            if (tickets[at].id == added.id || tickets[at].seats != left.seats) continue;
+            if (!could_replace(queue, tickets, left, at, now)) continue;
+            ASSERT_LT(std::pair(tickets[at].since, tickets[at].id), std::pair(left.since, left.id))
+                << left.id.slot << " would have fitted, and has waited longer";
+            fits_for_older = true;
+          }
+          passed_over += fits_for_older;
+        }
+      }
+    }
+  }
+  EXPECT_GT(passed_over, 50) << "a test in which nobody is passed over tests nothing";
+}
+
 /// A burst of tickets with a window: none is left that could be matched.
 TEST(RuleMatcher, ABurstStrandsNobodyWhoCanBeMatched) {
   Line line(duel(200));
@@ -347,27 +393,48 @@ TEST(RuleMatcher, ABurstStrandsNobodyWhoCanBeMatched) {
     EXPECT_GT(left[i].rating - left[i - 1].rating, 200) << "two that could play";
 }
 
-TEST(RuleMatcher, MatchesOfAHundredInTeamsOfFour) {
+/// Players arrive at random ratings, a third of them in parties of up to four. Every match is one
+/// by every rule; how many there were, and how many searches were cut.
+std::pair<std::uint32_t, std::uint64_t> play_large_matches(std::uint32_t players,
+                                                           std::uint32_t teams) {
   QueueConfig queue;
-  queue.players = 100;
-  queue.teams = 25;
+  queue.players = players;
+  queue.teams = teams;
   queue.rating_distance = 200;
   Line line(queue);
   Prng prng(1);
   std::uint32_t matches = 0;
-  for (std::uint32_t i = 0; i < 1000; ++i) {
+  for (std::uint32_t i = 0; i < 6 * players; ++i) {
     const Time now{seconds{i}};
     const std::uint32_t seats = prng.below(3) == 0 ? 1 + prng.below(4) : 1;
     line.add(ticket(i, static_cast<Rating>(prng.below(1000)), now, seats), now);
     while (const auto found = line.next(now)) {
       std::vector<WaitingTicket> tickets;
       for (const TicketId id : found->tickets) tickets.push_back(line[id]);
-      ASSERT_TRUE(reference_is_match(queue, tickets, found->teams, now));
+      EXPECT_TRUE(reference_is_match(queue, tickets, found->teams, now));
       for (const TicketId id : found->tickets) line.remove(id);
       ++matches;
     }
   }
-  EXPECT_GT(matches, 9u) << line.matcher().cuts() << " searches were cut";
+  return {matches, line.matcher().cuts()};
+}
+
+TEST(RuleMatcher, MatchesOfAHundredAndOfTheMostThereAre) {
+  struct Row {
+    const char* name;
+    std::uint32_t players, teams, at_least;
+  };
+  const Row rows[] = {
+      {"a hundred in teams of four", 100, 25, 6},
+      {"256 in teams of four", 256, 64, 6},
+      {"256 in two teams", 256, 2, 6},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    const auto [matches, cuts] = play_large_matches(row.players, row.teams);
+    EXPECT_GE(matches, row.at_least);
+    EXPECT_EQ(cuts, 0u);
+  }
 }
 
 /// Many who cannot fill a match among themselves are not gone through for every one like them.
