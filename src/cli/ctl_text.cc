@@ -118,6 +118,11 @@ std::string status_text(const json::object& s) {
       text(s, "tickets.queued"), text(s, "tickets.matched"), text(s, "matches.launching"),
       text(s, "matches.playing"));
 
+  if (member(s, "results") && !flag(s, "results.healthy"))
+    out += fmt::format(
+        "\n{} results of rated matches wait to be recorded: {}\n"
+        "  matches go on; sign-ups and bans are refused meanwhile\n",
+        text(s, "results.outstanding"), text(s, "results.lastError"));
   if (const json::value* journal = member(s, "journal");
       journal && journal->is_object() && !flag(s, "journal.healthy"))
     out += fmt::format(

@@ -14,12 +14,16 @@ std::optional<QueueIndex> queue_named(const State& state, const std::string& nam
   return std::nullopt;
 }
 
-void set_rating(Player& player, QueueIndex queue, Rating mean, std::uint32_t deviation) {
+/// Whether it is another than before.
+bool set_rating(Player& player, QueueIndex queue, Rating mean, std::uint32_t deviation) {
   const auto known = std::ranges::find(player.ratings, queue, &PlayerRating::queue);
-  if (known != player.ratings.end())
-    *known = {queue, mean, deviation};
-  else
+  if (known == player.ratings.end()) {
     player.ratings.push_back({queue, mean, deviation});
+    return true;
+  }
+  const bool differs = known->mean != mean || known->deviation != deviation;
+  *known = {queue, mean, deviation};
+  return differs;
 }
 
 }  // namespace
@@ -88,20 +92,22 @@ void Turn::on(const ResultRecorded& e) {
   ++s_.totals.results_recorded;
   const std::string queue = std::move(found->second.queue);
   s_.results.erase(found);
-  change_ratings(queue, e.ratings);
+  change_ratings(queue, e.ratings, true);
 }
 
-void Turn::on(const RatingsChanged& e) { change_ratings(e.queue, e.ratings); }
+void Turn::on(const RatingsChanged& e) { change_ratings(e.queue, e.ratings, false); }
 
-void Turn::change_ratings(const std::string& queue, const std::vector<AccountRating>& ratings) {
+/// `always`: their players are told also of one that is as it was.
+void Turn::change_ratings(const std::string& queue, const std::vector<AccountRating>& ratings,
+                          bool always) {
   const auto index = queue_named(s_, queue);
   if (!index) return;
   for (const AccountRating& rating : ratings) {
     const auto account = s_.accounts.find(rating.account);
     if (account == s_.accounts.end()) continue;
     Player& player = s_.players[account->second];
-    set_rating(player, *index, rating.mean, rating.deviation);
-    if (player.session)
+    const bool differs = set_rating(player, *index, rating.mean, rating.deviation);
+    if (player.session && (differs || always))
       emit(SendRating{player.session, 0, queue, rating.mean, rating.deviation, rating.change});
   }
 }

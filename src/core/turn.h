@@ -112,7 +112,8 @@ class Turn {
   void keep_result(MatchId match, const std::vector<Standing>& standings);
   void record_outstanding();
   void take_ratings(PlayerId player, const std::vector<StoredRating>& ratings);
-  void change_ratings(const std::string& queue, const std::vector<AccountRating>& ratings);
+  void change_ratings(const std::string& queue, const std::vector<AccountRating>& ratings,
+                      bool always);
   Rating rating_of(PlayerId player, QueueIndex queue) const;
 
   // session.cc: players come and go.

@@ -149,7 +149,7 @@ HttpResponse Admin::handle(const HttpRequest& request) {
 HttpResponse Admin::get(const HttpRequest& request) {
   const core::State& state = loop_.core().state();
   const std::string_view path = request.path;
-  if (path == "/v1/status") return reply(200, status_view(loop_, journal_));
+  if (path == "/v1/status") return reply(200, status_view(loop_, journal_, storage_));
   if (path == "/v1/servers" && request.query_value("ended") == "1")
     return reply(200, ended_view(state));
   if (path == "/v1/servers") return servers(request);
@@ -161,7 +161,7 @@ HttpResponse Admin::get(const HttpRequest& request) {
   if (path == "/ready") return ready();
   if (path == "/metrics")
     return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
-            .body = metrics_view(loop_, journal_)};
+            .body = metrics_view(loop_, journal_, storage_)};
   if (path == "/debug/events") {
     const auto last = number(request, "last", 100, Loop::records_max);
     if (!last) return out_of_range("last", Loop::records_max);

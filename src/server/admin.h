@@ -10,6 +10,7 @@
 #include "server/config_file.h"
 #include "server/journal_status.h"
 #include "server/loop.h"
+#include "server/storage_status.h"
 
 namespace muster::server {
 
@@ -35,8 +36,8 @@ class Admin {
     std::function<void(bool keep_servers)> stop;
     std::function<ReloadResult()> reload;
   };
-  Admin(Loop& loop, Orders orders, const JournalStatus& journal)
-      : loop_(loop), orders_(std::move(orders)), journal_(journal) {}
+  Admin(Loop& loop, Orders orders, const JournalStatus& journal, const StorageStatus& storage)
+      : loop_(loop), orders_(std::move(orders)), journal_(journal), storage_(storage) {}
 
   net::HttpResponse handle(const net::HttpRequest& request);
 
@@ -59,6 +60,7 @@ class Admin {
   Loop& loop_;
   Orders orders_;
   const JournalStatus& journal_;
+  const StorageStatus& storage_;
 };
 
 /// Whether a Host header names this machine by a loopback name or address, with or without a port.

@@ -108,10 +108,12 @@ class AdminTest : public testing::Test {
   std::optional<bool> stopped_;  // With keep_servers.
   ReloadResult reloaded_;        // What the next reload comes to.
   JournalStatus journal_;
+  StorageStatus storage_;
   Admin admin_{loop_,
                {.stop = [this](bool keep_servers) { stopped_ = keep_servers; },
                 .reload = [this] { return reloaded_; }},
-               journal_};
+               journal_,
+               storage_};
 };
 
 TEST_F(AdminTest, StatusOfAnEmptyLobby) {

@@ -165,7 +165,31 @@ Census take_census(const State& state) {
   return census;
 }
 
-json::object status_view(const Loop& loop, const JournalStatus& journal) {
+namespace {
+
+/// What rated matches came to, and how it is with recording that.
+json::object results_view(const State& state, const StorageStatus& storage) {
+  json::value refused = nullptr;
+  if (const core::RefusedResult& last = state.result_refused; last.match)
+    refused = json::object{{"matchId", to_string(last.match)},
+                           {"code", text(code(last.error))},
+                           {"detail", last.detail},
+                           {"secondsAgo", age(state, last.at)}};
+  const State::Totals& totals = state.totals;
+  return {{"healthy", storage.healthy},
+          {"lastError", storage.healthy ? json::value(nullptr) : text(storage.error)},
+          {"failures", storage.failures},
+          {"outstanding", state.results.size()},
+          {"taken", totals.results},
+          {"recorded", totals.results_recorded},
+          {"refused", totals.results_refused},
+          {"lastRefused", std::move(refused)}};
+}
+
+}  // namespace
+
+json::object status_view(const Loop& loop, const JournalStatus& journal,
+                         const StorageStatus& storage) {
   const State& state = loop.core().state();
   const Census census = take_census(state);
   json::array fleets;
@@ -219,6 +243,7 @@ json::object status_view(const Loop& loop, const JournalStatus& journal) {
           {"queues", std::move(queues)},
           {"nodes", std::move(nodes)},
           {"journal", journal_view(journal)},
+          {"results", results_view(state, storage)},
           {"totals",
            {{"events", loop.events()},
             {"tickets", totals.tickets},

@@ -11,6 +11,7 @@
 #include "core/state.h"
 #include "server/journal_status.h"
 #include "server/loop.h"
+#include "server/storage_status.h"
 
 namespace muster::server {
 
@@ -38,7 +39,8 @@ struct Page {
   bool has_after = false;
 };
 
-boost::json::object status_view(const Loop& loop, const JournalStatus& journal);
+boost::json::object status_view(const Loop& loop, const JournalStatus& journal,
+                                const StorageStatus& storage);
 boost::json::object servers_view(const core::State& state, const Page& page);
 boost::json::object tickets_view(const core::State& state, const Page& page);
 boost::json::object why_view(const core::State& state, core::TicketId id);
@@ -50,6 +52,7 @@ boost::json::object ended_view(const core::State& state);
 boost::json::object events_view(const std::deque<EventRecord>& events, std::size_t last);
 
 /// Prometheus' text format, version 0.0.4.
-std::string metrics_view(const Loop& loop, const JournalStatus& journal);
+std::string metrics_view(const Loop& loop, const JournalStatus& journal,
+                         const StorageStatus& storage);
 
 }  // namespace muster::server

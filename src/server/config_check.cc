@@ -16,6 +16,7 @@
 #include "core/match_rules.h"
 #include "server/config_check_plain.h"
 #include "server/config_queue_check.h"
+#include "server/config_rating.h"
 #include "server/config_values.h"
 
 namespace muster::server {
@@ -369,6 +370,7 @@ class Checker {
           lines.of("fleet"), "queue.fleet",
           fmt::format("there is no fleet \"{}\"{}", name, did_you_mean(name, names_of(fleets_))));
     check_queue_rules(queue, lines, draft_.queue_parts[index], problems_);
+    check_rating(queue, lines, problems_);
     check_timeout_queue(index);
     if (const std::uint32_t least = core::players_least(queue);
         least > config_.core.players_max && queue.players > 1)

@@ -183,6 +183,25 @@ const std::vector<Field<NamedQueue>>& queue_fields() {
       limit<NamedQueue>("rating_distance", AT(queue.rating_distance), 2 * core::rating_max),
       limit<NamedQueue>("team_rating_distance", AT(queue.team_rating_distance),
                         2 * core::rating_max),
+      choice<NamedQueue>("rating", AT(queue.rating.system),
+                         std::vector<std::pair<std::string_view, core::RatingSystem>>{
+                             {"none", core::RatingSystem::none},
+                             {"openskill", core::RatingSystem::openskill},
+                             {"glicko2", core::RatingSystem::glicko2},
+                             {"elo", core::RatingSystem::elo}}),
+      choice<NamedQueue>(
+          "rating_uses", AT(queue.rating.use),
+          std::vector<std::pair<std::string_view, core::RatingUse>>{
+              {"mean", core::RatingUse::mean}, {"conservative", core::RatingUse::conservative}}),
+      scaled<NamedQueue>("rating_deviation", AT(queue.rating.deviation), 1, 1, 100'000,
+                         "openskill: 500, glicko2: 350"),
+      scaled<NamedQueue>("rating_beta", AT(queue.rating.beta), 1, 1, 100'000, "250"),
+      scaled<NamedQueue>("rating_tau", AT(queue.rating.tau), 1000, 0, 1000,
+                         "openskill: 5, glicko2: 0.5"),
+      scaled<NamedQueue>("rating_k", AT(queue.rating.k), 1, 1, 1000, "32"),
+      scaled<NamedQueue>("rating_volatility", AT(queue.rating.volatility), 1'000'000, 0.001, 1,
+                         "0.06"),
+      boolean<NamedQueue>("accounts_only", AT(queue.accounts_only)),
   };
   return fields;
 }

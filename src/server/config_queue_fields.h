@@ -73,6 +73,23 @@ Field<T> thousandths(std::string name, Access access, std::string_view fallback)
           }};
 }
 
+/// A number that is kept as a whole one, so many times as large.
+template <class T, class Access>
+Field<T> scaled(std::string name, Access access, std::uint32_t scale, double min, double max,
+                std::string_view fallback) {
+  std::string range = fmt::format("{:g} to {:g}", min, max);
+  return {std::move(name), scale == 1 ? "number" : "decimal", std::string(fallback), range,
+          [=](T& out, const toml::node& node) -> std::string {
+            const auto value = node.is_number() ? node.value<double>() : std::nullopt;
+            if (!value || (scale == 1 && !node.is_integer()))
+              return wrong_type(node, scale == 1 ? "a whole number" : "a number");
+            if (!(*value >= min && *value <= max))
+              return fmt::format("is {:g}; must be {}", *value, range);
+            access(out) = static_cast<std::uint32_t>(std::llround(*value * scale));
+            return {};
+          }};
+}
+
 /// A list of different strings.
 template <class T, class Access>
 Field<T> values(std::string name, Access access, std::size_t count_max, std::size_t bytes_max) {

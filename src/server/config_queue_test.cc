@@ -230,5 +230,56 @@ TEST(ConfigQueue, FewerPlayers) {
   }
 }
 
+TEST(ConfigQueue, Ratings) {
+  const auto openskill = parse(ranked + "rating = \"openskill\"\nrating_uses = \"conservative\"\n");
+  ASSERT_TRUE(openskill) << shown(openskill.error());
+  EXPECT_EQ(openskill->core.queues[0].rating,
+            (core::RatingConfig{.system = core::RatingSystem::openskill,
+                                .use = core::RatingUse::conservative,
+                                .deviation = 500,
+                                .tau = 5'000}));
+  const auto glicko2 = parse(ranked +
+                             "rating = \"glicko2\"\nrating_deviation = 200\nrating_tau = 0.75\n"
+                             "rating_volatility = 0.05\naccounts_only = true\n");
+  ASSERT_TRUE(glicko2) << shown(glicko2.error());
+  EXPECT_EQ(glicko2->core.queues[0].rating,
+            (core::RatingConfig{.system = core::RatingSystem::glicko2,
+                                .deviation = 200,
+                                .tau = 750,
+                                .volatility = 50'000}));
+  EXPECT_TRUE(glicko2->core.queues[0].accounts_only);
+  const auto elo = parse(ranked + "rating = \"elo\"\nrating_k = 16\n");
+  ASSERT_TRUE(elo) << shown(elo.error());
+  EXPECT_EQ(elo->core.queues[0].rating.k, 16u);
+  EXPECT_EQ(elo->core.queues[0].rating.deviation, 0u);
+
+  struct Row {
+    const char* name;
+    std::string text;
+    int line;
+    const char* says;
+  };
+  const Row wrong[] = {
+      {"no such system", "rating = \"openskil\"\n", 8, "did you mean \"openskill\""},
+      {"another's key", "rating = \"elo\"\nrating_tau = 1\n", 9, "is no key of elo"},
+      {"Elo is never uncertain", "rating = \"elo\"\nrating_uses = \"conservative\"\n", 9,
+       "does not know how certain"},
+      {"a key without a system", "rating_k = 5\n", 8, "has no `rating`"},
+      {"alone", "players = 1\nrating = \"elo\"\n", 9, "nobody to beat"},
+      {"out of range", "rating = \"elo\"\nrating_k = 0\n", 9, "must be 1 to 1000"},
+      {"no number", "rating = \"openskill\"\nrating_tau = nan\n", 9, "must be 0 to 1000"},
+      {"not whole", "rating = \"openskill\"\nrating_beta = 1.5\n", 9, "a whole number"},
+      {"too slow", "rating = \"glicko2\"\nrating_tau = 0.01\n", 9, "less than 0.1"},
+  };
+  for (const Row& row : wrong) {
+    SCOPED_TRACE(row.name);
+    const auto config = parse(ranked + row.text);
+    ASSERT_FALSE(config);
+    ASSERT_EQ(config.error().size(), 1u) << shown(config.error());
+    EXPECT_EQ(config.error()[0].line, row.line);
+    EXPECT_THAT(config.error()[0].text, HasSubstr(row.says));
+  }
+}
+
 }  // namespace
 }  // namespace muster::server

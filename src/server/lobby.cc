@@ -28,24 +28,6 @@ net::AllowedFrom to_net(AllowedFrom allowed) {
   return net::AllowedFrom::off;
 }
 
-net::AccountOutcome to_net(store::AccountOutcome outcome) {
-  switch (outcome) {
-    case store::AccountOutcome::ok:
-      return net::AccountOutcome::ok;
-    case store::AccountOutcome::name_unknown:
-      return net::AccountOutcome::name_unknown;
-    case store::AccountOutcome::login_refused:
-      return net::AccountOutcome::login_refused;
-    case store::AccountOutcome::name_invalid:
-      return net::AccountOutcome::name_invalid;
-    case store::AccountOutcome::name_taken:
-      return net::AccountOutcome::name_taken;
-    case store::AccountOutcome::storage_unavailable:
-      return net::AccountOutcome::storage_unavailable;
-  }
-  return net::AccountOutcome::storage_unavailable;
-}
-
 std::int64_t unix_seconds(Time time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
@@ -64,6 +46,7 @@ Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, Recov
                [this] {
                  return JournalKeeper::Moment{loop_.core(), loop_.events(), loop_.turn_time()};
                }),
+      ledger_(io_, loop_),
       net_(io_, net_options(), [this](core::Event&& event) { loop_.post(std::move(event)); }),
       node_(
           io_,
@@ -82,7 +65,7 @@ Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, Recov
       admin_(loop_,
              {.stop = [this](bool keep_servers) { stop(!keep_servers); },
               .reload = [this] { return reload(); }},
-             journal_.status()),
+             journal_.status(), ledger_.status()),
       admin_http_(io_, config_.admin,
                   [this](const net::HttpRequest& request) { return admin_.handle(request); }),
       hand_over_(
@@ -99,7 +82,7 @@ Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, Recov
        .commit = [this] { journal_.commit(); },
        .apply =
            [this](const core::Effect& effect) {
-             if (!net_.apply(effect)) node_.apply(effect);
+             if (!net_.apply(effect) && !ledger_.apply(effect)) node_.apply(effect);
            },
        .flush =
            [this] {
@@ -121,7 +104,7 @@ net::NetOptions Lobby::net_options() {
   options.logins = to_net(config_.logins);
   options.accounts = [this](net::AccountRequest request,
                             std::function<void(net::AccountReply)> done) {
-    check_account(std::move(request), std::move(done));
+    ledger_.check_account(std::move(request), std::move(done));
   };
   options.sign_join_token = [this](const core::SendAssignment& a) { return sign(a); };
   const NetLimits& limits = config_.limits;
@@ -138,17 +121,14 @@ net::NetOptions Lobby::net_options() {
 }
 
 std::expected<void, std::string> Lobby::start(HandedSockets handed) {
-  auto accounts = store::Accounts::open(data_.path() + "/accounts.db", [this](auto function) {
-    boost::asio::post(io_, std::move(function));
-  });
-  if (!accounts) return std::unexpected(accounts.error());
-  accounts_ = std::move(*accounts);
+  if (const auto opened = ledger_.open(data_.path() + "/accounts.db"); !opened) return opened;
   if (const auto journaling = journal_.start(); !journaling) return journaling;
   if (returning_) {
     loop_.post(core::LobbyStarted{loop_.now() - left_at_});
     // The state goes on with the configuration it had; a file that has changed since is a reload.
     if (digest_of(config_.core) != digest_of(loop_.core().state().config))
       loop_.post(core::ConfigReloaded{std::make_shared<const core::Config>(config_.core)});
+    ledger_.refresh_ratings();
   }
   if (const auto listening = net_.start(handed.take_players()); !listening) return listening;
   if (const auto listening = admin_http_.start(handed.take_admin()); !listening) return listening;
@@ -227,18 +207,6 @@ void Lobby::wait_for_node_to_leave() {
 void Lobby::leave() {
   net_.close_all(core::Error::lobby_stopping);
   loop_.stop();
-}
-
-void Lobby::check_account(net::AccountRequest request,
-                          std::function<void(net::AccountReply)> done) {
-  auto reply = [done = std::move(done)](store::AccountResult result) {
-    if (!result.detail.empty()) fmt::print(stderr, "muster: accounts: {}\n", result.detail);
-    done({.outcome = to_net(result.outcome), .account = result.account});
-  };
-  if (request.kind == net::AccountRequest::Kind::sign_up)
-    accounts_->sign_up(std::move(request.name), std::move(request.password), std::move(reply));
-  else
-    accounts_->log_in(std::move(request.name), std::move(request.password), std::move(reply));
 }
 
 /// As many as there are players, who could all be assigned at once, and some for those who come.

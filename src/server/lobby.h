@@ -16,9 +16,9 @@
 #include "server/data_folder.h"
 #include "server/handover.h"
 #include "server/journal_keeper.h"
+#include "server/ledger.h"
 #include "server/loop.h"
 #include "server/recovery.h"
-#include "store/accounts.h"
 #include "wire/join_token.h"
 
 namespace muster::server {
@@ -56,7 +56,6 @@ class Lobby {
   void stop_at_once();
   void wait_for_node_to_leave();
   void leave();
-  void check_account(net::AccountRequest request, std::function<void(net::AccountReply)> done);
   bool prepare_join_tokens();
   std::string sign(const core::SendAssignment& assignment);
   net::NetOptions net_options();
@@ -69,7 +68,7 @@ class Lobby {
   const Time left_at_;    // The time of the last event before, if so.
   Loop loop_;
   JournalKeeper journal_;
-  std::unique_ptr<store::Accounts> accounts_;
+  Ledger ledger_;
   net::Net net_;
   net::NodeLink node_;
   Admin admin_;

@@ -150,6 +150,18 @@ void journaling(MetricsWriter& out, const JournalStatus& journal) {
              "Times the journal could not be written any more.", journal.failures);
 }
 
+void results(MetricsWriter& out, const core::State& state, const StorageStatus& storage) {
+  out.single("muster_results_healthy", "gauge", "1 while results are recorded as they come.",
+             storage.healthy ? 1 : 0);
+  out.single("muster_results_outstanding", "gauge", "Results that wait to be recorded.",
+             state.results.size());
+  out.single("muster_results_recorded_total", "counter", "Results of rated matches recorded.",
+             state.totals.results_recorded);
+  out.single("muster_results_refused_total", "counter",
+             "Results that were none of their match, or for which there was no room.",
+             state.totals.results_refused);
+}
+
 void process(MetricsWriter& out) {
   rusage used{};
   ::getrusage(RUSAGE_SELF, &used);
@@ -172,7 +184,8 @@ void process(MetricsWriter& out) {
 
 }  // namespace
 
-std::string metrics_view(const Loop& loop, const JournalStatus& journal) {
+std::string metrics_view(const Loop& loop, const JournalStatus& journal,
+                         const StorageStatus& storage) {
   const core::State& state = loop.core().state();
   const Census census = take_census(state);
   MetricsWriter out;
@@ -180,6 +193,7 @@ std::string metrics_view(const Loop& loop, const JournalStatus& journal) {
   queues(out, state, census);
   fleets(out, state, census);
   totals(out, loop);
+  results(out, state, storage);
   if (journal.enabled) journaling(out, journal);
   process(out);
   return out.take();

@@ -3,32 +3,28 @@
 #include <sodium.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "core/name.h"
 #include "store/database.h"
+#include "store/results.h"
+#include "store/tables.h"
 
 namespace muster::store {
 namespace {
 
-// AUTOINCREMENT: the id of a deleted account is not given to a new one. TEXT compares as bytes.
-constexpr Migration migrations[] = {
-    {"accounts",
-     "CREATE TABLE accounts ("
-     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-     " name TEXT NOT NULL UNIQUE,"
-     " password_hash TEXT NOT NULL,"
-     " created_at INTEGER NOT NULL) STRICT"},
-};
-
+/// Of a player: costs a hash.
 struct Request {
   enum class Kind : std::uint8_t { sign_up, log_in };
   Kind kind;
@@ -37,16 +33,24 @@ struct Request {
   Accounts::Done done;
 };
 
+/// Of an operator, or the lobby: quick. Given no database, it answers that it was not done.
+using Task = std::function<void(const Database*)>;
+
+constexpr std::size_t results_at_once_max = 256;  // In one commit.
+
 AccountResult unavailable(std::string why) {
-  return {AccountOutcome::storage_unavailable, 0, std::move(why)};
+  return {AccountOutcome::storage_unavailable, 0, std::move(why), {}};
 }
 
 }  // namespace
 
 class Accounts::Worker {
  public:
-  Worker(Database database, PostToLoop post_to_loop, AccountsOptions options)
-      : database_(std::move(database)), post_to_loop_(std::move(post_to_loop)), options_(options) {}
+  Worker(Database database, PostToLoop post_to_loop, AccountsOptions options, AccountsNews news)
+      : database_(std::move(database)),
+        post_to_loop_(std::move(post_to_loop)),
+        options_(options),
+        news_(std::move(news)) {}
 
   /// False if there is not even memory for one hash.
   bool start() {
@@ -66,12 +70,13 @@ class Accounts::Worker {
     }
     wake_.notify_one();
     if (thread_.joinable()) thread_.join();
+    for (const Task& task : tasks_) task(nullptr);
     for (Request& request : waiting_)
       answer(request, unavailable("storage: the lobby is stopping"));
   }
 
   void post(Request request) {
-    if (const auto refusal = check(request)) return answer(request, {*refusal, 0, {}});
+    if (const auto refusal = check(request)) return answer(request, {*refusal});
     {
       const std::lock_guard lock(mutex_);
       if (!stopping_ && waiting_.size() < options_.requests_max) {
@@ -81,6 +86,33 @@ class Accounts::Worker {
       }
     }
     answer(request, unavailable("storage: too many logins are waiting"));
+  }
+
+  void record(core::RecordResult result) {
+    const std::lock_guard lock(mutex_);
+    results_.push_back(std::move(result));
+    wake_.notify_one();
+  }
+
+  /// `ask` runs on the thread, `answer` on the loop.
+  template <class T, class Ask>
+  void post_task(Ask ask, Answer<T> answer) {
+    Task task = [this, ask = std::move(ask), answer = std::move(answer)](const Database* database) {
+      OrError<T> got = database ? ask(*database)
+                                : std::unexpected(std::string(
+                                      "storage: too much is asked for at once, or the lobby is "
+                                      "stopping"));
+      post_to_loop_([answer, got = std::move(got)]() mutable { answer(std::move(got)); });
+    };
+    {
+      const std::lock_guard lock(mutex_);
+      if (!stopping_ && tasks_.size() < options_.requests_max) {
+        tasks_.push_back(std::move(task));
+        wake_.notify_one();
+        return;
+      }
+    }
+    task(nullptr);
   }
 
  private:
@@ -97,14 +129,62 @@ class Accounts::Worker {
 
   void run() {
     for (std::unique_lock lock(mutex_);;) {
-      wake_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
+      const auto something = [&] {
+        return stopping_ || !tasks_.empty() || !waiting_.empty() ||
+               (!results_.empty() && !retry_at_);
+      };
+      if (retry_at_)
+        wake_.wait_until(lock, *retry_at_, something);
+      else
+        wake_.wait(lock, something);
+      if (stopping_ || (retry_at_ && std::chrono::steady_clock::now() >= *retry_at_))
+        retry_at_.reset();
+      if (!results_.empty() && !retry_at_) {
+        record_waiting(lock);
+        if (stopping_ && !results_.empty() && !retry_at_) continue;  // More than one commit's.
+      }
       if (stopping_) return;
-      Request request = std::move(waiting_.front());
-      waiting_.pop_front();
-      lock.unlock();
-      answer(request, request.kind == Request::Kind::sign_up ? sign_up(request) : log_in(request));
-      lock.lock();
+      if (!tasks_.empty()) {
+        const Task task = std::move(tasks_.front());
+        tasks_.pop_front();
+        lock.unlock();
+        task(&database_);
+        lock.lock();
+      } else if (!waiting_.empty()) {
+        Request request = std::move(waiting_.front());
+        waiting_.pop_front();
+        lock.unlock();
+        answer(request,
+               request.kind == Request::Kind::sign_up ? sign_up(request) : log_in(request));
+        lock.lock();
+      }
     }
+  }
+
+  /// Whatever waits, in one commit. If that fails, all of it waits for another time.
+  void record_waiting(std::unique_lock<std::mutex>& lock) {
+    const std::size_t count = std::min(results_.size(), results_at_once_max);
+    const std::vector<core::RecordResult> batch(results_.begin(),
+                                                results_.begin() + static_cast<long>(count));
+    lock.unlock();
+    auto recorded = record_results(database_, batch);
+    if (recorded) {
+      if (std::exchange(in_trouble_, false)) tell(news_.trouble, std::string());
+      tell(news_.recorded, std::move(*recorded));
+    } else if (!std::exchange(in_trouble_, true)) {
+      tell(news_.trouble, recorded.error());
+    }
+    lock.lock();
+    if (recorded)
+      results_.erase(results_.begin(), results_.begin() + static_cast<long>(count));
+    else
+      retry_at_ = std::chrono::steady_clock::now() + options_.retry_wait;
+  }
+
+  template <class T>
+  void tell(const std::function<void(T)>& listener, T news) const {
+    if (!listener) return;
+    post_to_loop_([listener, news = std::move(news)]() mutable { listener(std::move(news)); });
   }
 
   AccountResult sign_up(const Request& request) {
@@ -113,7 +193,7 @@ class Accounts::Worker {
     if (!find) return unavailable(database_.error());
     find.bind(1, request.name);
     if (const int found = find.step(); found == SQLITE_ROW)
-      return {AccountOutcome::name_taken, 0, {}};
+      return {AccountOutcome::name_taken};
     else if (found != SQLITE_DONE)
       return unavailable(database_.error());
 
@@ -127,9 +207,9 @@ class Accounts::Worker {
     insert.bind(1, request.name);
     insert.bind(2, std::string_view(password_hash));
     const int inserted = insert.step();
-    if (inserted == SQLITE_CONSTRAINT_UNIQUE) return {AccountOutcome::name_taken, 0, {}};
+    if (inserted == SQLITE_CONSTRAINT_UNIQUE) return {AccountOutcome::name_taken};
     if (inserted != SQLITE_DONE) return unavailable(database_.error());
-    return {AccountOutcome::ok, sqlite3_last_insert_rowid(database_.handle()), {}};
+    return {AccountOutcome::ok, sqlite3_last_insert_rowid(database_.handle()), {}, {}};
   }
 
   AccountResult log_in(const Request& request) {
@@ -152,14 +232,19 @@ class Accounts::Worker {
                                  request.password.size()) != 0) {
       // EINVAL is libsodium's "another password"; anything else is no memory, or no argon2 hash.
       if (errno == EINVAL)
-        return {account == 0 ? AccountOutcome::name_unknown : AccountOutcome::login_refused, 0, {}};
+        return {account == 0 ? AccountOutcome::name_unknown : AccountOutcome::login_refused};
       return unavailable(
           "storage: a password could not be verified: no memory, or its hash is "
           "damaged");
     }
-    if (account == 0) return {AccountOutcome::name_unknown, 0, {}};
+    if (account == 0) return {AccountOutcome::name_unknown};
+    auto banned = ban_of(database_, account);
+    if (!banned) return unavailable(banned.error());
+    if (*banned) return {AccountOutcome::banned, 0, to_text(**banned), {}};
+    auto ratings = stored_ratings(database_, account);
+    if (!ratings) return unavailable(ratings.error());
     keep_hash_current(account, password_hash, request.password);
-    return {AccountOutcome::ok, account, {}};
+    return {AccountOutcome::ok, account, {}, std::move(*ratings)};
   }
 
   /// The one moment the password is known is the moment to hash it at today's price. If that cannot
@@ -196,22 +281,29 @@ class Accounts::Worker {
   Database database_;  // After start() only the thread's.
   const PostToLoop post_to_loop_;
   const AccountsOptions options_;
+  const AccountsNews news_;
+  bool in_trouble_ = false;  // The thread's.
   std::string nobodys_hash_;
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Request> waiting_;  // Under mutex_.
-  bool stopping_ = false;        // Under mutex_.
+  std::deque<Request> waiting_;  // Under mutex_, as all below.
+  std::deque<Task> tasks_;
+  std::deque<core::RecordResult> results_;
+  std::optional<std::chrono::steady_clock::time_point> retry_at_;  // Of results that failed.
+  bool stopping_ = false;
   std::thread thread_;
 };
 
 std::expected<std::unique_ptr<Accounts>, std::string> Accounts::open(const std::string& path,
                                                                      PostToLoop post_to_loop,
-                                                                     AccountsOptions options) {
+                                                                     AccountsOptions options,
+                                                                     AccountsNews news) {
   CHECK(sodium_init() >= 0, "libsodium needs only a source of random bytes");
-  auto database = Database::open(path, migrations, options.lock_wait);
+  auto database = Database::open(path, account_tables, options.lock_wait);
   if (!database) return std::unexpected(database.error());
-  auto worker = std::make_unique<Worker>(std::move(*database), std::move(post_to_loop), options);
+  auto worker = std::make_unique<Worker>(std::move(*database), std::move(post_to_loop), options,
+                                         std::move(news));
   if (!worker->start())
     return std::unexpected(
         std::string("accounts: no memory for one password hash: give the lobby more, or lower its "
@@ -228,6 +320,67 @@ void Accounts::sign_up(std::string name, std::string password, Done done) {
 
 void Accounts::log_in(std::string name, std::string password, Done done) {
   worker_->post({Request::Kind::log_in, std::move(name), std::move(password), std::move(done)});
+}
+
+void Accounts::record(core::RecordResult result) { worker_->record(std::move(result)); }
+
+void Accounts::read_leaderboard(std::string queue, std::uint64_t offset, std::uint32_t limit,
+                                Answer<Leaderboard> answer) {
+  worker_->post_task<Leaderboard>(
+      [queue = std::move(queue), offset, limit](const Database& database) {
+        return leaderboard(database, queue, offset, limit);
+      },
+      std::move(answer));
+}
+
+void Accounts::read_place(std::string queue, std::string name, Answer<Leaderboard> answer) {
+  worker_->post_task<Leaderboard>(
+      [queue = std::move(queue), name = std::move(name)](const Database& database) {
+        return place_of(database, queue, name);
+      },
+      std::move(answer));
+}
+
+void Accounts::read_ratings(std::string name,
+                            Answer<std::optional<std::vector<QueueRating>>> answer) {
+  worker_->post_task<std::optional<std::vector<QueueRating>>>(
+      [name = std::move(name)](const Database& database) { return ratings_of(database, name); },
+      std::move(answer));
+}
+
+void Accounts::read_ratings_in(std::string queue, std::vector<std::int64_t> accounts,
+                               Answer<std::vector<core::AccountRating>> answer) {
+  worker_->post_task<std::vector<core::AccountRating>>(
+      [queue = std::move(queue), accounts = std::move(accounts)](const Database& database) {
+        return ratings_in(database, queue, accounts);
+      },
+      std::move(answer));
+}
+
+void Accounts::end_season(SeasonEnd end, Answer<SeasonEnded> answer) {
+  worker_->post_task<SeasonEnded>(
+      [end = std::move(end)](const Database& database) { return store::end_season(database, end); },
+      std::move(answer));
+}
+
+void Accounts::ban(std::string name, std::string reason, std::optional<std::chrono::seconds> for_,
+                   Answer<std::optional<Ban>> answer) {
+  worker_->post_task<std::optional<Ban>>(
+      [name = std::move(name), reason = std::move(reason), for_](const Database& database) {
+        return store::ban(database, name, reason, for_);
+      },
+      std::move(answer));
+}
+
+void Accounts::unban(std::string name, Answer<bool> answer) {
+  worker_->post_task<bool>(
+      [name = std::move(name)](const Database& database) { return store::unban(database, name); },
+      std::move(answer));
+}
+
+void Accounts::read_bans(std::uint32_t limit, Answer<std::vector<Ban>> answer) {
+  worker_->post_task<std::vector<Ban>>(
+      [limit](const Database& database) { return bans(database, limit); }, std::move(answer));
 }
 
 }  // namespace muster::store

@@ -88,6 +88,66 @@ TEST(AccountsBadDays, AFullFileSystemRefusesAndRecovers) {
                  << "); AFileSizeLimitRefusesAndRecovers covers a failing write";
 }
 
+/// Results wait while there is no room, and are recorded once there is.
+TEST(AccountsBadDays, ResultsOutlastAFullDisk) {
+  TempFolder folder;
+  std::string no_mount;
+  std::thread([&] {
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("tmpfs", folder.path.c_str(), "tmpfs", 0, "size=512k") != 0) {
+      no_mount = std::strerror(errno);
+      return;
+    }
+    const std::string path = folder.path + "/accounts.db";
+    const std::string ballast = folder.path + "/ballast";
+    {
+      TestLoop loop;
+      AccountsOptions options = cheap();
+      options.retry_wait = std::chrono::milliseconds(5);
+      std::uint64_t recorded = 0;
+      std::vector<std::string> troubles;
+      AccountsNews news;
+      news.recorded = [&](const std::vector<core::ResultRecorded>& all) {
+        for (const core::ResultRecorded& one : all) EXPECT_EQ(one.result, ++recorded);
+      };
+      news.trouble = [&](std::string why) { troubles.push_back(std::move(why)); };
+      auto accounts = Accounts::open(path, loop.poster(), options, std::move(news));
+      ASSERT_TRUE(accounts);
+      const auto ann = loop.sign_up(**accounts, "ann", "secret").account;
+      const auto bob = loop.sign_up(**accounts, "bob", "secret").account;
+      std::ofstream(ballast) << std::string(128u << 10, 'b');
+      std::uint32_t handed_in = 0;
+      const auto play = [&] {
+        core::MatchResult result;
+        result.match = {++handed_in, 1};
+        result.queue = "ranked";
+        result.rating.system = core::RatingSystem::elo;
+        result.players = {{"ann", ann, 0, 1, {}, 1000}, {"bob", bob, 1, 2, {}, 1000}};
+        (*accounts)->record({handed_in, std::make_shared<const core::MatchResult>(result)});
+      };
+      while (troubles.empty() && handed_in < 100'000) {
+        play();
+        ASSERT_TRUE(loop.run_until([&] { return recorded == handed_in || !troubles.empty(); }));
+      }
+      ASSERT_FALSE(troubles.empty()) << "it never filled up";
+      EXPECT_THAT(troubles[0], HasSubstr("has no space left"));
+      for (int i = 0; i < 300; ++i) play();
+      EXPECT_EQ(loop.log_in(**accounts, "ann", "secret").outcome, AccountOutcome::ok);
+      EXPECT_LT(recorded, handed_in);
+      EXPECT_EQ(::unlink(ballast.c_str()), 0);
+      ASSERT_TRUE(loop.run_until([&] { return recorded == handed_in; }));
+      EXPECT_EQ(troubles.back(), "");
+      EXPECT_EQ(query(path, "SELECT count(*) FROM results"), std::to_string(handed_in));
+      EXPECT_EQ(query(path, "SELECT matches FROM ratings WHERE account = 1"),
+                std::to_string(handed_in));
+      EXPECT_EQ(query(path, "PRAGMA integrity_check"), "ok");
+    }
+    ::umount(folder.path.c_str());
+  }).join();
+  if (!no_mount.empty()) GTEST_SKIP() << "no tmpfs can be mounted here: " << no_mount;
+}
+
 TEST(AccountsBadDays, AFileSizeLimitRefusesAndRecovers) {
   TempFolder folder;
   const std::string path = folder.path + "/accounts.db";
@@ -142,7 +202,7 @@ TEST(AccountsBadDays, WhatCannotBeOpenedSaysWhy) {
   const std::string newer = folder.path + "/newer";
   ASSERT_EQ(error_of_open(newer), "opened");
   query(newer, "INSERT INTO migrations VALUES (99, 'from the future', 0)");
-  EXPECT_THAT(error_of_open(newer), HasSubstr("version 99; this program knows up to 1"));
+  EXPECT_THAT(error_of_open(newer), HasSubstr("version 99; this program knows up to 2"));
 }
 
 TEST(AccountsBadDays, DamageIsFoundAtStart) {

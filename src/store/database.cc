@@ -147,6 +147,20 @@ int Database::run(const char* sql) const {
 
 void Database::Close::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
 
+Transaction::Transaction(const Database& database)
+    : database_(database), open_(database.run("BEGIN IMMEDIATE") == SQLITE_OK) {}
+
+Transaction::~Transaction() {
+  if (open_) database_.run("ROLLBACK");
+}
+
+bool Transaction::commit() {
+  // One that fails may or may not have been rolled back by SQLite itself.
+  if (database_.run("COMMIT") != SQLITE_OK) return false;
+  open_ = false;
+  return true;
+}
+
 Statement::Statement(const Database& database, std::string_view sql) {
   sqlite3_prepare_v2(database.handle(), sql.data(), static_cast<int>(sql.size()), &statement_,
                      nullptr);
@@ -163,6 +177,22 @@ void Statement::bind(int position, std::string_view text) {
 void Statement::bind(int position, std::int64_t number) {
   CHECK(sqlite3_bind_int64(statement_, position, number) == SQLITE_OK,
         "the statement has this parameter");
+}
+
+void Statement::bind_real(int position, double number) {
+  CHECK(sqlite3_bind_double(statement_, position, number) == SQLITE_OK,
+        "the statement has this parameter");
+}
+
+void Statement::reset() {
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+}
+
+double Statement::real(int column) const { return sqlite3_column_double(statement_, column); }
+
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
 }
 
 int Statement::step() { return sqlite3_step(statement_); }

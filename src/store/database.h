@@ -36,6 +36,8 @@ class Database {
   std::string error() const;
 
   sqlite3* handle() const { return db_.get(); }
+  /// Statements without values. SQLITE_OK, or what went wrong.
+  int run(const char* sql) const;
 
  private:
   struct Close {
@@ -45,10 +47,28 @@ class Database {
   Database(std::string path, sqlite3* db) : path_(std::move(path)), db_(db) {}
   std::expected<void, std::string> set_up(std::chrono::milliseconds lock_wait);
   std::expected<void, std::string> migrate(std::span<const Migration> migrations);
-  int run(const char* sql) const;
 
   std::string path_;
   std::unique_ptr<sqlite3, Close> db_;
+};
+
+/// What is written in between is written together at commit(), or not at all. Statements end before
+/// it does.
+class Transaction {
+ public:
+  /// Waits for other writers as long as a statement does. Empty if it cannot begin.
+  explicit Transaction(const Database& database);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  explicit operator bool() const { return open_; }
+  /// True: it is on the disk.
+  bool commit();
+
+ private:
+  const Database& database_;
+  bool open_ = false;
 };
 
 /// A prepared statement. Bind, step, read; destroying it ends what it began.
@@ -63,9 +83,14 @@ class Statement {
   explicit operator bool() const { return statement_ != nullptr; }
   void bind(int position, std::string_view text);
   void bind(int position, std::int64_t number);
+  void bind_real(int position, double number);  // What is not bound is NULL.
   /// SQLITE_ROW, SQLITE_DONE, or an extended result code that says what went wrong.
   int step();
+  /// To be bound and stepped again.
+  void reset();
   std::int64_t number(int column) const;
+  double real(int column) const;
+  bool is_null(int column) const;
   /// Good until the next step.
   std::string_view text(int column) const;
 

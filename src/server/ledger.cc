@@ -1,0 +1,106 @@
+#include "server/ledger.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/post.hpp>
+#include <cstdio>
+#include <utility>
+
+#include "core/state.h"
+
+namespace muster::server {
+namespace {
+
+net::AccountOutcome to_net(store::AccountOutcome outcome) {
+  switch (outcome) {
+    case store::AccountOutcome::ok:
+      return net::AccountOutcome::ok;
+    case store::AccountOutcome::name_unknown:
+      return net::AccountOutcome::name_unknown;
+    case store::AccountOutcome::login_refused:
+      return net::AccountOutcome::login_refused;
+    case store::AccountOutcome::name_invalid:
+      return net::AccountOutcome::name_invalid;
+    case store::AccountOutcome::name_taken:
+      return net::AccountOutcome::name_taken;
+    case store::AccountOutcome::banned:
+      return net::AccountOutcome::banned;
+    case store::AccountOutcome::storage_unavailable:
+      return net::AccountOutcome::storage_unavailable;
+  }
+  return net::AccountOutcome::storage_unavailable;
+}
+
+}  // namespace
+
+std::expected<void, std::string> Ledger::open(const std::string& path,
+                                              store::AccountsOptions options) {
+  auto opened = store::Accounts::open(
+      path, [this](auto function) { boost::asio::post(io_, std::move(function)); }, options,
+      {.recorded = [this](auto results) { recorded(std::move(results)); },
+       .trouble = [this](std::string why) { trouble(std::move(why)); }});
+  if (!opened) return std::unexpected(opened.error());
+  accounts_ = std::move(*opened);
+  return {};
+}
+
+void Ledger::check_account(net::AccountRequest request,
+                           std::function<void(net::AccountReply)> done) {
+  auto reply = [done = std::move(done)](store::AccountResult result) {
+    const bool banned = result.outcome == store::AccountOutcome::banned;
+    if (!result.detail.empty() && !banned)
+      fmt::print(stderr, "muster: accounts: {}\n", result.detail);
+    done({to_net(result.outcome), result.account, std::move(result.ratings),
+          banned ? std::move(result.detail) : std::string{}});
+  };
+  if (request.kind == net::AccountRequest::Kind::sign_up)
+    accounts_->sign_up(std::move(request.name), std::move(request.password), std::move(reply));
+  else
+    accounts_->log_in(std::move(request.name), std::move(request.password), std::move(reply));
+}
+
+bool Ledger::apply(const core::Effect& effect) {
+  const auto* const result = std::get_if<core::RecordResult>(&effect);
+  if (result) accounts_->record(*result);
+  return result != nullptr;
+}
+
+void Ledger::refresh_ratings(const std::string& queue) {
+  std::vector<std::int64_t> here;
+  for (const auto& [account, player] : loop_.core().state().accounts) here.push_back(account);
+  if (here.empty()) return;
+  accounts_->read_ratings_in(
+      queue, std::move(here),
+      [this, queue](store::OrError<std::vector<core::AccountRating>> ratings) {
+        if (ratings)
+          loop_.post(core::RatingsChanged{queue, std::move(*ratings)});
+        else
+          fmt::print(stderr, "muster: ratings of {} could not be read: {}\n", queue,
+                     ratings.error());
+      });
+}
+
+void Ledger::refresh_ratings() {
+  const core::State& state = loop_.core().state();
+  for (std::size_t i = 0; i < state.queues.size(); ++i)
+    if (!state.queues[i].removed &&
+        state.config.queues[i].rating.system != core::RatingSystem::none)
+      refresh_ratings(state.config.queues[i].name);
+}
+
+void Ledger::recorded(std::vector<core::ResultRecorded> results) {
+  for (core::ResultRecorded& result : results) loop_.post(std::move(result));
+}
+
+void Ledger::trouble(std::string why) {
+  if (why.empty()) {
+    fmt::print(stderr, "muster: results are recorded again\n");
+  } else {
+    fmt::print(stderr, "muster: results wait to be recorded; matches go on: {}\n", why);
+    ++status_.failures;
+  }
+  status_.healthy = why.empty();
+  status_.error = std::move(why);
+}
+
+}  // namespace muster::server
