@@ -155,8 +155,8 @@ def core_without_the_world(tree):
 
 @rule
 def same_on_every_machine(tree):
-    """base/, core/ and sim/ have no library randomness and no hash order: base/prng.h and id order."""
-    for path, text in pure(tree, "src/core/", "src/base/", "src/sim/"):
+    """base/, core/, sim/ and population/ have no library randomness and no hash order: base/prng.h and id order."""
+    for path, text in pure(tree, "src/core/", "src/base/", "src/sim/", "src/population/"):
         for line, quoted, name in includes(text):
             if not quoted and name in ("random", "unordered_map", "unordered_set"):
                 tree.error(path, line, f"<{name}> differs between libraries: use base/prng.h, ordered maps")

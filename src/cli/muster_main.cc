@@ -11,6 +11,7 @@
 #include "cli/play.h"
 #include "cli/replay.h"
 #include "cli/run_commands.h"
+#include "cli/sim_command.h"
 #include "cli/trace.h"
 #include "server/version.h"
 

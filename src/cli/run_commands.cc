@@ -5,8 +5,6 @@
 
 #include "node/node.h"
 #include "server/server.h"
-#include "sim/sim.h"
-#include "store/state_codec.h"
 
 namespace muster::cli {
 
@@ -36,29 +34,6 @@ void add_node_command(CLI::App& app, int& exit_code) {
   command->add_option("--link-fd", options->link_fd, "An inherited socket to the lobby")->group("");
   command->add_option("--lock-fd", options->lock_fd, "The inherited, locked node.lock")->group("");
   command->callback([options, &exit_code] { exit_code = node::run_node(*options); });
-}
-
-std::unique_ptr<core::State> through_bytes(const core::State& state) {
-  std::string bytes;
-  store::encode_state(state, bytes);
-  return store::decode_state(store::bytes_of(bytes));
-}
-
-void add_sim_command(CLI::App& app, int& exit_code) {
-  auto options = std::make_shared<sim::SimOptions>();
-  options->through_bytes = through_bytes;
-  CLI::App* command =
-      app.add_subcommand("sim", "Simulate players, launches and failures over the real core");
-  command->add_option("--seed", options->seed, "The first seed")->capture_default_str();
-  command->add_option("--seeds", options->seeds, "How many, one after the other")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1'000'000));
-  command->add_option("--minutes", options->minutes, "Virtual minutes with faults, per seed")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 10'000));
-  command->add_flag("--digests", options->digests, "Print one line per seed: its digest");
-  command->add_flag("--verbose", options->verbose, "Print what was drawn");
-  command->callback([options, &exit_code] { exit_code = sim::run_sim(*options); });
 }
 
 }  // namespace muster::cli

@@ -1,7 +1,7 @@
 // The simulator's lobbies, with all they know, through what the journal's snapshots are made of.
 #include <gtest/gtest.h>
 
-#include "cli/run_commands.h"
+#include "cli/sim_command.h"
 #include "sim/crash_note.h"
 #include "sim/world.h"
 

@@ -1,0 +1,127 @@
+#include "cli/sim_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "population/report_show.h"
+#include "population/simulation.h"
+#include "server/config_file.h"
+#include "sim/sim.h"
+#include "store/state_codec.h"
+
+namespace muster::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct PopulationOptions {
+  std::string config;
+  std::uint32_t hours = 24;
+  std::optional<std::uint32_t> players;
+  std::uint64_t seed = 1;
+  std::string json, html;
+};
+
+int fail(const std::string& text) {
+  fmt::print(stderr, "muster: {}\n", text);
+  return 1;
+}
+
+/// The rules that are tried: what is launched need not exist.
+std::optional<core::Config> load_rules(const std::string& file) {
+  server::Machine machine = server::this_machine();
+  machine.look_for_programs = false;
+  auto config = server::load_config(file, machine);
+  if (!config) {
+    for (const server::ConfigProblem& problem : config.error())
+      fmt::print(stderr, "{}\n", server::to_string(problem));
+    return std::nullopt;
+  }
+  return std::move(config->core);
+}
+
+bool write_file(const std::string& name, const std::string& text) {
+  std::ofstream out(name, std::ios::binary | std::ios::trunc);
+  out << text;
+  out.close();
+  if (out) return true;
+  fmt::print(stderr, "muster: {} cannot be written: {}\n", name, std::strerror(errno));
+  return false;
+}
+
+int run_population(const PopulationOptions& options) {
+  const auto config = load_rules(options.config);
+  if (!config) return 1;
+  if (population::entrances(*config).empty())
+    return fail(fmt::format("{} has no queue that players could choose", options.config));
+  population::Population population;
+  if (options.players) population.players = *options.players;
+  const auto start = std::chrono::steady_clock::now();
+  population::Simulation simulation(
+      *config, population, {.title = options.config, .seed = options.seed, .hours = options.hours});
+  const population::Report report = simulation.run();
+  const auto took = std::chrono::steady_clock::now() - start;
+  fmt::print("{}", population::to_text(report));
+  fmt::print(stderr, "{} steps of the core in {} ms\n", report.steps,
+             took / std::chrono::milliseconds{1});
+  if (!options.json.empty() && !write_file(options.json, population::to_json(report))) return 1;
+  return 0;
+}
+
+}  // namespace
+
+std::unique_ptr<core::State> through_bytes(const core::State& state) {
+  std::string bytes;
+  store::encode_state(state, bytes);
+  return store::decode_state(store::bytes_of(bytes));
+}
+
+void add_sim_command(CLI::App& app, int& exit_code) {
+  auto faults = std::make_shared<sim::SimOptions>();
+  faults->through_bytes = through_bytes;
+  auto players = std::make_shared<PopulationOptions>();
+  CLI::App* command = app.add_subcommand(
+      "sim",
+      "With a configuration: how long its players would wait, and for what matches. Without: the "
+      "core under faults, for those who work on Muster");
+  command->add_option("--seed", faults->seed, "The same seed, the same run")->capture_default_str();
+
+  auto* config = command->add_option("config", players->config, "The rules, a configuration file")
+                     ->type_name("FILE");
+  const auto of_players = [&](CLI::Option* option) { option->needs(config); };
+  of_players(command->add_option("--hours", players->hours, "Virtual hours that are counted")
+                 ->capture_default_str()
+                 ->check(CLI::Range(1, 168)));
+  of_players(command
+                 ->add_option("--players", players->players,
+                              "At the busiest hour: waiting, playing, or between two matches")
+                 ->check(CLI::Range(1, 1'000'000)));
+  of_players(command->add_option("--json", players->json, "Write the report there, as JSON")
+                 ->type_name("FILE"));
+
+  const auto of_faults = [&](CLI::Option* option) { option->excludes(config); };
+  of_faults(command->add_option("--seeds", faults->seeds, "How many, one after the other")
+                ->capture_default_str()
+                ->check(CLI::Range(1, 1'000'000)));
+  of_faults(
+      command->add_option("--minutes", faults->minutes, "Virtual minutes with faults, per seed")
+          ->capture_default_str()
+          ->check(CLI::Range(1, 10'000)));
+  of_faults(command->add_flag("--digests", faults->digests, "Print one line per seed: its digest"));
+  of_faults(command->add_flag("--verbose", faults->verbose, "Print what was drawn"));
+  command->callback([faults, players, &exit_code] {
+    players->seed = faults->seed;
+    exit_code = players->config.empty() ? sim::run_sim(*faults) : run_population(*players);
+  });
+}
+
+}  // namespace muster::cli
