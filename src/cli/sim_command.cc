@@ -15,16 +15,15 @@
 #include "population/report_show.h"
 #include "population/simulation.h"
 #include "server/config_file.h"
+#include "server/population_file.h"
 #include "sim/sim.h"
 #include "store/state_codec.h"
 
 namespace muster::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 struct PopulationOptions {
-  std::string config;
+  std::string config, compare, population;
   std::uint32_t hours = 24;
   std::optional<std::uint32_t> players;
   std::uint64_t seed = 1;
@@ -58,23 +57,63 @@ bool write_file(const std::string& name, const std::string& text) {
   return false;
 }
 
-int run_population(const PopulationOptions& options) {
-  const auto config = load_rules(options.config);
-  if (!config) return 1;
-  if (population::entrances(*config).empty())
-    return fail(fmt::format("{} has no queue that players could choose", options.config));
+std::optional<population::Population> load_players(const PopulationOptions& options,
+                                                   const std::vector<core::Config>& rules) {
   population::Population population;
-  if (options.players) population.players = *options.players;
+  if (!options.population.empty()) {
+    auto loaded = server::load_population(options.population, rules);
+    if (!loaded) {
+      for (const server::ConfigProblem& problem : loaded.error())
+        fmt::print(stderr, "{}\n", server::to_string(problem));
+      return std::nullopt;
+    }
+    population = std::move(*loaded);
+  }
+  if (options.players) {
+    population.players = *options.players;
+    population.arrivals.reset();
+  }
+  return population;
+}
+
+int run_population(const PopulationOptions& options) {
+  std::vector<std::string> files{options.config};
+  if (!options.compare.empty()) files.push_back(options.compare);
+  std::vector<core::Config> rules;
+  for (const std::string& file : files) {
+    auto config = load_rules(file);
+    if (!config) return 1;
+    if (population::entrances(*config).empty())
+      return fail(fmt::format("{} has no queue that players could choose", file));
+    rules.push_back(std::move(*config));
+  }
+  const auto population = load_players(options, rules);
+  if (!population) return 1;
+
+  // The only clock: how long it took is said to people, and decides nothing.
   const auto start = std::chrono::steady_clock::now();
-  population::Simulation simulation(
-      *config, population, {.title = options.config, .seed = options.seed, .hours = options.hours});
-  const population::Report report = simulation.run();
+  std::vector<population::Report> reports;
+  std::uint64_t steps = 0;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    population::Simulation simulation(
+        rules[i], *population, {.title = files[i], .seed = options.seed, .hours = options.hours});
+    reports.push_back(simulation.run());
+    steps += reports.back().steps;
+  }
   const auto took = std::chrono::steady_clock::now() - start;
-  fmt::print("{}", population::to_text(report));
-  fmt::print(stderr, "{} steps of the core in {} ms\n", report.steps,
-             took / std::chrono::milliseconds{1});
-  if (!options.json.empty() && !write_file(options.json, population::to_json(report))) return 1;
-  return 0;
+  const auto shown = [&](auto show) {
+    return reports.size() == 1 ? show(reports[0]) : show(reports[0], reports[1]);
+  };
+  fmt::print("{}", shown([](const auto&... r) { return population::to_text(r...); }));
+  std::fflush(stdout);
+  fmt::print(stderr, "{} steps of the core in {} ms\n", steps, took / std::chrono::milliseconds{1});
+  const auto write = [&](const std::string& file, const auto& show) {
+    return file.empty() || write_file(file, shown(show));
+  };
+  const bool written =
+      write(options.json, [](const auto&... r) { return population::to_json(r...); }) &&
+      write(options.html, [](const auto&... r) { return population::to_html(r...); });
+  return written ? 0 : 1;
 }
 
 }  // namespace
@@ -105,6 +144,16 @@ void add_sim_command(CLI::App& app, int& exit_code) {
                  ->add_option("--players", players->players,
                               "At the busiest hour: waiting, playing, or between two matches")
                  ->check(CLI::Range(1, 1'000'000)));
+  of_players(command
+                 ->add_option("--population", players->population,
+                              "Who plays: a population file (docs/simulator.md)")
+                 ->type_name("FILE"));
+  of_players(command
+                 ->add_option("--compare", players->compare,
+                              "Other rules for the same players: another configuration file")
+                 ->type_name("FILE"));
+  of_players(command->add_option("--html", players->html, "Write the report there, with plots")
+                 ->type_name("FILE"));
   of_players(command->add_option("--json", players->json, "Write the report there, as JSON")
                  ->type_name("FILE"));
 

@@ -72,7 +72,7 @@ Crowd::Crowd(const core::Config& config, const Population& population, std::uint
     const std::int64_t match_s = mean_of(habits.match) / seconds{1};
     const std::int64_t pause_s = mean_of(population.pause) / seconds{1};
     weights += weight;
-    session_s += weight * (matches * match_s + (matches - 1000) * pause_s) / 1000;
+    session_s += (matches * match_s + (matches - 1000) * pause_s) / 1000 * weight;
     size_thousandths += weight * mean_size_thousandths(habits.party_sizes);
   }
   CHECK(weights > 0, "there is a queue to play in");

@@ -34,7 +34,8 @@ std::uint64_t exp2_of_fraction(std::int64_t fraction) {
   return product;
 }
 
-constexpr std::int64_t ln2_fixed = 45426;  // ln 2.
+constexpr Duration longest = std::chrono::hours{24 * 30};  // Of what is drawn.
+constexpr std::int64_t ln2_fixed = 45426;                  // ln 2.
 constexpr std::int64_t p90_deviations =
     83988;  // The 90th percentile of a standard normal, 1.28155.
 
@@ -125,7 +126,8 @@ std::int64_t Stream::spread(std::int64_t median, std::int64_t p90) {
 }
 
 Duration Stream::spread(const Spread& s) {
-  return std::chrono::microseconds{spread(microseconds_of(s.median), microseconds_of(s.p90))};
+  return std::min<Duration>(longest, std::chrono::microseconds{spread(microseconds_of(s.median),
+                                                                      microseconds_of(s.p90))});
 }
 
 std::uint32_t Stream::spread(const CountSpread& s) {

@@ -10,7 +10,8 @@
 
 namespace muster::population {
 
-/// Log-normal: half are above `median`, a tenth above `p90`. Equal ones: always that.
+/// Log-normal: half are above `median`, a tenth above `p90`, none above 30 days. Equal ones: always
+/// that.
 struct Spread {
   Duration median{};
   Duration p90{};  // Not below the median.

@@ -1,6 +1,7 @@
 // A report as JSON.
 #include <fmt/format.h>
 
+#include "population/compare.h"
 #include "population/json_writer.h"
 #include "population/report_show.h"
 
@@ -131,6 +132,27 @@ void report_json(JsonWriter& json, std::string_view key, const Report& report) {
 std::string to_json(const Report& report) {
   JsonWriter json;
   report_json(json, {}, report);
+  return json.take();
+}
+
+std::string to_json(const Report& a, const Report& b) {
+  JsonWriter json;
+  json.open_object();
+  report_json(json, "a", a);
+  report_json(json, "b", b);
+  json.open_array("differences");
+  for (const Difference& d : differences(a, b)) {
+    json.open_object();
+    json.value("section", d.section);
+    json.value("name", d.name);
+    json.value("unit", to_string(d.unit));
+    json.value("a", d.a);
+    json.value("b", d.b);
+    json.value("difference", d.b - d.a);
+    json.close_object();
+  }
+  json.close_array();
+  json.close_object();
   return json.take();
 }
 

@@ -17,7 +17,7 @@ std::string to_text(const Report& a, const Report& b);
 
 /// One JSON object; docs/simulator.md has its keys, which only ever grow.
 std::string to_json(const Report& report);
-/// {"a": ..., "b": ..., "difference": ...}.
+/// {"a": ..., "b": ..., "differences": [...]}.
 std::string to_json(const Report& a, const Report& b);
 
 /// One HTML page with its plots in it. Fetches nothing.

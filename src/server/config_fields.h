@@ -1,6 +1,5 @@
 #pragma once
-// The kinds of value that a key of the configuration file can have. Part of config_file.cc, the
-// only file that includes this.
+// The kinds of value that a key of a TOML file can have. For config_file and population_file.
 
 #include <fmt/format.h>
 

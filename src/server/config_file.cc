@@ -12,6 +12,7 @@
 #include "server/config_fields.h"
 #include "server/config_plain_fields.h"
 #include "server/config_queue_fields.h"
+#include "server/config_tables.h"
 
 namespace muster::server {
 namespace {
@@ -27,9 +28,6 @@ using core::QueueConfig;
 using core::SdkKind;
 using core::seconds;
 using std::chrono::hours;
-
-constexpr std::size_t file_bytes_max = 256u << 10;  // So a launch's message is bounded too.
-constexpr std::size_t entries_max = 256;            // Fleets; queues.
 
 // A queue names its fleet, which may come later in the file.
 struct NamedQueue {
@@ -209,114 +207,6 @@ const std::vector<Field<NamedQueue>>& queue_fields() {
 
 constexpr std::array<std::string_view, 5> tables{"lobby", "limits", "journal", "fleet", "queue"};
 
-int line_of(const toml::node& node) { return static_cast<int>(node.source().begin.line); }
-int line_of(const toml::key& key) { return static_cast<int>(key.source().begin.line); }
-
-/// A table within a table, [fleet.limits]. The checks know its keys as "limits.memory".
-template <class T>
-struct Subtable {
-  std::string name;
-  std::function<ConfigLines(const toml::table&, std::string_view name, T&, ConfigProblems&)> read;
-};
-
-/// Reads one table of the file into `out` and tells where its keys were.
-/// `tables` are the tables in it that are read by others.
-template <class T>
-ConfigLines read_table(const toml::table& table, std::string_view name,
-                       const std::vector<Field<T>>& fields, T& out, ConfigProblems& problems,
-                       const std::vector<Subtable<T>>& subtables = {},
-                       std::span<const std::string_view> tables_within = {}) {
-  ConfigLines lines;
-  lines.table = line_of(table);
-  std::vector<std::string_view> known;
-  for (const Field<T>& field : fields) known.emplace_back(field.name);
-  for (const Subtable<T>& subtable : subtables) known.emplace_back(subtable.name);
-  known.insert(known.end(), tables_within.begin(), tables_within.end());
-  for (const auto& [key, node] : table) {
-    if (std::ranges::find(tables_within, key.str()) != tables_within.end()) {
-      lines.keys.emplace(key.str(), line_of(key));
-      continue;
-    }
-    const auto field = std::ranges::find(fields, key.str(), &Field<T>::name);
-    const std::string full = fmt::format("{}.{:.60}", name, key.str());
-    const auto subtable = std::ranges::find(subtables, key.str(), &Subtable<T>::name);
-    if (subtable != subtables.end()) {
-      lines.keys.emplace(subtable->name, line_of(key));
-      if (!node.is_table()) {
-        problems.error(line_of(key), full, fmt::format("must be a table: [{}]", full));
-        continue;
-      }
-      const ConfigLines inner = subtable->read(*node.as_table(), full, out, problems);
-      for (const auto& [inner_key, line] : inner.keys)
-        lines.keys.emplace(fmt::format("{}.{}", subtable->name, inner_key), line);
-      continue;
-    }
-    if (field == fields.end()) {
-      lines.keys.emplace("?", line_of(key));  // It may be what somebody else is going to miss.
-      problems.error(line_of(key), full,
-                     fmt::format("there is no such key{}", did_you_mean(key.str(), known)));
-      continue;
-    }
-    lines.keys.emplace(field->name, line_of(key));
-    const std::string problem = field->read(out, node);
-    if (!problem.empty()) problems.error(line_of(key), full, problem);
-  }
-  for (const Field<T>& field : fields)
-    if (field.fallback == required && !lines.has(field.name))
-      problems.error(lines.table, fmt::format("{}.{}", name, field.name),
-                     "is missing, and has no default");
-  return lines;
-}
-
-const toml::table* table_at(const toml::table& root, std::string_view name,
-                            ConfigProblems& problems) {
-  const toml::node* const node = root.get(name);
-  if (!node) return nullptr;
-  if (!node->is_table())
-    problems.error(line_of(*node), std::string(name), fmt::format("must be a table: [{}]", name));
-  return node->as_table();
-}
-
-/// Calls f for each [[full]], which are those of that name in `root`.
-template <class F>
-void for_each_table(const toml::table& root, std::string_view name, std::string_view full,
-                    ConfigProblems& problems, F&& f) {
-  const toml::node* const node = root.get(name);
-  if (!node) return;
-  const toml::array* const array = node->as_array();
-  if (!array || !(array->empty() || array->is_homogeneous(toml::node_type::table))) {
-    problems.error(line_of(*node), std::string(full),
-                   fmt::format("there can be several: write [[{}]], with two brackets", full));
-    return;
-  }
-  if (array->size() > entries_max) {
-    problems.error(line_of(*node), std::string(full),
-                   fmt::format("there are {}; must be at most {}", array->size(), entries_max));
-    return;
-  }
-  for (const toml::node& element : *array) f(*element.as_table());
-}
-
-/// Tables by a name of the user's own, each read into an element.
-template <class Read>
-ConfigLines read_named_tables(const toml::table& table, std::string_view name,
-                              ConfigProblems& problems, Read&& read) {
-  ConfigLines lines;
-  for (const auto& [key, node] : table) {
-    const std::string full = fmt::format("{}.{:.60}", name, key.str());
-    const toml::table* const inner = node.as_table();
-    if (!inner) {
-      problems.error(line_of(key), full, wrong_type(node, "a table"));
-      continue;
-    }
-    const std::string own(key.str());
-    lines.keys.emplace(own, line_of(key));
-    for (const auto& [inner_key, line] : read(own, *inner, full, line_of(key)).keys)
-      lines.keys.emplace(fmt::format("{}.{}", own, inner_key), line);
-  }
-  return lines;
-}
-
 ConfigLines read_named_ports(const toml::table& table, std::string_view name, FleetConfig& fleet,
                              ConfigProblems& problems) {
   return read_named_tables(
@@ -461,22 +351,29 @@ ConfigResult parse_config(std::string_view text, const std::string& file, const 
   return std::move(draft.config);
 }
 
-ConfigResult load_config(const fs::path& file, const Machine& machine) {
+std::expected<std::string, std::string> read_config_text(const fs::path& file) {
+  // A launch's message has what is in a configuration, so that is bounded too.
+  constexpr std::size_t file_bytes_max = 256u << 10;
   std::error_code error;
-  if (fs::is_directory(file, error)) return one_problem(file.string(), "is a folder, not a file");
+  if (fs::is_directory(file, error)) return std::unexpected("is a folder, not a file");
   std::ifstream in(file, std::ios::binary);
-  if (!in)
-    return one_problem(file.string(), fmt::format("cannot be read: {}", std::strerror(errno)));
+  if (!in) return std::unexpected(fmt::format("cannot be read: {}", std::strerror(errno)));
   std::string text(file_bytes_max + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad()) return one_problem(file.string(), "cannot be read to its end");
+  if (in.bad()) return std::unexpected("cannot be read to its end");
   text.resize(static_cast<std::size_t>(in.gcount()));
   if (text.size() > file_bytes_max)
-    return one_problem(file.string(),
-                       fmt::format("is larger than {}", format_bytes(file_bytes_max)));
+    return std::unexpected(fmt::format("is larger than {}", format_bytes(file_bytes_max)));
+  return text;
+}
+
+ConfigResult load_config(const fs::path& file, const Machine& machine) {
+  const auto text = read_config_text(file);
+  if (!text) return one_problem(file.string(), text.error());
+  std::error_code error;
   const fs::path whole = fs::absolute(file, error);
   ConfigResult config =
-      parse_config(text, file.string(), error ? fs::path(".") : whole.parent_path(), machine);
+      parse_config(*text, file.string(), error ? fs::path(".") : whole.parent_path(), machine);
   if (!config) return config;
   config->file = error ? file : whole;
   config->sessions_max_asked = config->core.sessions_max;
