@@ -266,13 +266,19 @@ class DuelServer {
     });
     const std::string name = winner ? quoted(fighters_[*winner].name) : "null";
     std::printf("match %s: winner %s after %d rounds\n", match_id_.c_str(), name.c_str(), round_);
-    report("{\"winner\":" + name + ",\"rounds\":" + std::to_string(round_) + "}");
+    std::vector<muster::gs::Standing> standings(2);
+    for (std::size_t i = 0; i < 2; ++i) {
+      standings[i].player_id = fighters_[i].player_id;
+      standings[i].rank = !winner || *winner == i ? 1 : 2;
+    }
+    report("{\"winner\":" + name + ",\"rounds\":" + std::to_string(round_) + "}", standings);
   }
 
-  /// Hands the result in. Afterwards this server is ready for the next match.
-  void report(const std::string& result) {
+  /// Hands the result in. Afterwards this server is ready for the next match. In a queue that is
+  /// rated, the standings change ratings.
+  void report(const std::string& result, const std::vector<muster::gs::Standing>& standings = {}) {
     muster::gs::Status status;
-    while ((status = muster_.match_over(result, node_time)) == MUSTER_GS_ERR_TIMEOUT)
+    while ((status = muster_.match_over(result, standings, node_time)) == MUSTER_GS_ERR_TIMEOUT)
       std::printf("the result waits for the node: %s\n", muster_.error_text().c_str());
     if (status != MUSTER_GS_OK)
       std::printf("the result was not taken: %s\n", muster::gs::to_string(status));

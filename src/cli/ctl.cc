@@ -185,6 +185,8 @@ void add_ctl_command(CLI::App& app, int& exit_code) {
   };
   add_drain("drain", "No new matches there; what plays finishes, what waits is stopped");
   add_drain("undrain", "New matches there again");
+
+  add_ledger_commands(*ctl, {arguments, &arguments->options}, exit_code);
 }
 
 }  // namespace muster::cli

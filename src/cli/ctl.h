@@ -2,6 +2,7 @@
 
 #include <boost/json/object.hpp>
 #include <cstdio>
+#include <memory>
 #include <string>
 
 #include "base/time.h"
@@ -18,10 +19,13 @@ struct CtlOptions {
   Duration timeout = std::chrono::seconds{10};
 };
 
-/// `muster ctl status|servers|tickets|matches|why|stop|reload|clear|drain|undrain`: asks a running
-/// lobby over its admin API. Sets `exit_code` to 0, or to 1 if the lobby could not be reached or
-/// refused.
+/// `muster ctl status|servers|tickets|matches|why|stop|reload|clear|drain|undrain`, and those of
+/// add_ledger_commands: asks a running lobby over its admin API. Sets `exit_code` to 0, or to 1 if
+/// the lobby could not be reached or refused.
 void add_ctl_command(CLI::App& app, int& exit_code);
+
+/// `leaderboard|ratings|season-reset|ban|unban|bans`, under `ctl`.
+void add_ledger_commands(CLI::App& ctl, std::shared_ptr<const CtlOptions> options, int& exit_code);
 
 /// One request; prints its answer to `out` or what went wrong to `err`. Returns the exit code.
 /// What is printed is `view` of the answer, or the answer itself with options.json.
@@ -41,5 +45,11 @@ std::string stopped_text(const boost::json::object& answer);
 std::string reloaded_text(const boost::json::object& answer);
 std::string cleared_text(const boost::json::object& answer);
 std::string drained_text(const boost::json::object& answer);
+std::string leaderboard_text(const boost::json::object& answer);
+std::string ratings_text(const boost::json::object& answer);
+std::string season_text(const boost::json::object& answer);
+std::string bans_text(const boost::json::object& answer);
+std::string banned_text(const boost::json::object& answer);
+std::string unbanned_text(const boost::json::object& answer);
 
 }  // namespace muster::cli

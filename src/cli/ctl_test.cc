@@ -198,6 +198,23 @@ TEST(Ctl, AsksForWhatItIsTold) {
       {{"drain", "duel"}, "POST /v1/drain HTTP", "\r\n\r\n{\"name\":\"duel\"}"},
       {{"drain", "4.1"}, "POST /v1/drain HTTP", "\r\n\r\n{\"server\":\"4.1\"}"},
       {{"drain", "--node", "4.1"}, "POST /v1/drain HTTP", "\r\n\r\n{\"node\":\"4.1\"}"},
+      {{"leaderboard", "ranked"}, "GET /v1/leaderboards/ranked?limit=100&offset=0 HTTP", ""},
+      {{"leaderboard", "ranked", "--limit", "5", "--offset", "10"},
+       "GET /v1/leaderboards/ranked?limit=5&offset=10 HTTP",
+       ""},
+      {{"leaderboard", "ranked", "--name", "ann b&c"},
+       "GET /v1/leaderboards/ranked?limit=100&offset=0&name=ann%20b%26c HTTP",
+       ""},
+      {{"ratings", "\xc3\xa9"}, "GET /v1/ratings?name=%C3%A9 HTTP", ""},
+      {{"season-reset", "ranked"},
+       "POST /v1/leaderboards/ranked/season HTTP",
+       "\r\n\r\n{\"keep\":5E-1}"},
+      {{"ban", "ann", "--for", "7d", "--reason", "cheating"},
+       "POST /v1/bans HTTP",
+       R"({"name":"ann","reason":"cheating","forSeconds":604800})"},
+      {{"ban", "ann"}, "POST /v1/bans HTTP", R"({"name":"ann","reason":""})"},
+      {{"unban", "ann"}, "POST /v1/unban HTTP", R"({"name":"ann"})"},
+      {{"bans"}, "GET /v1/bans?limit=100 HTTP", ""},
       {{"undrain", "duel", "--fleet"}, "POST /v1/undrain HTTP", "\r\n\r\n{\"fleet\":\"duel\"}"},
   };
   for (const Row& row : rows) {
@@ -206,6 +223,45 @@ TEST(Ctl, AsksForWhatItIsTold) {
     EXPECT_THAT(ran.request, StartsWith(row.request));
     EXPECT_THAT(ran.request, testing::EndsWith(row.body));
     EXPECT_EQ(ran.exit_code, 0);
+  }
+}
+
+TEST(CtlText, AccountsAndRatings) {
+  EXPECT_EQ(leaderboard_text(object(R"({"queue": "ranked", "season": 2, "total": 3, "more": true,
+      "entries": [{"place": 1, "name": "ann", "rating": 1650, "deviation": 50, "atLeast": 1500,
+                   "matches": 12}]})")),
+            "queue ranked, season 2\n"
+            "PLACE  NAME  AT LEAST  RATING  DEVIATION  MATCHES\n"
+            "    1  ann       1500    1650         50       12\n"
+            "… 1 of 3; --limit and --offset show more\n");
+  EXPECT_EQ(leaderboard_text(object(R"({"queue": "ranked", "season": 1, "entries": []})")),
+            "queue ranked, season 1\nno ratings\n");
+  EXPECT_EQ(ratings_text(object(R"({"name": "ann", "ratings": [{"queue": "ranked", "place": 1,
+      "rating": 1650, "deviation": 50, "atLeast": 1500, "matches": 12}]})")),
+            "QUEUE   PLACE  AT LEAST  RATING  DEVIATION  MATCHES\n"
+            "ranked      1      1500    1650         50       12\n");
+  EXPECT_EQ(season_text(object(R"({"queue": "ranked", "ended": 1, "season": 2, "total": 9})")),
+            "season 1 of queue ranked has ended; 9 ratings begin season 2\n");
+  EXPECT_EQ(bans_text(object(R"({"more": false, "bans": [
+      {"name": "ann", "reason": "cheating", "sinceUnix": 1, "untilUnix": 1796187600},
+      {"name": "bob", "reason": "", "sinceUnix": 1, "untilUnix": null}]})")),
+            "NAME  UNTIL                 REASON\n"
+            "ann   2026-12-02 05:00 UTC  cheating\n"
+            "bob   for good\n");
+  EXPECT_EQ(banned_text(object(R"({"name": "bob", "untilUnix": null})")),
+            "bob is banned for good\n");
+  EXPECT_EQ(banned_text(object(R"({"name": "ann", "untilUnix": 1796187600})")),
+            "ann is banned until 2026-12-02 05:00 UTC\n");
+  EXPECT_EQ(unbanned_text(object(R"({"unbanned": "ann"})")), "ann is banned no more\n");
+}
+
+TEST(Ctl, BansLastForAWhile) {
+  for (const char* text : {"", "0s", "d", "0d", "-1d", "99999d", "1w", "500ms", "7 d"}) {
+    CLI::App app;
+    int exit_code = 0;
+    add_ctl_command(app, exit_code);
+    std::vector<std::string> words{std::string("--for=") + text, "ann", "ban", "ctl"};
+    EXPECT_THROW(app.parse(words), CLI::ParseError) << text;
   }
 }
 

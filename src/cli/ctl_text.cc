@@ -6,41 +6,13 @@
 #include <boost/json/value.hpp>
 
 #include "cli/ctl.h"
+#include "cli/ctl_json.h"
 #include "cli/table.h"
 
 namespace muster::cli {
 namespace {
 
 namespace json = boost::json;
-
-const json::value* member(const json::object& object, std::string_view path) {
-  const json::object* at = &object;
-  for (;;) {
-    const std::size_t dot = path.find('.');
-    const json::value* value = at->if_contains(path.substr(0, dot));
-    if (!value || dot == std::string_view::npos) return value;
-    at = value->if_object();
-    if (!at) return nullptr;
-    path.remove_prefix(dot + 1);
-  }
-}
-
-/// "players.connected" of an object, as text; "-" for null, "" if it is not there.
-std::string text(const json::object& object, std::string_view path) {
-  const json::value* value = member(object, path);
-  if (!value) return {};
-  if (value->is_null()) return "-";
-  if (const json::string* string = value->if_string())
-    return std::string(string->c_str(), string->size());
-  return json::serialize(*value);
-}
-
-std::string age(const json::object& object, std::string_view path) {
-  const json::value* value = member(object, path);
-  boost::system::error_code error;
-  const double seconds = value && value->is_number() ? value->to_number<double>(error) : 0.0;
-  return value ? format_age(seconds) : std::string{};
-}
 
 /// "12 MiB"; "-" if it is not known.
 std::string mebibytes(const json::object& object, std::string_view path) {
@@ -56,33 +28,6 @@ std::string cpu_time(const json::object& object, std::string_view path) {
   boost::system::error_code error;
   if (!value || !value->is_number()) return "-";
   return fmt::format("{:.1f}s", value->to_number<double>(error));
-}
-
-bool flag(const json::object& object, std::string_view path) {
-  const json::value* value = member(object, path);
-  const bool* set = value ? value->if_bool() : nullptr;
-  return set && *set;
-}
-
-template <class F>
-void for_each(const json::object& object, std::string_view name, F&& f) {
-  const json::value* value = member(object, name);
-  const json::array* list = value ? value->if_array() : nullptr;
-  if (!list) return;
-  for (const json::value& element : *list)
-    if (const json::object* o = element.if_object()) f(*o);
-}
-
-using Rows = std::vector<std::vector<std::string>>;
-
-/// The table, or `nothing` if it has only its heading; and whether that was all.
-std::string list_text(const Rows& rows, std::string_view nothing, const json::object& answer) {
-  if (rows.size() == 1) return std::string(nothing) + '\n';
-  std::string out = format_table(rows);
-  if (flag(answer, "more"))
-    out += fmt::format("… {} of {}; --limit and --after show more\n", rows.size() - 1,
-                       text(answer, "total"));
-  return out;
 }
 
 /// What an operator should look at, and what to do about it.

@@ -31,8 +31,12 @@ struct Client {
   wire::HttpReader reader;
   Clock::time_point since = Clock::now();  // When what it is at now began.
   std::string rest;                        // Bytes that wait until a response has been taken.
-  bool closing = false;                    // Sends what is left, then ends.
-  bool ended = false;                      // Has ended sending; waits for the other side's end.
+  std::uint64_t requests = 0;              // So far: an answer is to the last, or to nobody.
+  bool awaiting = false;                   // The answer to the last.
+  bool keep_alive = false;                 // After it.
+  bool head_only = false;
+  bool closing = false;  // Sends what is left, then ends.
+  bool ended = false;    // Has ended sending; waits for the other side's end.
   bool read_waited = false;
   bool write_waited = false;
 };
@@ -113,13 +117,15 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
     Client* client = clients_.find(id);
     if (!client) return;
     client->write_waited = false;
-    if (!send(id, *client) || client->connection.outbound_bytes() > 0 || client->closing) return;
+    if (!send(id, *client) || client->connection.outbound_bytes() > 0 || client->closing ||
+        client->awaiting)
+      return;
     const std::string rest = std::exchange(client->rest, {});
     serve(id, *client, {reinterpret_cast<const std::uint8_t*>(rest.data()), rest.size()});
   }
 
-  // A response must be taken before the next request is looked at: what waits for a client that
-  // asks and never reads is one response and one read's worth of requests.
+  // A response must be there, and be taken, before the next request is looked at: what waits for a
+  // client that asks and never reads is one response and one read's worth of requests.
   void serve(ClientId id, Client& client, wire::Bytes bytes) {
     HttpRequest request;
     bool at_start = !client.reader.unfinished();
@@ -132,25 +138,45 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
         break;
       }
       if (read == wire::HttpReader::Read::failed)
-        answer(client, plain(client.reader.status()), false, false);
+        append(client, plain(client.reader.status()), false, false);
       else
-        answer(client, respond(request), client.reader.keep_alive(), request.method == "HEAD");
+        ask(id, client, request);
       at_start = true;
       if (!send(id, client)) return;
-      if (client.connection.outbound_bytes() > 0 && !client.closing) {
+      if (client.awaiting || (client.connection.outbound_bytes() > 0 && !client.closing)) {
         client.rest.assign(bytes.begin(), bytes.end());
-        return;  // writable() goes on from here.
+        return;  // take_answer() or writable() goes on from here.
       }
     }
     if (send(id, client)) wait_read(id, client);
   }
 
-  HttpResponse respond(const HttpRequest& request) {
+  /// The answer may be there when it returns, or come to take_answer() later.
+  void ask(ClientId id, Client& client, const HttpRequest& request) {
+    client.keep_alive = client.reader.keep_alive();
+    client.head_only = request.method == "HEAD";
+    client.awaiting = true;
+    client.since = Clock::now();
+    const std::uint64_t number = ++client.requests;
+    asking_ = id;
     try {
-      return handler_(request);
+      handler_(request, [self = weak_from_this(), id, number](HttpResponse response) {
+        if (const auto impl = self.lock()) impl->take_answer(id, number, response);
+      });
     } catch (const std::exception&) {
-      return plain(500);
+      take_answer(id, number, plain(500));
     }
+    asking_ = {};
+  }
+
+  void take_answer(ClientId id, std::uint64_t number, const HttpResponse& response) {
+    Client* const client = clients_.find(id);
+    if (!client || client->requests != number || !std::exchange(client->awaiting, false)) return;
+    append(*client, response, client->keep_alive, client->head_only);
+    if (asking_ == id) return;  // serve() goes on by itself.
+    if (!send(id, *client) || (client->connection.outbound_bytes() > 0 && !client->closing)) return;
+    const std::string rest = std::exchange(client->rest, {});
+    serve(id, *client, {reinterpret_cast<const std::uint8_t*>(rest.data()), rest.size()});
   }
 
   static HttpResponse plain(int status) {
@@ -159,7 +185,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
             .body = std::string(wire::status_text(status)) + "\n"};
   }
 
-  void answer(Client& client, const HttpResponse& response, bool keep_alive, bool head_only) {
+  void append(Client& client, const HttpResponse& response, bool keep_alive, bool head_only) {
     wire::append_response(client.connection.outbound(buffers_), response, keep_alive, head_only);
     client.closing = !keep_alive;
     client.since = Clock::now();
@@ -200,7 +226,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
     clients_.for_each([&](ClientId id, Client& client) {
       const Duration age = now - client.since;
       const bool waiting = client.connection.outbound_bytes() > 0 || client.closing;
-      const Duration limit = waiting                      ? limits_.write_timeout
+      const Duration limit = client.awaiting              ? limits_.answer_timeout
+                             : waiting                    ? limits_.write_timeout
                              : client.reader.unfinished() ? limits_.request_timeout
                                                           : limits_.idle_timeout;
       if (age > limit) clients_.erase(id);
@@ -211,6 +238,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
   HttpLimits limits_;
   Buffers buffers_;
   SlotMap<ClientId, Client> clients_;
+  ClientId asking_;  // Whose request the handler has just now.
   Listener listener_;
   asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, asio::io_context::executor_type>
       timer_;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/time.h"
 #include "wire/http_reader.h"
@@ -21,9 +22,20 @@ namespace muster::net {
 using wire::HttpRequest;
 using wire::HttpResponse;
 
+/// Answers a request, once. To be called on the io_context's thread, at once or any time later,
+/// also when the client or the server is gone.
+using HttpAnswer = std::function<void(HttpResponse)>;
+
 /// Called on the io_context's thread, one request at a time; must not block. An exception thrown by
 /// it becomes a 500.
-using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+using HttpHandler = std::function<void(const HttpRequest&, HttpAnswer)>;
+
+/// A handler that always has the answer at once.
+inline HttpHandler at_once(std::function<HttpResponse(const HttpRequest&)> handler) {
+  return [handler = std::move(handler)](const HttpRequest& request, const HttpAnswer& answer) {
+    answer(handler(request));
+  };
+}
 
 struct HttpLimits {
   std::uint32_t connections_max = 256;                       // More are closed at once.
@@ -31,6 +43,7 @@ struct HttpLimits {
   std::uint32_t body_bytes_max = 1u << 20;                   // Over it: 413.
   Duration request_timeout = std::chrono::seconds{10};       // First byte to last of a request.
   Duration idle_timeout = std::chrono::seconds{60};          // Between requests of one connection.
+  Duration answer_timeout = std::chrono::seconds{60};        // The handler's.
   Duration write_timeout = std::chrono::seconds{10};         // A response not taken in that time.
   Duration sweep_interval = std::chrono::milliseconds{500};  // How exactly the above are kept.
 };

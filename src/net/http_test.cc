@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include "net/test_world.h"
 
@@ -14,16 +16,14 @@ using namespace std::chrono_literals;
 
 struct HttpWorld {
   explicit HttpWorld(HttpLimits limits = {})
-      : server(
-            io, "127.0.0.1:0",
-            [](const HttpRequest& request) -> HttpResponse {
-              if (request.path == "/throw") throw std::runtime_error("oops");
-              if (request.path == "/large") return {.body = std::string(8u << 20, 'x')};
-              if (request.path == "/none") return {.status = 404};
-              return {.body =
-                          "{\"path\":\"" + request.path + "\",\"body\":\"" + request.body + "\"}"};
-            },
-            limits) {
+      : server(io, "127.0.0.1:0", at_once([](const HttpRequest& request) -> HttpResponse {
+                 if (request.path == "/throw") throw std::runtime_error("oops");
+                 if (request.path == "/large") return {.body = std::string(8u << 20, 'x')};
+                 if (request.path == "/none") return {.status = 404};
+                 return {.body = "{\"path\":\"" + request.path + "\",\"body\":\"" + request.body +
+                                 "\"}"};
+               }),
+               limits) {
     EXPECT_TRUE(server.start());
   }
   std::string exchange(const std::string& request) {
@@ -75,10 +75,10 @@ TEST(HttpServer, ALargeResponseArrivesWhole) {
 TEST(HttpServer, AResponseIsTakenBeforeTheNextRequestIsLookedAt) {
   int asked = 0;
   boost::asio::io_context io{1};
-  HttpServer server(io, "127.0.0.1:0", [&](const HttpRequest&) -> HttpResponse {
-    ++asked;
-    return {.body = std::string(8u << 20, 'x')};
-  });
+  HttpServer server(io, "127.0.0.1:0", at_once([&](const HttpRequest&) -> HttpResponse {
+                      ++asked;
+                      return {.body = std::string(8u << 20, 'x')};
+                    }));
   ASSERT_TRUE(server.start());
   TestClient client(io, server.port(), 4096);
   const std::string request = "GET /large HTTP/1.1\r\n\r\n";
@@ -92,6 +92,55 @@ TEST(HttpServer, AResponseIsTakenBeforeTheNextRequestIsLookedAt) {
   ASSERT_TRUE(client.until_ended());
   EXPECT_EQ(asked, 5);
   EXPECT_GT(client.received.size(), 40u << 20);
+}
+
+TEST(HttpServer, AnAnswerMayComeLater) {
+  boost::asio::io_context io{1};
+  std::vector<std::pair<std::string, HttpAnswer>> asked;
+  auto server = std::make_unique<HttpServer>(
+      io, "127.0.0.1:0",
+      [&](const HttpRequest& request, HttpAnswer answer) {
+        asked.emplace_back(request.path, std::move(answer));
+        if (request.path == "/throw") throw std::runtime_error("oops");
+      },
+      HttpLimits{.answer_timeout = 10s, .sweep_interval = 5ms});
+  ASSERT_TRUE(server->start());
+  TestClient client(io, server->port()), other(io, server->port());
+  client.send("GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(run_until(io, [&] { return asked.size() == 1; }));
+  other.send("GET /other HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(run_until(io, [&] { return asked.size() == 2; })) << "nobody waits for another";
+  EXPECT_EQ(asked[1].first, "/other");
+  const HttpAnswer first = asked[0].second;
+  first({.body = "one"});
+  ASSERT_TRUE(client.until_received("one"));
+  ASSERT_TRUE(run_until(io, [&] { return asked.size() == 3; }));
+  EXPECT_EQ(asked[2].first, "/2") << "in order";
+  first({.body = "again"});  // Is to nobody.
+  asked[2].second({.body = "two"});
+  ASSERT_TRUE(client.until_received("two"));
+  EXPECT_EQ(client.received.find("again"), std::string::npos);
+  client.send("GET /throw HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(client.until_received("500 Internal Server Error"));
+  asked[3].second({.body = "late"});
+
+  other.close();
+  asked[1].second({.body = "nobody hears it"});
+  client.send("GET /last HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(run_until(io, [&] { return asked.size() == 5; }));
+  EXPECT_EQ(client.received.find("late"), std::string::npos);
+  server.reset();
+  asked[4].second({.body = "nor this"});
+}
+
+TEST(HttpServer, WhoIsNeverAnsweredIsDropped) {
+  boost::asio::io_context io{1};
+  HttpServer server(io, "127.0.0.1:0", [](const HttpRequest&, const HttpAnswer&) {},
+                    {.answer_timeout = 20ms, .sweep_interval = 5ms});
+  ASSERT_TRUE(server.start());
+  TestClient client(io, server.port());
+  client.send("GET /1 HTTP/1.1\r\n\r\n");
+  EXPECT_TRUE(client.until_ended());
 }
 
 TEST(HttpServer, KeepsAConnectionForTheNextRequest) {
@@ -169,7 +218,7 @@ TEST(HttpServer, StopsAndMayBeDestroyedWithClientsConnected) {
 TEST(HttpServer, SaysWhyItCannotListen) {
   HttpWorld world;
   HttpServer other(world.io, "127.0.0.1:" + std::to_string(world.server.port()),
-                   [](const HttpRequest&) { return HttpResponse{}; });
+                   at_once([](const HttpRequest&) { return HttpResponse{}; }));
   const auto started = other.start();
   ASSERT_FALSE(started);
   EXPECT_NE(started.error().find("another program listens there"), std::string::npos);

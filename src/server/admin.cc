@@ -5,11 +5,9 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <charconv>
 #include <optional>
 
+#include "server/admin_reply.h"
 #include "server/admin_view.h"
 #include "server/config_values.h"
 #include "server/process_use.h"
@@ -22,41 +20,14 @@ namespace json = boost::json;
 using net::HttpRequest;
 using net::HttpResponse;
 
-constexpr std::uint32_t page_limit_max = 10'000;
-
-HttpResponse reply(int status, const json::object& body) {
-  return {.status = status, .body = json::serialize(body) + "\n"};
-}
-
-HttpResponse refuse(int status, std::string_view code, std::string_view message) {
-  return reply(status, {{"error", {{"code", code}, {"message", message}}}});
-}
-
-HttpResponse not_found(std::string_view what) {
-  return refuse(404, "not_found", fmt::format("There is no {:.100}.", what));
-}
-
-/// A whole number in the query: `fallback` if it is not there, nothing if it is not in range.
-std::optional<std::uint32_t> number(const HttpRequest& request, std::string_view name,
-                                    std::uint32_t fallback, std::uint32_t max) {
-  const std::string text = request.query_value(name);
-  if (text.empty()) return fallback;
-  std::uint32_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || rest != end || value < 1 || value > max) return std::nullopt;
-  return value;
-}
-
-HttpResponse out_of_range(std::string_view name, std::uint32_t max) {
-  return refuse(400, "query_invalid", fmt::format("{} must be 1 to {}.", name, max));
-}
+constexpr Range page_limit{1, 10'000};
+constexpr Range last_events{1, Loop::records_max};
 
 /// A list by pages: ?limit=N, and ?after=ID, the last id of the page before.
 template <class IdType, class View>
 HttpResponse page(const HttpRequest& request, const core::State& state, View&& view) {
-  const auto limit = number(request, "limit", Page{}.limit, page_limit_max);
-  if (!limit) return out_of_range("limit", page_limit_max);
+  const auto limit = number(request, "limit", Page{}.limit, page_limit);
+  if (!limit) return out_of_range("limit", page_limit);
   Page wanted{.limit = *limit};
   if (const std::string after = request.query_value("after"); !after.empty()) {
     const auto id = parse_id<IdType>(after);
@@ -74,17 +45,6 @@ bool is_json(std::string_view content_type) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
   });
   return type == "application/json";
-}
-
-/// The body as an object; an empty one is {}.
-std::optional<json::object> body_of(const HttpRequest& request) {
-  if (request.body.empty()) return json::object{};
-  json::error_code error;
-  json::parse_options options;
-  options.max_depth = 8;
-  json::value body = json::parse(request.body, error, {}, options);
-  if (error || !body.is_object()) return std::nullopt;
-  return std::move(body.get_object());
 }
 
 /// "cpuSeconds" and "memoryBytes" of a game server that runs here; null if it does not.
@@ -106,15 +66,6 @@ constexpr std::string_view rating_suffix = "/rating";
 constexpr std::string_view fleets_path = "/v1/fleets/";
 constexpr std::string_view clear_suffix = "/clear";
 
-/// What stands between the two, if anything does.
-std::optional<std::string_view> between(std::string_view path, std::string_view prefix,
-                                        std::string_view suffix) {
-  if (!path.starts_with(prefix) || !path.ends_with(suffix) ||
-      path.size() <= prefix.size() + suffix.size())
-    return std::nullopt;
-  return path.substr(prefix.size(), path.size() - prefix.size() - suffix.size());
-}
-
 json::array lines_of(const std::vector<ConfigProblem>& problems) {
   json::array lines;
   for (const ConfigProblem& problem : problems) lines.emplace_back(to_string(problem));
@@ -135,12 +86,22 @@ bool is_loopback_host(std::string_view host) {
   return address && address->loopback;
 }
 
-HttpResponse Admin::handle(const HttpRequest& request) {
+void Admin::handle(const HttpRequest& request, net::HttpAnswer answer) {
+  if (auto refusal = check(request)) return answer(*std::move(refusal));
+  if (ledger_ && ledger_->handle(request, answer)) return;
+  answer(request.method == "GET" ? get(request) : post(request));
+}
+
+/// What is refused whatever it is about.
+std::optional<HttpResponse> Admin::check(const HttpRequest& request) {
   if (!is_loopback_host(request.header("host")))
     return refuse(403, "host_not_allowed",
                   "The admin API answers to localhost and loopback addresses only.");
-  if (request.method == "GET") return get(request);
-  if (request.method == "POST") return post(request);
+  if (request.method == "GET") return std::nullopt;
+  if (request.method == "POST") {
+    if (is_json(request.header("content-type"))) return std::nullopt;
+    return refuse(415, "content_type_invalid", "An order needs Content-Type: application/json.");
+  }
   HttpResponse response = refuse(405, "method_not_allowed", "Use GET, or POST for an order.");
   response.headers.emplace_back("Allow", "GET, POST");
   return response;
@@ -163,23 +124,22 @@ HttpResponse Admin::get(const HttpRequest& request) {
     return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
             .body = metrics_view(loop_, journal_, storage_)};
   if (path == "/debug/events") {
-    const auto last = number(request, "last", 100, Loop::records_max);
-    if (!last) return out_of_range("last", Loop::records_max);
+    const auto last = number(request, "last", 100, last_events);
+    if (!last) return out_of_range("last", last_events);
     return reply(200, events_view(loop_.recent(), *last));
   }
-  if (path == "/")
-    return reply(200, {{"muster", version},
-                       {"paths",
-                        {"/v1/status", "/v1/servers", "/v1/tickets", "/v1/matches", "/live",
-                         "/ready", "/metrics", "/debug/events"}}});
+  if (path == "/") {
+    json::array paths = {"/v1/status", "/v1/servers", "/v1/tickets", "/v1/matches",
+                         "/live",      "/ready",      "/metrics",    "/debug/events"};
+    if (ledger_) paths.emplace_back("/v1/bans");
+    return reply(200, {{"muster", version}, {"paths", std::move(paths)}});
+  }
   if (path == "/v1/stop" || path == "/v1/reload" || path == "/v1/drain" || path == "/v1/undrain")
     return refuse(405, "method_not_allowed", "This is an order: POST it.");
   return not_found(path);
 }
 
 HttpResponse Admin::post(const HttpRequest& request) {
-  if (!is_json(request.header("content-type")))
-    return refuse(415, "content_type_invalid", "An order needs Content-Type: application/json.");
   const std::string_view path = request.path;
   if (path == "/v1/stop") return stop(request);
   if (path == "/v1/drain") return drain(request, true);

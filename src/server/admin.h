@@ -4,9 +4,11 @@
 
 #include <expected>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "net/http.h"
+#include "server/admin_ledger.h"
 #include "server/config_file.h"
 #include "server/journal_status.h"
 #include "server/loop.h"
@@ -24,6 +26,7 @@ namespace muster::server {
 ///   POST /v1/drain, /v1/undrain {"fleet": NAME}      or "node", "server"; "name": fleet or node
 ///   POST /v1/reload           {}                     the configuration
 ///   POST /v1/stop             {"keepServers": bool}  the lobby, with or without its game servers
+///   and of accounts what server/admin_ledger.h has
 ///   GET  /live  /ready  /metrics  /debug/events?last=N
 ///
 /// There is no authentication: the port is loopback's. What a web page could make a browser on this
@@ -36,12 +39,19 @@ class Admin {
     std::function<void(bool keep_servers)> stop;
     std::function<ReloadResult()> reload;
   };
-  Admin(Loop& loop, Orders orders, const JournalStatus& journal, const StorageStatus& storage)
-      : loop_(loop), orders_(std::move(orders)), journal_(journal), storage_(storage) {}
+  /// `ledger`: what is asked of it goes there; null: there is none.
+  Admin(Loop& loop, Orders orders, const JournalStatus& journal, const StorageStatus& storage,
+        AdminLedger* ledger = nullptr)
+      : loop_(loop),
+        orders_(std::move(orders)),
+        journal_(journal),
+        storage_(storage),
+        ledger_(ledger) {}
 
-  net::HttpResponse handle(const net::HttpRequest& request);
+  void handle(const net::HttpRequest& request, net::HttpAnswer answer);
 
  private:
+  static std::optional<net::HttpResponse> check(const net::HttpRequest& request);
   net::HttpResponse get(const net::HttpRequest& request);
   net::HttpResponse post(const net::HttpRequest& request);
   net::HttpResponse ready() const;
@@ -61,6 +71,7 @@ class Admin {
   Orders orders_;
   const JournalStatus& journal_;
   const StorageStatus& storage_;
+  AdminLedger* const ledger_;
 };
 
 /// Whether a Host header names this machine by a loopback name or address, with or without a port.

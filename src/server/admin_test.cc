@@ -90,7 +90,10 @@ class AdminTest : public testing::Test {
     if (question != std::string::npos) request.query = path.substr(question + 1);
     request.headers = std::move(headers);
     request.body = std::move(body);
-    return admin_.handle(request);
+    std::optional<net::HttpResponse> response;
+    admin_.handle(request, [&](net::HttpResponse given) { response = std::move(given); });
+    EXPECT_TRUE(response) << "it was not answered at once";
+    return response.value_or(net::HttpResponse{});
   }
   json::object get(const std::string& path) {
     const net::HttpResponse response = ask("GET", path);

@@ -4,6 +4,7 @@
 
 #include <boost/asio/post.hpp>
 #include <cstdio>
+#include <string_view>
 #include <utility>
 
 #include "core/state.h"
@@ -29,6 +30,10 @@ net::AccountOutcome to_net(store::AccountOutcome outcome) {
       return net::AccountOutcome::storage_unavailable;
   }
   return net::AccountOutcome::storage_unavailable;
+}
+
+void complain(std::string_view what, const std::string& why) {
+  fmt::print(stderr, "muster: {}: {}\n", what, why);
 }
 
 }  // namespace
@@ -65,27 +70,53 @@ bool Ledger::apply(const core::Effect& effect) {
   return result != nullptr;
 }
 
-void Ledger::refresh_ratings(const std::string& queue) {
-  std::vector<std::int64_t> here;
-  for (const auto& [account, player] : loop_.core().state().accounts) here.push_back(account);
+void Ledger::refresh() {
+  const std::vector<std::int64_t> here = accounts_here();
   if (here.empty()) return;
-  accounts_->read_ratings_in(
-      queue, std::move(here),
-      [this, queue](store::OrError<std::vector<core::AccountRating>> ratings) {
-        if (ratings)
-          loop_.post(core::RatingsChanged{queue, std::move(*ratings)});
-        else
-          fmt::print(stderr, "muster: ratings of {} could not be read: {}\n", queue,
-                     ratings.error());
-      });
-}
-
-void Ledger::refresh_ratings() {
+  accounts_->read_banned(here, [this](store::OrError<std::vector<std::int64_t>> banned) {
+    if (!banned) return complain("bans could not be looked up", banned.error());
+    for (const std::int64_t account : *banned) loop_.post(core::AccountBanned{account});
+  });
   const core::State& state = loop_.core().state();
   for (std::size_t i = 0; i < state.queues.size(); ++i)
     if (!state.queues[i].removed &&
         state.config.queues[i].rating.system != core::RatingSystem::none)
-      refresh_ratings(state.config.queues[i].name);
+      refresh_ratings(state.config.queues[i].name, here);
+}
+
+void Ledger::end_season(store::SeasonEnd end, store::Accounts::Answer<store::SeasonEnded> answer) {
+  const std::string queue = end.queue;
+  accounts_->end_season(std::move(end), [this, queue, answer = std::move(answer)](
+                                            store::OrError<store::SeasonEnded> ended) {
+    std::vector<std::int64_t> here = accounts_here();
+    if (ended && !here.empty()) refresh_ratings(queue, std::move(here));
+    answer(std::move(ended));
+  });
+}
+
+void Ledger::ban(std::string name, std::string reason, std::optional<std::chrono::seconds> for_,
+                 store::Accounts::Answer<std::optional<store::Ban>> answer) {
+  accounts_->ban(
+      std::move(name), std::move(reason), for_,
+      [this, answer = std::move(answer)](store::OrError<std::optional<store::Ban>> banned) {
+        if (banned && *banned) loop_.post(core::AccountBanned{(*banned)->account});
+        answer(std::move(banned));
+      });
+}
+
+std::vector<std::int64_t> Ledger::accounts_here() const {
+  std::vector<std::int64_t> here;
+  for (const auto& [account, player] : loop_.core().state().accounts) here.push_back(account);
+  return here;
+}
+
+void Ledger::refresh_ratings(const std::string& queue, std::vector<std::int64_t> accounts) {
+  accounts_->read_ratings_in(
+      queue, std::move(accounts),
+      [this, queue](store::OrError<std::vector<core::AccountRating>> ratings) {
+        if (!ratings) return complain("ratings could not be looked up", ratings.error());
+        loop_.post(core::RatingsChanged{queue, std::move(*ratings)});
+      });
 }
 
 void Ledger::recorded(std::vector<core::ResultRecorded> results) {

@@ -62,12 +62,15 @@ Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, Recov
               heard.push_back({node->run, node->reported});
             return heard;
           }),
+      admin_ledger_(loop_, ledger_),
       admin_(loop_,
              {.stop = [this](bool keep_servers) { stop(!keep_servers); },
               .reload = [this] { return reload(); }},
-             journal_.status(), ledger_.status()),
+             journal_.status(), ledger_.status(), &admin_ledger_),
       admin_http_(io_, config_.admin,
-                  [this](const net::HttpRequest& request) { return admin_.handle(request); }),
+                  [this](const net::HttpRequest& request, net::HttpAnswer answer) {
+                    admin_.handle(request, std::move(answer));
+                  }),
       hand_over_(
           io_, data_.path(),
           [this] {
@@ -128,7 +131,7 @@ std::expected<void, std::string> Lobby::start(HandedSockets handed) {
     // The state goes on with the configuration it had; a file that has changed since is a reload.
     if (digest_of(config_.core) != digest_of(loop_.core().state().config))
       loop_.post(core::ConfigReloaded{std::make_shared<const core::Config>(config_.core)});
-    ledger_.refresh_ratings();
+    ledger_.refresh();
   }
   if (const auto listening = net_.start(handed.take_players()); !listening) return listening;
   if (const auto listening = admin_http_.start(handed.take_admin()); !listening) return listening;

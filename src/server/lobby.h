@@ -12,6 +12,7 @@
 #include "net/net.h"
 #include "net/node_link.h"
 #include "server/admin.h"
+#include "server/admin_ledger.h"
 #include "server/config_file.h"
 #include "server/data_folder.h"
 #include "server/handover.h"
@@ -71,6 +72,7 @@ class Lobby {
   Ledger ledger_;
   net::Net net_;
   net::NodeLink node_;
+  AdminLedger admin_ledger_;
   Admin admin_;
   net::HttpServer admin_http_;
   HandOver hand_over_;

@@ -383,4 +383,13 @@ void Accounts::read_bans(std::uint32_t limit, Answer<std::vector<Ban>> answer) {
       [limit](const Database& database) { return bans(database, limit); }, std::move(answer));
 }
 
+void Accounts::read_banned(std::vector<std::int64_t> among,
+                           Answer<std::vector<std::int64_t>> answer) {
+  worker_->post_task<std::vector<std::int64_t>>(
+      [among = std::move(among)](const Database& database) {
+        return banned_among(database, among);
+      },
+      std::move(answer));
+}
+
 }  // namespace muster::store

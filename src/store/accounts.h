@@ -100,6 +100,7 @@ class Accounts {
            Answer<std::optional<Ban>> answer);
   void unban(std::string name, Answer<bool> answer);
   void read_bans(std::uint32_t limit, Answer<std::vector<Ban>> answer);
+  void read_banned(std::vector<std::int64_t> among, Answer<std::vector<std::int64_t>> answer);
 
  private:
   class Worker;

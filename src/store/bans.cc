@@ -77,6 +77,25 @@ OrError<std::vector<Ban>> bans(const Database& database, std::uint32_t limit) {
   return out;
 }
 
+OrError<std::vector<std::int64_t>> banned_among(const Database& database,
+                                                std::span<const std::int64_t> accounts) {
+  Statement row(database,
+                "SELECT 1 FROM bans WHERE account = ?"
+                " AND (until IS NULL OR until > unixepoch())");
+  if (!row) return std::unexpected(database.error());
+  std::vector<std::int64_t> out;
+  for (const std::int64_t account : accounts) {
+    row.reset();
+    row.bind(1, account);
+    const int found = row.step();
+    if (found == SQLITE_ROW)
+      out.push_back(account);
+    else if (found != SQLITE_DONE)
+      return std::unexpected(database.error());
+  }
+  return out;
+}
+
 OrError<std::optional<Ban>> ban_of(const Database& database, std::int64_t account) {
   Statement row(database, fmt::format("{} WHERE b.account = ? AND {}", columns_of_bans, that_hold));
   if (!row) return std::unexpected(database.error());

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ OrError<std::optional<Ban>> ban(const Database& database, const std::string& nam
 OrError<bool> unban(const Database& database, const std::string& name);
 /// Those that hold now, the newest first.
 OrError<std::vector<Ban>> bans(const Database& database, std::uint32_t limit);
+/// Those of these accounts that are.
+OrError<std::vector<std::int64_t>> banned_among(const Database& database,
+                                                std::span<const std::int64_t> accounts);
 /// The one that holds now for an account.
 OrError<std::optional<Ban>> ban_of(const Database& database, std::int64_t account);
 

@@ -69,6 +69,17 @@ Welcome Player::hello(const std::string& name) {
   return me_ = answer.welcome();
 }
 
+LobbyMessage Player::log_in(const std::string& name, bool sign_up) {
+  ClientMessage message;
+  auto& account = *message.mutable_hello()->mutable_account();
+  account.set_name(name);
+  account.set_password("secret");
+  account.set_sign_up(sign_up);
+  LobbyMessage answer = ask(message);
+  if (answer.has_welcome()) me_ = answer.welcome();
+  return answer;
+}
+
 LobbyMessage Player::resume(const std::string& session_token) {
   ClientMessage message;
   message.mutable_hello()->mutable_resume()->set_session_token(session_token);
@@ -275,6 +286,32 @@ std::int8_t ClassicPeer::sign_up(const std::string& name, const std::string& pas
 
 void ClassicPeer::give_up() {
   throw std::runtime_error("a classic peer waited in vain for a packet");
+}
+
+Duelist::Duelist(const Assignment& assignment)
+    : socket_(static_cast<std::uint16_t>(assignment.port())) {
+  say("join " + assignment.join_token());
+}
+
+void Duelist::say(const std::string& line) {
+  if (!socket_.send(line + '\n')) throw std::runtime_error("the game does not listen");
+}
+
+std::string Duelist::hear(std::string_view beginning) {
+  for (;;) {
+    const std::size_t end = heard_.find('\n');
+    if (end == std::string::npos) {
+      const auto bytes = socket_.receive();
+      if (!bytes || bytes->empty())
+        throw std::runtime_error(
+            fmt::format("the game has ended: no line begins with {}", beginning));
+      heard_ += *bytes;
+      continue;
+    }
+    const std::string line = heard_.substr(0, end);
+    heard_.erase(0, end + 1);
+    if (line.starts_with(beginning)) return line;
+  }
 }
 
 std::string join(const Assignment& assignment) {

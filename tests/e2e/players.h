@@ -38,6 +38,8 @@ class Player {
   Player(std::uint16_t port, const std::string& name, Dialect dialect = Dialect::native);
 
   Welcome hello(const std::string& name);
+  /// With the password "secret". What the lobby says: a welcome or an error.
+  LobbyMessage log_in(const std::string& name, bool sign_up = false);
   /// What the lobby says: a welcome or an error.
   LobbyMessage resume(const std::string& session_token);
   Ticket start_match(const std::string& queue = "duel", std::uint32_t seats = 0);
@@ -116,6 +118,20 @@ class ClassicPeer {
   Socket socket_;
   wire::classic::PeerReader reader_;
   std::deque<wire::classic::FromLobby> packets_;
+};
+
+/// In the duel example's game, by its lines. Who leaves has lost.
+class Duelist {
+ public:
+  explicit Duelist(const Assignment& assignment);
+  void say(const std::string& line);
+  /// Reads to the next line that begins so.
+  std::string hear(std::string_view beginning);
+  void leave() { socket_.close(); }
+
+ private:
+  Socket socket_;
+  std::string heard_;
 };
 
 /// Shows a join token to a minimal_server, as a game client would. Returns the name it answers

@@ -21,38 +21,6 @@ LobbyMessage come_back(Player& player, const Player& before) {
   return player.resume(before.me().session_token());
 }
 
-/// In the duel example's game, by its lines.
-class Duelist {
- public:
-  explicit Duelist(const Assignment& assignment)
-      : socket_(static_cast<std::uint16_t>(assignment.port())) {
-    say("join " + assignment.join_token());
-  }
-  void say(const std::string& line) { EXPECT_TRUE(socket_.send(line + '\n')); }
-  /// Reads to the next line that begins so.
-  std::string hear(std::string_view beginning) {
-    for (;;) {
-      const std::size_t end = heard_.find('\n');
-      if (end == std::string::npos) {
-        const auto bytes = socket_.receive();
-        if (!bytes || bytes->empty()) {
-          ADD_FAILURE() << "the game has ended: no line begins with " << beginning;
-          return "";
-        }
-        heard_ += *bytes;
-        continue;
-      }
-      const std::string line = heard_.substr(0, end);
-      heard_.erase(0, end + 1);
-      if (line.starts_with(beginning)) return line;
-    }
-  }
-
- private:
-  Socket socket_;
-  std::string heard_;
-};
-
 TEST(Restart, AKilledLobbyHasItsPlayersTicketsAndMatchesAgain) {
   Lobby lobby({.command = {programs::minimal_server, "{port}"}, .players = 2});
   Player ann(lobby.port(), "ann"), bob(lobby.port(), "bob"), cid(lobby.port(), "cid");
