@@ -27,6 +27,10 @@ std::vector<Row> bench_ready(const BenchOptions& options);
 std::vector<Row> bench_fleet(const BenchOptions& options);
 /// 4000 players press at once, 2000 servers simulated Ready.
 std::vector<Row> bench_burst(const BenchOptions& options);
+/// The warm match, with the journal on and off.
+std::vector<Row> bench_journal(const BenchOptions& options);
+/// kill -9 of a lobby that knows 100,000 players, and its restart; 15,000 come back at once.
+std::vector<Row> bench_restart(const BenchOptions& options);
 /// 15,000 players who do nothing: memory and CPU.
 std::vector<Row> bench_idle(const BenchOptions& options);
 

@@ -23,16 +23,19 @@ struct Benchmark {
   std::vector<Row> (*run)(const BenchOptions&);
 };
 constexpr Benchmark benchmarks[] = {
-    {"warm", bench_warm},   {"cold", bench_cold},   {"fork", bench_fork}, {"ready", bench_ready},
-    {"fleet", bench_fleet}, {"burst", bench_burst}, {"idle", bench_idle}};
+    {"warm", bench_warm},   {"cold", bench_cold},       {"fork", bench_fork},
+    {"ready", bench_ready}, {"fleet", bench_fleet},     {"burst", bench_burst},
+    {"idle", bench_idle},   {"journal", bench_journal}, {"restart", bench_restart}};
 
 int run(int argc, char** argv) {
   BenchOptions options{.muster = MUSTER_PROGRAM, .game_server = BENCH_SERVER_PROGRAM};
   std::vector<std::string> wanted;
   bool json = false, floors_only = false;
   CLI::App app("Measures the lobby end to end, beside the least that could do the same.");
-  app.add_option("benchmark", wanted, "warm, cold, fork, ready, fleet, burst, idle; none is all")
-      ->check(CLI::IsMember({"warm", "cold", "fork", "ready", "fleet", "burst", "idle"}));
+  app.add_option("benchmark", wanted,
+                 "warm, cold, fork, ready, fleet, burst, idle, journal, restart; none is all")
+      ->check(CLI::IsMember(
+          {"warm", "cold", "fork", "ready", "fleet", "burst", "idle", "journal", "restart"}));
   app.add_option("--muster", options.muster, "The lobby's executable")->check(CLI::ExistingFile);
   app.add_flag("--floors", floors_only, "Only the floors");
   app.add_flag("--quick", options.quick, "Fewer rounds and players: rough figures");

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -39,11 +40,19 @@ Fd listen_on_path(const std::string& path) {
   return fd;
 }
 
+/// What it would run, by id; and what becomes of a match that starts.
+struct Servers {
+  std::map<std::string, wire::node::Server> all;
+  bool keep_matches = false;
+};
+
 /// The link to one lobby, until it closes.
 class Link {
  public:
-  Link(Fd lobby, std::atomic<std::uint32_t>& ready) : lobby_(std::move(lobby)), ready_(ready) {
+  Link(Fd lobby, Servers& servers, std::atomic<std::uint32_t>& ready)
+      : lobby_(std::move(lobby)), servers_(servers), ready_(ready) {
     FromNode hello;
+    for (const auto& [id, server] : servers_.all) *hello.mutable_hello()->add_servers() = server;
     hello.mutable_hello()->set_protocol(1);
     hello.mutable_hello()->set_name("bench");
     hello.mutable_hello()->set_host("127.0.0.1");
@@ -84,15 +93,19 @@ class Link {
     if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) return false;
     FromNode answer;
     if (message.has_launch()) {
+      note(message.launch());
       answer.mutable_launched()->set_server_id(message.launch().server_id());
       answer.mutable_launched()->set_pid(1);
       wire::append_frame(out_, answer);
       answer.mutable_ready()->set_server_id(message.launch().server_id());
       wire::append_frame(out_, answer);
-      ++launched_;
     } else if (message.has_stop()) {
+      servers_.all.erase(message.stop().server_id());
       answer.mutable_exited()->set_server_id(message.stop().server_id());
       wire::append_frame(out_, answer);
+    } else if (message.has_start_match() && servers_.keep_matches) {
+      servers_.all[message.start_match().server_id()].set_match_id(
+          message.start_match().match().match_id());
     } else if (message.has_start_match()) {
       answer.mutable_match_over()->set_server_id(message.start_match().server_id());
       answer.mutable_match_over()->set_match_id(message.start_match().match().match_id());
@@ -103,24 +116,35 @@ class Link {
     return true;
   }
 
+  void note(const wire::node::Launch& launch) {
+    wire::node::Server& server = servers_.all[launch.server_id()];
+    server.set_server_id(launch.server_id());
+    server.set_fleet(launch.fleet());
+    server.set_port(launch.port());
+    server.set_pid(1);
+    server.set_ready(true);
+    server.set_version(launch.version());
+  }
+
   void flush() {
     send_all(lobby_.get(), out_);
     out_.clear();
-    ready_ = launched_;
+    ready_ = static_cast<std::uint32_t>(servers_.all.size());
   }
 
   Fd lobby_;
+  Servers& servers_;
   std::atomic<std::uint32_t>& ready_;
-  std::uint32_t launched_ = 0;
   std::string unread_, out_;
   wire::FrameReader frames_{16u << 20};
   bool holding_ = false;
 };
 
-/// `control` brings 'h' and 'e': hold_matches() and end_matches().
+/// `control` brings 'h', 'k' and 'e': hold_matches(), keep_matches() and end_matches().
 void run_node(const Fd& listener, const Fd& control, std::atomic<std::uint32_t>& ready) {
+  Servers servers;
   for (;;) {
-    Link link(Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)), ready);
+    Link link(Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)), servers, ready);
     Epoll epoll;
     epoll.add(link.fd(), 0);
     epoll.add(control.get(), 1);
@@ -128,7 +152,9 @@ void run_node(const Fd& listener, const Fd& control, std::atomic<std::uint32_t>&
       epoll.wait(std::chrono::milliseconds(-1), [&](std::uint64_t tag) {
         char byte;
         if (tag == 0) linked = linked && link.receive();
-        if (tag == 1 && ::recv(control.get(), &byte, 1, 0) == 1) link.hold(byte == 'h');
+        if (tag != 1 || ::recv(control.get(), &byte, 1, 0) != 1) return;
+        servers.keep_matches = byte == 'k';
+        link.hold(byte == 'h');
       });
     }
   }
@@ -153,6 +179,8 @@ FakeNode::FakeNode(const std::string& socket_path) {
 std::uint32_t FakeNode::servers_ready() const { return shared_->servers_ready; }
 
 void FakeNode::hold_matches() { send_all(control_.get(), "h"); }
+
+void FakeNode::keep_matches() { send_all(control_.get(), "k"); }
 
 void FakeNode::end_matches() { send_all(control_.get(), "e"); }
 

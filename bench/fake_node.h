@@ -21,7 +21,9 @@ class FakeNode {
   /// From here on matches that start are only collected, unread, so that this process takes little
   /// of the machine while the lobby is measured.
   void hold_matches();
-  /// Ends those, and from here on (as at first) each match as soon as it starts.
+  /// From here on matches that start go on, and a lobby that comes back hears of them.
+  void keep_matches();
+  /// Ends those held, and from here on (as at first) each match as soon as it starts.
   void end_matches();
 
  private:

@@ -84,6 +84,26 @@ std::vector<Row> bench_warm(const BenchOptions& options) {
   return compare("warm", options, plan, lobby, {}, "ratio 2.0", "ratio 3");
 }
 
+std::vector<Row> bench_journal(const BenchOptions& options) {
+  if (options.muster.empty()) return {};
+  const Plan plan{options.quick ? 3u : 15u, options.quick ? 200u : 1000u, {}};
+  LobbyOptions lobby{.muster = options.muster, .game_server = options.game_server};
+  lobby.ready_min = 1;
+  const Lobby with(lobby);
+  lobby.journal = false;
+  const Lobby without(lobby);
+  Players on_with(with.port(), Dialect::native, 2), on_without(without.port(), Dialect::native, 2);
+  wait_until_idle(with.pid());
+  wait_until_idle(without.pid());
+  Blocks with_blocks, without_blocks;
+  for (std::uint32_t block = 0; block < plan.blocks; ++block) {
+    play_block(on_with, plan, true, with_blocks);
+    play_block(on_without, plan, true, without_blocks);
+  }
+  return {{"warm, journal beside none", "us", median(with_blocks.medians),
+           median(without_blocks.medians), "ratio 1.05"}};
+}
+
 std::vector<Row> bench_cold(const BenchOptions& options) {
   // The pause lets the last game server's end be over before the next begins.
   const Plan plan{options.quick ? 3u : 7u, options.quick ? 10u : 60u,

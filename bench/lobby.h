@@ -24,6 +24,8 @@ struct LobbyOptions {
   std::uint32_t players = 2;        // Of a match.
   bool reuse = true;                // after_match
   std::uint32_t ping_seconds = 20;  // ping_interval; silence_timeout is three of them.
+  bool journal = true;
+  std::uint32_t sessions_max = 100'000;
 };
 
 class Lobby {
@@ -35,9 +37,15 @@ class Lobby {
   pid_t pid() const { return process_.pid(); }
   FakeNode& node() { return *node_; }
 
+  /// kill -9: nothing of it is left but its data.
+  void kill();
+  /// Another, on the same data; returns at once.
+  void start();
+
  private:
   std::string configuration(const LobbyOptions& options, std::uint16_t admin) const;
 
+  std::string muster_;
   TempFolder folder_;
   std::uint16_t port_ = 0;
   std::unique_ptr<FakeNode> node_;

@@ -71,6 +71,21 @@ std::string start_match(Dialect dialect, const std::string& queue) {
   return encode(dialect, message);
 }
 
+std::string resume(Dialect dialect, const std::string& session_token) {
+  ClientMessage message;
+  message.set_request(1);
+  message.mutable_hello()->mutable_resume()->set_session_token(session_token);
+  return encode(dialect, message);
+}
+
+std::string start_alone(Dialect dialect, std::uint32_t number) {
+  ClientMessage message;
+  message.set_request(2);
+  message.mutable_start_match()->set_queue("alone");
+  (*message.mutable_start_match()->mutable_attributes())["number"].set_number(number);
+  return encode(dialect, message);
+}
+
 std::string pong(Dialect dialect, std::string_view ping) {
   LobbyMessage asked;
   asked.ParseFromArray(ping.data(), static_cast<int>(ping.size()));
@@ -80,6 +95,12 @@ std::string pong(Dialect dialect, std::string_view ping) {
 }
 
 std::string websocket_pong(std::string_view payload) { return masked(payload, '\x8a'); }
+
+std::string session_token(std::string_view lobby_message) {
+  LobbyMessage message;
+  message.ParseFromArray(lobby_message.data(), static_cast<int>(lobby_message.size()));
+  return message.welcome().session_token();
+}
 
 std::string error_text(std::string_view lobby_message) {
   LobbyMessage message;

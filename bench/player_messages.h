@@ -26,11 +26,16 @@ Kind kind_of(std::string_view lobby_message);
 /// What a client sends before its hello: the four bytes, or the WebSocket request.
 std::string opening(Dialect dialect);
 std::string hello(Dialect dialect, const std::string& name);
+std::string resume(Dialect dialect, const std::string& session_token);
 std::string start_match(Dialect dialect, const std::string& queue);
+/// In queue "alone", in which no two tickets of different numbers are matched.
+std::string start_alone(Dialect dialect, std::uint32_t number);
 /// The answer to a Ping.
 std::string pong(Dialect dialect, std::string_view ping);
 /// The answer to a ping of the WebSocket protocol's own.
 std::string websocket_pong(std::string_view payload);
+/// Of a welcome.
+std::string session_token(std::string_view lobby_message);
 /// "queue_not_found: …"
 std::string error_text(std::string_view lobby_message);
 

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <stdexcept>
+#include <thread>
 
 #include "bench/process.h"
 
@@ -41,6 +42,43 @@ void Players::add(std::uint32_t count) {
 void Players::press(std::uint32_t player) {
   if (!send_all(players_[player].fd.get(), press_bytes_))
     throw std::runtime_error(fmt::format("the lobby closed player {}'s connection", player));
+}
+
+void Players::wait_alone(std::uint32_t player) {
+  send_all(players_[player].fd.get(), start_alone(dialect_, player));
+}
+
+void Players::come_back() {
+  const std::string first = opening(dialect_);
+  const std::uint32_t welcomes = all_.welcomes;
+  came_back_at_ = Clock::now();
+  first_back_ = last_back_ = 0;
+  for (Player& player : players_) player.fd = {};  // Their ends would be read as the next one's.
+  for (std::uint32_t index = 0; index < size(); ++index) {
+    Player& player = players_[index];
+    player.frames = wire::FrameReader(1u << 20);
+    for (;;) {
+      player.fd = connect_to_loopback(port_);
+      if (player.fd.get() >= 0) break;
+      check_interrupted();
+      if (Clock::now() > came_back_at_ + std::chrono::seconds(30))
+        throw std::runtime_error(fmt::format("nobody listens on 127.0.0.1:{} again", port_));
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    epoll_.add(player.fd.get(), index);
+    send_all(player.fd.get(), first + resume(dialect_, player.session_token));
+    if (index % 64 == 0)
+      epoll_.wait(std::chrono::milliseconds(0),
+                  [&](std::uint64_t i) { read_from(static_cast<std::uint32_t>(i)); });
+  }
+  wait_until("welcomes", [&] { return all_.welcomes >= welcomes + size(); });
+}
+
+void Players::welcome(Player& player, std::string_view message) {
+  player.session_token = session_token(message);
+  if (came_back_at_ == Clock::time_point{}) return;
+  last_back_ = std::chrono::duration<double, std::milli>(Clock::now() - came_back_at_).count();
+  if (first_back_ == 0) first_back_ = last_back_;
 }
 
 void Players::idle_for(std::chrono::milliseconds time) {
@@ -127,6 +165,7 @@ void Players::take(std::uint32_t index, std::string_view message) {
   switch (kind_of(message)) {
     case Kind::welcome:
       count(&Counts::welcomes);
+      welcome(player, message);
       break;
     case Kind::ticket:
       count(&Counts::tickets);

@@ -30,6 +30,15 @@ class Players {
 
   /// Sends StartMatch for queue "bench".
   void press(std::uint32_t player);
+  /// The same for queue "alone": waits until it is left.
+  void wait_alone(std::uint32_t player);
+
+  /// Everybody connects again at once, with their session tokens; those whom nobody listens to try
+  /// again every millisecond. Throws if one is refused.
+  void come_back();
+  /// Since come_back() began, in milliseconds: the first to be welcome, and the last.
+  double first_back() const { return first_back_; }
+  double last_back() const { return last_back_; }
 
   /// Serves all connections until done(); throws after 30 s, naming `what` was waited for.
   template <class F>
@@ -51,12 +60,14 @@ class Players {
   struct Player {
     Fd fd;
     Counts counts;
-    bool open = false;  // websocket: the upgrade has been answered.
+    std::string session_token;  // native
+    bool open = false;          // websocket: the upgrade has been answered.
     wire::FrameReader frames{1u << 20};
     std::string partial;  // websocket: what is not yet a whole message.
   };
 
   void serve(std::chrono::steady_clock::time_point deadline, const char* what);
+  void welcome(Player& player, std::string_view message);
   void read_from(std::uint32_t index);
   void take_websocket(std::uint32_t index, std::string_view bytes);
   void take(std::uint32_t index, std::string_view message);
@@ -66,6 +77,8 @@ class Players {
   std::string press_bytes_;
   std::vector<Player> players_;
   Counts all_;
+  std::chrono::steady_clock::time_point came_back_at_{};
+  double first_back_ = 0, last_back_ = 0;
   Epoll epoll_;
   std::vector<char> buffer_ = std::vector<char>(256u << 10);
 };

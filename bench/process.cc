@@ -47,6 +47,13 @@ bool Child::running() {
   return false;
 }
 
+void Child::kill() {
+  if (pid_ == 0) return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = 0;
+}
+
 void Child::stop(std::chrono::milliseconds grace) {
   if (pid_ == 0) return;
   ::kill(pid_, stop_signal_);

@@ -39,6 +39,8 @@ class Child {
   bool running();
   /// Its stop signal, after `grace` SIGKILL; returns when it is gone. Nothing if there is none.
   void stop(std::chrono::milliseconds grace = std::chrono::seconds(10));
+  /// SIGKILL, at once.
+  void kill();
 
  private:
   pid_t pid_ = 0;
