@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """`./dev seeds`: the same seeds give the same history whatever compiled the core.
 
-Builds the simulator with g++ -O0, g++ -O3 and clang -O2, each in a folder of its own, and compares the
-digests they print. A difference names the seed and who says what.
+Builds both simulators, of faults and of populations, with g++ -O0, g++ -O3 and clang -O2, each in a folder of
+its own, and compares the digests they print. A difference names the seed and who says what.
 """
 
 import argparse
@@ -16,7 +16,7 @@ COMPILERS = {
     "gcc-O3": ("gcc-12", "g++-12", "-O3"),
     "clang-O2": ("clang-19", "clang++-19", "-O2"),
 }
-PROGRAM = "muster_sim_digests"
+PROGRAMS = ("muster_sim_digests", "muster_population_digests")
 
 
 def build(name, jobs):
@@ -31,8 +31,8 @@ def build(name, jobs):
         run = subprocess.run(configure, capture_output=True, text=True)
         if run.returncode != 0:
             sys.exit(f"{' '.join(configure)} failed:\n{run.stdout}{run.stderr}")
-    subprocess.run(["ninja", "-C", str(folder), "-j", str(jobs), PROGRAM], check=True, stdout=sys.stderr)
-    return folder / PROGRAM
+    subprocess.run(["ninja", "-C", str(folder), "-j", str(jobs), *PROGRAMS], check=True, stdout=sys.stderr)
+    return folder
 
 
 def digests(program, first, count):
@@ -57,19 +57,21 @@ def main():
     parser.add_argument("--seeds", type=int, default=50, help="so many")
     arguments = parser.parse_args()
 
-    programs = {name: build(name, arguments.jobs) for name in COMPILERS}
-    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        runs = {name: pool.submit(digests, program, arguments.seed, arguments.seeds)
-                for name, program in programs.items()}
-        results = {name: run.result() for name, run in runs.items()}
-
+    folders = {name: build(name, arguments.jobs) for name in COMPILERS}
     different = 0
-    for seed in range(arguments.seed, arguments.seed + arguments.seeds):
-        said = {name: result[seed] for name, result in results.items()}
-        if len(set(said.values())) > 1:
-            different += 1
-            print(f"seed {seed}: " + ", ".join(f"{name} {digest}" for name, digest in said.items()))
-    print(f"{arguments.seeds} seeds, {len(COMPILERS)} compilers' code, {different} differences")
+    for program in PROGRAMS:
+        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+            runs = {name: pool.submit(digests, folder / program, arguments.seed, arguments.seeds)
+                    for name, folder in folders.items()}
+            results = {name: run.result() for name, run in runs.items()}
+        for seed in range(arguments.seed, arguments.seed + arguments.seeds):
+            said = {name: result[seed] for name, result in results.items()}
+            if len(set(said.values())) > 1:
+                different += 1
+                print(f"{program}, seed {seed}: "
+                      + ", ".join(f"{name} {digest}" for name, digest in said.items()))
+    print(f"{arguments.seeds} seeds of {len(PROGRAMS)} simulators, {len(COMPILERS)} compilers' code, "
+          f"{different} differences")
     sys.exit(1 if different else 0)
 
 
