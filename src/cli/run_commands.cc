@@ -18,6 +18,17 @@ void add_serve_command(CLI::App& app, int& exit_code) {
   command->add_flag("--quiet", options->quiet, "Say nothing but warnings and errors");
   command->add_flag("--takeover", options->takeover,
                     "Go on in the place of the lobby that runs on the same data folder");
+  auto* record =
+      command
+          ->add_option("--record", options->record,
+                       "Append what players do there, without names, for `muster sim --replay`")
+          ->type_name("FILE");
+  command
+      ->add_option("--record-size", options->record_bytes_max,
+                   "Stop recording when the file is that large: 500MiB")
+      ->transform(CLI::AsSizeValue(false))
+      ->needs(record)
+      ->capture_default_str();
   command->callback([options, &exit_code] { exit_code = server::run_serve(*options); });
 }
 

@@ -7,11 +7,13 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "population/recording.h"
 #include "population/report_show.h"
 #include "population/simulation.h"
 #include "server/config_file.h"
@@ -23,7 +25,7 @@ namespace muster::cli {
 namespace {
 
 struct PopulationOptions {
-  std::string config, compare, population;
+  std::string config, compare, population, recording;
   std::uint32_t hours = 24;
   std::optional<std::uint32_t> players;
   std::uint64_t seed = 1;
@@ -76,6 +78,35 @@ std::optional<population::Population> load_players(const PopulationOptions& opti
   return population;
 }
 
+/// What was recorded, if it can be played again under all of these rules.
+std::optional<population::Recording> load_recording(const std::string& file,
+                                                    const std::vector<std::string>& names,
+                                                    const std::vector<core::Config>& rules) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) {
+    fail(fmt::format("{} cannot be read: {}", file, std::strerror(errno)));
+    return std::nullopt;
+  }
+  population::RecordingReader reader;
+  std::string line;
+  for (std::uint64_t number = 1; std::getline(in, line); ++number)
+    if (const auto read = reader.read(line); !read) {
+      fmt::print(stderr, "{}:{}: {}\n", file, number, read.error());
+      return std::nullopt;
+    }
+  auto recording = reader.take();
+  if (!recording) {
+    fmt::print(stderr, "{}: {}\n", file, recording.error());
+    return std::nullopt;
+  }
+  for (std::size_t i = 0; i < rules.size(); ++i)
+    if (const std::string problem = population::misfit(*recording, rules[i]); !problem.empty()) {
+      fmt::print(stderr, "{}: {}: {}\n", file, names[i], problem);
+      return std::nullopt;
+    }
+  return std::move(*recording);
+}
+
 int run_population(const PopulationOptions& options) {
   std::vector<std::string> files{options.config};
   if (!options.compare.empty()) files.push_back(options.compare);
@@ -87,16 +118,29 @@ int run_population(const PopulationOptions& options) {
       return fail(fmt::format("{} has no queue that players could choose", file));
     rules.push_back(std::move(*config));
   }
-  const auto population = load_players(options, rules);
+  auto population = load_players(options, rules);
   if (!population) return 1;
+  std::optional<population::Recording> recording;
+  std::uint32_t hours = options.hours;
+  if (!options.recording.empty()) {
+    recording = load_recording(options.recording, files, rules);
+    if (!recording) return 1;
+    population = population::population_of_replay(std::move(*population));
+    hours = population::hours_of(*recording);
+    if (hours == population::replay_hours_max)
+      fmt::print(stderr, "{}: only its first {} hours are played\n", options.recording, hours);
+  }
 
   // The only clock: how long it took is said to people, and decides nothing.
   const auto start = std::chrono::steady_clock::now();
   std::vector<population::Report> reports;
   std::uint64_t steps = 0;
   for (std::size_t i = 0; i < rules.size(); ++i) {
-    population::Simulation simulation(
-        rules[i], *population, {.title = files[i], .seed = options.seed, .hours = options.hours});
+    std::unique_ptr<population::Arrivals> arrivals;
+    if (recording) arrivals = population::replay(*recording, rules[i], *population, options.seed);
+    population::Simulation simulation(rules[i], *population,
+                                      {.title = files[i], .seed = options.seed, .hours = hours},
+                                      std::move(arrivals));
     reports.push_back(simulation.run());
     steps += reports.back().steps;
   }
@@ -106,7 +150,9 @@ int run_population(const PopulationOptions& options) {
   };
   fmt::print("{}", shown([](const auto&... r) { return population::to_text(r...); }));
   std::fflush(stdout);
-  fmt::print(stderr, "{} steps of the core in {} ms\n", steps, took / std::chrono::milliseconds{1});
+  fmt::print(stderr, "{} steps of the core in {:.1f} s, {:.1f} s of it on a processor\n", steps,
+             std::chrono::duration<double>(took).count(),
+             static_cast<double>(std::clock()) / CLOCKS_PER_SEC);
   const auto write = [&](const std::string& file, const auto& show) {
     return file.empty() || write_file(file, shown(show));
   };
@@ -137,13 +183,22 @@ void add_sim_command(CLI::App& app, int& exit_code) {
   auto* config = command->add_option("config", players->config, "The rules, a configuration file")
                      ->type_name("FILE");
   const auto of_players = [&](CLI::Option* option) { option->needs(config); };
-  of_players(command->add_option("--hours", players->hours, "Virtual hours that are counted")
-                 ->capture_default_str()
-                 ->check(CLI::Range(1, 168)));
-  of_players(command
-                 ->add_option("--players", players->players,
-                              "At the busiest hour: waiting, playing, or between two matches")
-                 ->check(CLI::Range(1, 1'000'000)));
+  auto* hours = command->add_option("--hours", players->hours, "Virtual hours that are counted")
+                    ->capture_default_str()
+                    ->check(CLI::Range(1, 168));
+  auto* peak = command
+                   ->add_option("--players", players->players,
+                                "At the busiest hour: waiting, playing, or between two matches")
+                   ->check(CLI::Range(1, 1'000'000));
+  of_players(hours);
+  of_players(peak);
+  auto* replay = command
+                     ->add_option("--replay", players->recording,
+                                  "Real players again, as `muster serve --record` saw them")
+                     ->type_name("FILE")
+                     ->excludes(hours)
+                     ->excludes(peak);
+  of_players(replay);
   of_players(command
                  ->add_option("--population", players->population,
                               "Who plays: a population file (docs/simulator.md)")

@@ -83,6 +83,10 @@ Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, Recov
       {.record = [this](std::uint64_t number, Time time,
                         const core::Event& event) { journal_.record(number, time, event); },
        .commit = [this] { journal_.commit(); },
+       .watch =
+           [this](Time now, const core::Event& event, std::span<const core::Effect> effects) {
+             if (recorder_) recorder_->watch(now, event, effects, loop_.core().state());
+           },
        .apply =
            [this](const core::Effect& effect) {
              if (!net_.apply(effect) && !ledger_.apply(effect)) node_.apply(effect);
@@ -92,6 +96,7 @@ Lobby::Lobby(ServerConfig config, DataFolder data, wire::JoinKey join_key, Recov
              // The game server first: it should know who comes before they do.
              node_.flush();
              net_.flush();
+             if (recorder_) recorder_->flush();
            },
        .work_when_idle = [this] { return prepare_join_tokens(); }});
   node_.prepare_forks(config_.core);

@@ -19,6 +19,7 @@
 #include "server/journal_keeper.h"
 #include "server/ledger.h"
 #include "server/loop.h"
+#include "server/recorder.h"
 #include "server/recovery.h"
 #include "wire/join_token.h"
 
@@ -37,6 +38,10 @@ class Lobby {
   /// Opens accounts and ports, and looks for the node. An error is a sentence for people. `handed`:
   /// what another lobby listened on, to be used where the addresses are the same.
   std::expected<void, std::string> start(HandedSockets handed = {});
+  /// What players do from now on is written there as well.
+  void record_to(std::unique_ptr<RecordingFile> file) {
+    recorder_ = std::make_unique<Recorder>(std::move(file));
+  }
   /// Until it is told to stop; returns the exit code.
   int run();
 
@@ -70,6 +75,7 @@ class Lobby {
   Loop loop_;
   JournalKeeper journal_;
   Ledger ledger_;
+  std::unique_ptr<Recorder> recorder_;  // If there is a recording.
   net::Net net_;
   net::NodeLink node_;
   AdminLedger admin_ledger_;

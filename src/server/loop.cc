@@ -50,6 +50,7 @@ void Loop::step(const core::Event& event) {
   ++number_;
   if (adapters_.record) adapters_.record(number_, now_, event);
   core_.step(event, now_, effects_);
+  if (adapters_.watch) adapters_.watch(now_, event, std::span(effects_).subspan(effects_before));
   if (recent_.size() == records_max) recent_.pop_front();
   recent_.push_back({number_, now_, core::name_of(event),
                      static_cast<std::uint32_t>(effects_.size() - effects_before)});

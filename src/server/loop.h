@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +35,8 @@ class Loop {
     /// Each event before it is stepped, and once after all of a round: effects only leave then.
     std::function<void(std::uint64_t number, Time, const core::Event&)> record;
     std::function<void()> commit;
+    /// Each event once it has been stepped, with what came of it; it is not recorded for good yet.
+    std::function<void(Time, const core::Event&, std::span<const core::Effect>)> watch;
     std::function<void(const core::Effect&)> apply;
     std::function<void()> flush;           // End of the turn: send what has been collected.
     std::function<bool()> work_when_idle;  // A few microseconds of it; false if there is none.

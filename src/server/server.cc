@@ -96,8 +96,15 @@ int run_serve(const ServeOptions& options) {
   if (!recovered) return fail(recovered.error());
   for (const std::string& note : recovered->notes) fmt::print(stderr, "muster: {}\n", note);
 
+  std::unique_ptr<RecordingFile> recording;
+  if (!options.record.empty()) {
+    auto file = RecordingFile::open(options.record, options.record_bytes_max);
+    if (!file) return fail(file.error());
+    recording = std::move(*file);
+  }
   Lobby lobby(std::move(*config), std::move(*data), std::move(*join_key), std::move(*recovered),
               options.program);
+  if (recording) lobby.record_to(std::move(recording));
   if (const auto started = lobby.start(std::move(*handed)); !started) return fail(started.error());
   if (!options.quiet) {
     fmt::print("muster: players on {} (port {}), admin on port {}, data in {}\n",

@@ -1,6 +1,7 @@
 #pragma once
 // The lobby: builds every adapter around the core and runs it. The only place that knows them all.
 
+#include <cstdint>
 #include <string>
 
 namespace muster::server {
@@ -12,6 +13,8 @@ struct ServeOptions {
   /// Goes on in the place of the lobby that runs on the same data folder, which leaves: players of
   /// that one have to reconnect, and nobody who connects is refused.
   bool takeover = false;
+  std::string record;  // A file that what players do is recorded to; empty: none.
+  std::uint64_t record_bytes_max = 1u << 30;
 };
 
 /// Runs a lobby until it is told to stop; returns the exit code. Errors go to stderr.

@@ -50,8 +50,10 @@ Lobby::~Lobby() {
 
 void Lobby::start() {
   const std::size_t said_before = output().size();
+  std::vector<std::string> command{programs::muster, "serve", config_file()};
+  command.insert(command.end(), options_.arguments.begin(), options_.arguments.end());
   process_ = std::make_unique<Process>(
-      std::vector<std::string>{programs::muster, "serve", config_file()},
+      std::move(command),
       ProcessOptions{folder_.path(), folder_ / "output", options_.open_files_max});
   wait_until("the lobby to listen", [&] {
     if (!running()) throw std::runtime_error("the lobby has ended: " + output());

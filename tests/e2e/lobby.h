@@ -36,8 +36,9 @@ struct LobbyOptions {
   std::uint32_t players = 2;
   std::string fleet, queue, lobby, limits;
   std::string data = "data";
-  std::uint32_t open_files_max = 0;  // 0: as many as the test.
-  bool has_node = true;              // Whether one can be started, and is waited for.
+  std::uint32_t open_files_max = 0;    // 0: as many as the test.
+  std::vector<std::string> arguments;  // Of `serve`, after the file.
+  bool has_node = true;                // Whether one can be started, and is waited for.
 };
 
 class Lobby {
