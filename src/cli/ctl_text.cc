@@ -162,13 +162,21 @@ std::string ended_text(const json::object& answer) {
   return list_text(rows, "no game server has ended", answer);
 }
 
+/// "2.1 ann, 3.1 bob (disconnected)"
+std::string players_text(const json::object& ticket) {
+  std::string out;
+  for_each(ticket, "players", [&](const json::object& o) {
+    out += (out.empty() ? "" : ", ") + text(o, "id") + ' ' + text(o, "name") +
+           (flag(o, "connected") ? "" : " (disconnected)");
+  });
+  return out;
+}
+
 std::string tickets_text(const json::object& answer) {
-  Rows rows{{"TICKET", "QUEUE", "STATE", "WAITING", "SEATS", "PLAYER", "NAME", "MATCH"}};
+  Rows rows{{"TICKET", "QUEUE", "STATE", "WAITING", "SEATS", "MATCH", "PLAYERS"}};
   for_each(answer, "tickets", [&](const json::object& o) {
     rows.push_back({text(o, "id"), text(o, "queue"), text(o, "state"), age(o, "waitingSeconds"),
-                    text(o, "seats"), text(o, "playerId"),
-                    text(o, "player") + (flag(o, "connected") ? "" : " (disconnected)"),
-                    text(o, "matchId")});
+                    text(o, "seats"), text(o, "matchId"), players_text(o)});
   });
   return list_text(rows, "no tickets", answer);
 }

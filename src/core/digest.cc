@@ -50,10 +50,11 @@ std::uint64_t Core::digest() const {
   });
   d.add(s.away);
   s.tickets.for_each([&](TicketId id, const Ticket& ticket) {
-    d.add(id), d.add(ticket.player), d.add(ticket.queue), d.add(ticket.seats);
+    d.add(id), d.add(ticket.queue), d.add(ticket.seats);
     d.add(static_cast<int>(ticket.state)), d.add(ticket.held), d.add(ticket.since);
     d.add(ticket.match), d.add(ticket.team);
-    fold(d, ticket.attributes);
+    for (const TicketMember& member : ticket.members)
+      d.add(member.player), d.add(member.seats), fold(d, member.attributes);
   });
   s.matches.for_each([&](MatchId id, const Match& match) {
     d.add(id), d.add(match.queue.has_value()), d.add(match.queue.value_or(0)), d.add(match.fleet);
@@ -65,7 +66,7 @@ std::uint64_t Core::digest() const {
     d.add(match.anybody_came);
     for (const TicketId ticket : match.tickets) d.add(ticket);
     for (const MatchPlayer& player : match.players)
-      d.add(player.player), d.add(player.since), d.add(player.joined);
+      d.add(player.player), d.add(player.since), d.add(player.joined), d.add(player.ticket);
     if (match.roster)
       for (const RosterEntry& entry : *match.roster)
         d.add(entry.player), d.add(entry.name), d.add(entry.team), d.add(entry.account),

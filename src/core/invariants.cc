@@ -46,8 +46,9 @@ void check_sessions_and_players(const State& s) {
     }
     if (player.ticket) {
       const Ticket* ticket = s.tickets.find(player.ticket);
-      CHECK(ticket && ticket->player == id, "a player's ticket is theirs");
-      CHECK(ticket->held == !player.session, "a ticket is held while its player is disconnected");
+      CHECK(ticket && std::ranges::count(ticket->members, id, &TicketMember::player) == 1,
+            "a player is on their ticket once");
+      CHECK(ticket->held || player.session, "a ticket is held while a player is disconnected");
     }
     if (player.match) {
       const Match* match = s.matches.find(player.match);
@@ -73,8 +74,17 @@ void check_tickets(const State& s) {
   std::vector<std::uint32_t> seats(s.queues.size()), waiting_in(s.queues.size());
   s.tickets.for_each([&](TicketId id, const Ticket& ticket) {
     CHECK(ticket.expiry, "every ticket ends in time");
-    const Player* player = s.players.find(ticket.player);
-    CHECK(player && player->ticket == id, "a ticket has its player");
+    CHECK(!ticket.members.empty(), "a ticket has somebody's wish");
+    bool anybody_away = false;
+    std::uint32_t seats_of_members = 0;
+    for (const TicketMember& member : ticket.members) {
+      const Player* player = s.players.find(member.player);
+      CHECK(player && player->ticket == id, "a ticket has its players");
+      anybody_away = anybody_away || !player->session;
+      seats_of_members += member.seats;
+    }
+    CHECK(ticket.held == anybody_away, "a ticket is held only while somebody is away");
+    CHECK(ticket.seats == seats_of_members, "a ticket has the seats of its members");
     const Queue& queue = s.queues[ticket.queue];
     const bool waiting = stands_in_line(queue, ticket, id);
     if (ticket.state == TicketState::queued) {

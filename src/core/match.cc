@@ -4,6 +4,16 @@
 #include "core/turn.h"
 
 namespace muster::core {
+namespace {
+
+const RosterEntry& entry_of(const Match& match, PlayerId player) {
+  const auto entry = std::find_if(match.roster->begin(), match.roster->end(),
+                                  [&](const RosterEntry& r) { return r.player == player; });
+  CHECK(entry != match.roster->end(), "a player of a match is on its roster");
+  return *entry;
+}
+
+}  // namespace
 
 void Turn::on(const LeaveMatch& e) {
   const PlayerId id = player_of(e.session, e.request);
@@ -86,13 +96,15 @@ void Turn::assign(MatchId match_id, ServerId server_id) {
 
   auto roster = std::make_shared<Roster>();
   std::uint32_t seat = 0;
-  for (const TicketId id : match.tickets) {
-    Ticket& ticket = s_.tickets[id];
-    roster->push_back({ticket.player, s_.players[ticket.player].name,
-                       match.by_rules ? ticket.team : seat * teams / match.seats, ticket.seats,
-                       std::move(ticket.attributes), s_.players[ticket.player].account});
-    match.players.push_back({ticket.player, ticket.since, false});
-    seat += ticket.seats;
+  for (std::uint32_t i = 0; i < match.tickets.size(); ++i) {
+    Ticket& ticket = s_.tickets[match.tickets[i]];
+    for (TicketMember& member : ticket.members) {
+      roster->push_back({member.player, s_.players[member.player].name,
+                         match.by_rules ? ticket.team : seat * teams / match.seats, member.seats,
+                         std::move(member.attributes), s_.players[member.player].account});
+      match.players.push_back({member.player, ticket.since, false, i});
+      seat += member.seats;
+    }
   }
   match.roster = std::move(roster);
   match.state = MatchState::playing;
@@ -108,15 +120,16 @@ void Turn::assign(MatchId match_id, ServerId server_id) {
     emit(StartServerMatch{s_.nodes[server.node]->link, server_id, match_id, config.name, config.map,
                           match.roster, match.since, match.bots});
   for (const TicketId id : match.tickets) {
-    const TicketId ticket_id = id;
-    const PlayerId player_id = s_.tickets[ticket_id].player;
-    Player& player = s_.players[player_id];
-    s_.timers.cancel(s_.tickets[ticket_id].expiry);
-    player.ticket = TicketId{};
-    player.match = match_id;
-    s_.timers.cancel(player.grace);
-    send_assignment(match_id, player_id, ticket_id);
-    s_.tickets.erase(ticket_id);
+    Ticket& ticket = s_.tickets[id];
+    s_.timers.cancel(ticket.expiry);
+    for (const TicketMember& member : ticket.members) {
+      Player& player = s_.players[member.player];
+      player.ticket = TicketId{};
+      player.match = match_id;
+      s_.timers.cancel(player.grace);
+      send_assignment(match_id, member.player, id);
+    }
+    s_.tickets.erase(id);
   }
   match.tickets.clear();
 }
@@ -126,12 +139,10 @@ void Turn::send_assignment(MatchId match_id, PlayerId player_id, TicketId ticket
   if (!player.session) return;  // Sent when they are back.
   const Match& match = s_.matches[match_id];
   const Server& server = s_.servers[match.server];
-  const auto entry = std::find_if(match.roster->begin(), match.roster->end(),
-                                  [&](const RosterEntry& r) { return r.player == player_id; });
-  CHECK(entry != match.roster->end(), "a player of a match is on its roster");
+  const RosterEntry& entry = entry_of(match, player_id);
   emit(SendAssignment{
-      player.session, 0, ticket, match_id, match.server, player_id, player.name, entry->team,
-      entry->seats, match.queue ? s_.config.queues[*match.queue].name : std::string{},
+      player.session, 0, ticket, match_id, match.server, player_id, player.name, entry.team,
+      entry.seats, match.queue ? s_.config.queues[*match.queue].name : std::string{},
       s_.nodes[server.node]->host, server.port, match.roster, match.since, server.named_ports});
 }
 
@@ -146,7 +157,7 @@ void Turn::dissolve(MatchId match_id) {
   std::vector<TicketId> others = std::move(match.tickets);
   s_.matches.erase(match_id);
   std::erase_if(others, [&](TicketId id) {
-    const Error error = misfit(queue, s_.tickets[id].seats, s_.tickets[id].attributes);
+    const Error error = misfit(queue, s_.tickets[id].members);
     if (error != Error::none) end_ticket(id, TicketState::failed, error);
     return error != Error::none;
   });
@@ -164,8 +175,8 @@ void Turn::fail_match(MatchId match_id, Error error) {
   for (const TicketId id : tickets) end_ticket(id, TicketState::failed, error);
 }
 
-/// Ends a playing match and frees its players. The game server is left as it is, without a match:
-/// the caller says what becomes of it.
+/// Ends a playing match and frees its players; those who came on one ticket go back on one. The
+/// game server is left as it is, without a match: the caller says what becomes of it.
 void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result,
                      const std::vector<Standing>& standings) {
   if (end == MatchEnd::over) keep_result(match_id, standings);
@@ -174,32 +185,25 @@ void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result,
   const bool may_requeue = end == MatchEnd::server_lost && match.queue && !s_.stopping &&
                            s_.config.queues[*match.queue].requeue_on_server_lost;
   std::vector<TicketId> requeued;
-  for (const MatchPlayer& played : match.players) {
-    Player& player = s_.players[played.player];
-    const auto entry =
-        std::find_if(match.roster->begin(), match.roster->end(),
-                     [&](const RosterEntry& r) { return r.player == played.player; });
-    const bool requeue =
-        may_requeue && misfit(*match.queue, entry->seats, entry->attributes) == Error::none;
-    player.match = MatchId{};
-    if (player.session)
-      emit(SendMatchEnded{player.session, 0, match_id, end, requeue, result});
-    else
-      arm_grace(played.player);
-    if (!requeue) continue;
-    const TicketId id = s_.tickets.emplace();
-    Ticket& ticket = s_.tickets[id];
-    ticket.player = played.player;
-    ticket.queue = *match.queue;
-    ticket.seats = entry->seats;
-    ticket.held = !player.session;
-    ticket.since = played.since;
-    ticket.attributes = entry->attributes;
-    player.ticket = id;
-    ++s_.totals.tickets;
-    s_.timers.set(ticket.expiry, now_ + s_.config.queues[ticket.queue].ticket_timeout,
-                  timer(TimerKind::ticket_expiry, id));
-    requeued.push_back(id);
+  for (auto first = match.players.begin(); first != match.players.end();) {
+    const auto last = std::find_if(first, match.players.end(),
+                                   [&](const MatchPlayer& p) { return p.ticket != first->ticket; });
+    std::vector<TicketMember> members;
+    for (auto played = first; played != last; ++played) {
+      const RosterEntry& entry = entry_of(match, played->player);
+      members.push_back({entry.player, entry.seats, entry.attributes});
+    }
+    const bool requeue = may_requeue && misfit(*match.queue, members) == Error::none;
+    for (const TicketMember& member : members) {
+      Player& player = s_.players[member.player];
+      player.match = MatchId{};
+      if (player.session)
+        emit(SendMatchEnded{player.session, 0, match_id, end, requeue, result});
+      else
+        arm_grace(member.player);
+    }
+    if (requeue) requeued.push_back(begin_ticket(*match.queue, std::move(members), first->since));
+    first = last;
   }
   const auto queue = match.queue;
   s_.fleets[match.fleet].used_at = now_;

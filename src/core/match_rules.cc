@@ -69,6 +69,22 @@ std::expected<std::int64_t, std::string> value_of(const QueueConfig& queue, cons
   return bits;
 }
 
+/// One value for two players who stay together; of a distance the sum. Nothing: they cannot.
+std::optional<std::int64_t> of_both(const RuleConfig& rule, std::int64_t a, std::int64_t b) {
+  switch (rule.kind) {
+    case RuleKind::equal:
+    case RuleKind::any_of:
+      return (a & b) != 0 ? std::optional(a & b) : std::nullopt;
+    case RuleKind::distance:
+      return a + b;
+    case RuleKind::min:
+      return std::min(a, b);
+    case RuleKind::max:
+      return std::max(a, b);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<std::uint32_t> team_sizes(const QueueConfig& queue) {
@@ -183,6 +199,26 @@ std::expected<std::vector<std::int64_t>, std::string> rule_values(
     values.push_back(*value);
   }
   return values;
+}
+
+std::expected<std::vector<std::int64_t>, std::string> rule_values(
+    const QueueConfig& queue, const std::vector<TicketMember>& members) {
+  auto together = rule_values(queue, members.front().attributes);
+  for (std::size_t i = 1; i < members.size() && together; ++i) {
+    const auto more = rule_values(queue, members[i].attributes);
+    if (!more) return more;
+    for (std::size_t at = 0; at < queue.rules.size(); ++at) {
+      const RuleConfig& rule = queue.rules[at];
+      if (const auto both = of_both(rule, (*together)[at], (*more)[at]))
+        (*together)[at] = *both;
+      else
+        return std::unexpected('"' + rule.attribute + "\" differs among those who play together");
+    }
+  }
+  for (std::size_t at = 0; together && at < queue.rules.size(); ++at)
+    if (queue.rules[at].kind == RuleKind::distance)
+      (*together)[at] /= static_cast<std::int64_t>(members.size());
+  return together;
 }
 
 }  // namespace muster::core

@@ -73,6 +73,11 @@ MatchRules compile(const QueueConfig& queue);
 std::expected<std::vector<std::int64_t>, std::string> rule_values(
     const QueueConfig& queue, const std::vector<Attribute>& attributes);
 
+/// The same of a ticket's members together: what is equal must be so among them; of sets, what all
+/// have; of a minimum their lowest, of a maximum their highest, of a distance their average.
+std::expected<std::vector<std::int64_t>, std::string> rule_values(
+    const QueueConfig& queue, const std::vector<TicketMember>& members);
+
 /// The seats of each team of the queue.
 std::vector<std::uint32_t> team_sizes(const QueueConfig& queue);
 

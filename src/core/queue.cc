@@ -23,6 +23,12 @@ std::optional<QueueIndex> find_queue(const State& state, const std::string& name
 /// Attributes whose word is the lobby's alone.
 bool reserved(const std::string& name) { return name == "rating"; }
 
+std::uint32_t seats_of(const std::vector<TicketMember>& members) {
+  std::uint32_t seats = 0;
+  for (const TicketMember& member : members) seats += member.seats;
+  return seats;
+}
+
 }  // namespace
 
 MatcherSlot::MatcherSlot() = default;
@@ -35,7 +41,7 @@ MatcherSlot::~MatcherSlot() = default;
 void Turn::on(const StartMatch& e) {
   const PlayerId player_id = player_of(e.session, e.request);
   if (!player_id) return;
-  Player& player = s_.players[player_id];
+  const Player& player = s_.players[player_id];
   if (s_.stopping) return refuse(e.session, e.request, Error::lobby_stopping);
   if (player.ticket) return refuse(e.session, e.request, Error::already_queued);
   if (player.match) return refuse(e.session, e.request, Error::already_in_match);
@@ -68,31 +74,42 @@ void Turn::on(const StartMatch& e) {
   if (s_.fleets[fleet].draining)
     return refuse(e.session, e.request, Error::queue_draining, config.name);
 
-  const TicketId id = s_.tickets.emplace();
-  Ticket& ticket = s_.tickets[id];
-  ticket.player = player_id;
-  ticket.queue = *queue_index;
-  ticket.seats = static_cast<std::uint32_t>(e.seats);
-  ticket.since = now_;
-  ticket.attributes = e.attributes;
-  player.ticket = id;
-  ++s_.totals.tickets;
-  s_.timers.set(ticket.expiry, now_ + config.ticket_timeout, timer(TimerKind::ticket_expiry, id));
+  const TicketId id = begin_ticket(
+      *queue_index, {{player_id, static_cast<std::uint32_t>(e.seats), e.attributes}}, now_);
   enqueue(id);
-  send_ticket(id, e.request);
+  send_ticket(id, {player_id, e.request});
   send_gathered(*queue_index, {&id, 1});
   try_match(*queue_index);
   use_fleet(fleet);
 }
 
-Error Turn::misfit(QueueIndex queue, std::uint32_t seats,
-                   const std::vector<Attribute>& attributes) const {
+/// In no line yet.
+TicketId Turn::begin_ticket(QueueIndex queue, std::vector<TicketMember> members, Time since) {
+  const TicketId id = s_.tickets.emplace();
+  Ticket& ticket = s_.tickets[id];
+  ticket.members = std::move(members);
+  ticket.queue = queue;
+  ticket.seats = seats_of(ticket.members);
+  ticket.since = since;
+  for (const TicketMember& member : ticket.members) {
+    Player& player = s_.players[member.player];
+    player.ticket = id;
+    ticket.held = ticket.held || !player.session;
+  }
+  ++s_.totals.tickets;
+  s_.timers.set(ticket.expiry, now_ + s_.config.queues[queue].ticket_timeout,
+                timer(TimerKind::ticket_expiry, id));
+  return id;
+}
+
+Error Turn::misfit(QueueIndex queue, const std::vector<TicketMember>& members) const {
   if (s_.queues[queue].removed) return Error::queue_removed;
   const QueueConfig& config = s_.config.queues[queue];
+  const std::uint32_t seats = seats_of(members);
   if (!config.ruled()) return seats > config.players ? Error::seats_invalid : Error::none;
   const auto sizes = team_sizes(config);
   if (seats > *std::max_element(sizes.begin(), sizes.end())) return Error::seats_invalid;
-  return rule_values(config, attributes) ? Error::none : Error::attributes_invalid;
+  return rule_values(config, members) ? Error::none : Error::attributes_invalid;
 }
 
 void Turn::on(const CancelMatch& e) {
@@ -100,7 +117,15 @@ void Turn::on(const CancelMatch& e) {
   if (!player) return;
   const TicketId ticket = s_.players[player].ticket;
   if (!ticket) return refuse(e.session, e.request, Error::not_queued);
-  withdraw_ticket(ticket, TicketState::cancelled, Error::none, e.request);
+  withdraw_ticket(ticket, TicketState::cancelled, Error::none, {player, e.request});
+}
+
+/// The average of its players; half a point counts upwards, away from zero.
+Rating Turn::rating_of(const Ticket& ticket) const {
+  std::int64_t sum = 0;
+  for (const TicketMember& member : ticket.members) sum += rating_of(member.player, ticket.queue);
+  const auto count = static_cast<std::int64_t>(ticket.members.size());
+  return static_cast<Rating>((sum + (sum < 0 ? -count / 2 : count / 2)) / count);
 }
 
 void Turn::enqueue(TicketId id) {
@@ -111,11 +136,10 @@ void Turn::enqueue(TicketId id) {
   Queue& queue = s_.queues[ticket.queue];
   queue.seats_waiting += ticket.seats;
   if (queue.matcher) {
-    auto values = rule_values(s_.config.queues[ticket.queue], ticket.attributes);
+    auto values = rule_values(s_.config.queues[ticket.queue], ticket.members);
     CHECK(values, "a ticket's attributes were checked when it began");
-    ticket.place = queue.matcher->add({id, ticket.since, ticket.seats,
-                                       rating_of(ticket.player, ticket.queue), *std::move(values)},
-                                      now_);
+    ticket.place = queue.matcher->add(
+        {id, ticket.since, ticket.seats, rating_of(ticket), *std::move(values)}, now_);
     arm_widening(ticket.queue);
     return;
   }
@@ -133,8 +157,8 @@ void Turn::dequeue(const Ticket& ticket, TicketId id) {
   if (line->second.empty()) queue.waiting.erase(line);
 }
 
-/// The player's connection is gone: the ticket keeps its place but is not matched meanwhile. A
-/// match already launching goes on; its assignment waits for the player.
+/// A player's connection is gone: the ticket keeps its place but is not matched meanwhile. A
+/// match already launching goes on; its assignment waits for them.
 void Turn::hold(TicketId id) {
   if (put_aside(id)) send_gathered(s_.tickets[id].queue);
 }
@@ -148,10 +172,12 @@ bool Turn::put_aside(TicketId id) {
   return leaves;
 }
 
-/// The player is back. True if that put the ticket into its line again: then the caller tells the
+/// A player is back. True if that put the ticket into its line again: then the caller tells the
 /// others, and lets them be matched.
 bool Turn::unhold(TicketId id) {
   Ticket& ticket = s_.tickets[id];
+  for (const TicketMember& member : ticket.members)
+    if (!s_.players[member.player].session) return false;
   if (!std::exchange(ticket.held, false) || ticket.state != TicketState::queued) return false;
   enqueue(id);
   return true;
@@ -229,7 +255,7 @@ void Turn::ticket_due(TicketId id) {
   if (ticket.state == TicketState::queued && !name.empty() && !s_.queues[ticket.queue].removed) {
     const auto next = find_queue(s_, name);
     if (next && *next != ticket.queue && !s_.fleets[s_.config.queues[*next].fleet].draining &&
-        misfit(*next, ticket.seats, ticket.attributes) == Error::none)
+        misfit(*next, ticket.members) == Error::none)
       return move_ticket(id, *next);
   }
   withdraw_ticket(id, TicketState::expired, Error::ticket_expired);
@@ -253,37 +279,44 @@ void Turn::move_ticket(TicketId id, QueueIndex to) {
 }
 
 /// Ends a ticket wherever it stands, and lets the others of its match go back to the queue.
-void Turn::withdraw_ticket(TicketId id, TicketState state, Error error, std::uint32_t request) {
+void Turn::withdraw_ticket(TicketId id, TicketState state, Error error, Asker asker) {
   const Ticket& ticket = s_.tickets[id];
   const QueueIndex queue = ticket.queue;
   if (ticket.state == TicketState::queued) {
     dequeue(ticket, id);
-    end_ticket(id, state, error, request);
+    end_ticket(id, state, error, asker);
     send_gathered(queue);
   } else {
     const MatchId match = ticket.match;
     std::erase(s_.matches[match].tickets, id);
-    end_ticket(id, state, error, request);
+    end_ticket(id, state, error, asker);
     dissolve(match);
   }
   try_match(queue);
 }
 
 /// The ticket has left its line and its match: says its last state and forgets it.
-void Turn::end_ticket(TicketId id, TicketState state, Error error, std::uint32_t request) {
+void Turn::end_ticket(TicketId id, TicketState state, Error error, Asker asker) {
   Ticket& ticket = s_.tickets[id];
   ticket.state = state;
-  send_ticket(id, request, error);
+  send_ticket(id, asker, error);
   s_.fleets[s_.config.queues[ticket.queue].fleet].used_at = now_;
   s_.timers.cancel(ticket.expiry);
-  s_.players[ticket.player].ticket = TicketId{};
+  for (const TicketMember& member : ticket.members) s_.players[member.player].ticket = TicketId{};
   s_.tickets.erase(id);
 }
 
-void Turn::send_ticket(TicketId id, std::uint32_t request, Error error) {
-  const Ticket& ticket = s_.tickets[id];
-  const SessionId session = s_.players[ticket.player].session;
+/// To each of its players; it answers the one who asked.
+void Turn::send_ticket(TicketId id, Asker asker, Error error) {
+  for (const TicketMember& member : s_.tickets[id].members)
+    send_ticket_to(member.player, member.player == asker.player ? asker.request : 0, error);
+}
+
+void Turn::send_ticket_to(PlayerId player, std::uint32_t request, Error error) {
+  const SessionId session = s_.players[player].session;
+  const TicketId id = s_.players[player].ticket;
   if (!session) return;
+  const Ticket& ticket = s_.tickets[id];
   const QueueConfig& config = s_.config.queues[ticket.queue];
   emit(SendTicket{session, request, id, config.name, ticket.state, gathered(ticket),
                   seats_needed(ticket), error});

@@ -213,6 +213,12 @@ void Scenario::print_why(TicketId id) {
 bool Scenario::show(const std::string& what) {
   const State& s = core_.state();
   const auto age = [&](Time since) { return print_duration(now_ - since); };
+  const auto names_of = [&](const Ticket& ticket) {
+    std::string names;
+    for (const TicketMember& member : ticket.members)
+      names += (names.empty() ? "" : "+") + s.players[member.player].name;
+    return names;
+  };
   if (what == "players") {
     s.players.for_each([&](PlayerId id, const Player& p) {
       out_ += fmt::format("player {} {} {}{}{}\n", to_string(id), p.name,
@@ -221,10 +227,10 @@ bool Scenario::show(const std::string& what) {
     });
   } else if (what == "tickets") {
     s.tickets.for_each([&](TicketId id, const Ticket& t) {
-      out_ += fmt::format(
-          "ticket {} {} {} {}{} waited={}{}{}\n", to_string(id), s.players[t.player].name,
-          s.config.queues[t.queue].name, to_string(t.state), t.held ? " held" : "", age(t.since),
-          t.seats == 1 ? "" : fmt::format(" seats={}", t.seats), option("match", t.match));
+      out_ += fmt::format("ticket {} {} {} {}{} waited={}{}{}\n", to_string(id), names_of(t),
+                          s.config.queues[t.queue].name, to_string(t.state), t.held ? " held" : "",
+                          age(t.since), t.seats == 1 ? "" : fmt::format(" seats={}", t.seats),
+                          option("match", t.match));
     });
   } else if (what == "matches") {
     s.matches.for_each([&](MatchId id, const Match& m) {
@@ -233,8 +239,7 @@ bool Scenario::show(const std::string& what) {
                           option("server", m.server), option("launching", m.launching),
                           option("known_as", m.known_as),
                           m.attempts ? fmt::format(" attempts={}", m.attempts) : "");
-      for (const TicketId ticket : m.tickets)
-        out_ += " " + s.players[s.tickets[ticket].player].name;
+      for (const TicketId ticket : m.tickets) out_ += " " + names_of(s.tickets[ticket]);
       for (const MatchPlayer& p : m.players)
         out_ += " " + s.players[p.player].name + (p.joined ? "(joined)" : "");
       out_ += '\n';

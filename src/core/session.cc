@@ -107,7 +107,7 @@ void Turn::come_back(PlayerId id, SessionId session, std::uint32_t request) {
   if (player->ticket) {
     const TicketId ticket = player->ticket;
     const bool queued_again = unhold(ticket);
-    send_ticket(ticket);
+    send_ticket_to(id);
     if (queued_again) {
       const QueueIndex queue = s_.tickets[ticket].queue;
       send_gathered(queue, {&ticket, 1});

@@ -51,26 +51,27 @@ struct Player {
   std::int64_t account = 0;           // 0: a guest.
 };
 
-/// A wish to play. Ended tickets are gone from the pool; their last state was sent.
+/// A wish to play, of one player or of several who stay together. Ended tickets are gone from the
+/// pool; their last state was sent.
 struct Ticket {
-  PlayerId player;
+  std::vector<TicketMember> members;  // At least one.
   QueueIndex queue = 0;
-  std::uint32_t seats = 1;
+  std::uint32_t seats = 1;  // Of its members together.
   TicketState state = TicketState::queued;
-  bool held = false;  // Its player is disconnected: keeps its place, is not matched.
+  bool held = false;  // One of its players is disconnected: keeps its place, is not matched.
   Time since{};       // Waiting since; survives requeueing.
   MatchId match;      // While matched.
   TimerId expiry;
   TicketPlace place;       // In a queue with rules, while it stands in its line.
   std::uint32_t team = 0;  // In a queue with rules, while matched.
-  std::vector<Attribute> attributes;
 };
 
 /// What a match remembers of one of its players.
 struct MatchPlayer {
   PlayerId player;
-  Time since{};         // Of the ticket, for requeueing.
-  bool joined = false;  // The game server has seen them.
+  Time since{};              // Of the ticket, for requeueing.
+  bool joined = false;       // The game server has seen them.
+  std::uint32_t ticket = 0;  // Which of the match's tickets they came on, for requeueing.
 };
 
 struct Match {

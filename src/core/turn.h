@@ -18,6 +18,12 @@
 
 namespace muster::core {
 
+/// Whose request an effect answers, and its number.
+struct Asker {
+  PlayerId player;
+  std::uint32_t request = 0;
+};
+
 class Turn {
  public:
   Turn(State& state, Time now, Effects& out) : s_(state), now_(now), out_(out) {}
@@ -132,11 +138,14 @@ class Turn {
   void add_bots(QueueIndex queue, Match& match) const;
   void widen(QueueIndex queue);
   void arm_widening(QueueIndex queue);
-  void end_ticket(TicketId id, TicketState state, Error error, std::uint32_t request = 0);
-  void withdraw_ticket(TicketId id, TicketState state, Error error, std::uint32_t request = 0);
+  Rating rating_of(const Ticket& ticket) const;
+  TicketId begin_ticket(QueueIndex queue, std::vector<TicketMember> members, Time since);
+  void end_ticket(TicketId id, TicketState state, Error error, Asker asker = {});
+  void withdraw_ticket(TicketId id, TicketState state, Error error, Asker asker = {});
   void ticket_due(TicketId id);
   void move_ticket(TicketId id, QueueIndex to);
-  void send_ticket(TicketId id, std::uint32_t request = 0, Error error = Error::none);
+  void send_ticket(TicketId id, Asker asker = {}, Error error = Error::none);
+  void send_ticket_to(PlayerId player, std::uint32_t request = 0, Error error = Error::none);
   void send_gathered(QueueIndex queue, std::span<const TicketId> told = {});
   void hold(TicketId id);
   bool put_aside(TicketId id);
@@ -144,8 +153,7 @@ class Turn {
   std::uint32_t gathered(const Ticket& ticket) const;
   std::uint32_t seats_needed(const Ticket& ticket) const;
   /// Why a ticket cannot wait in its queue (any more); none if it can.
-  Error misfit(QueueIndex queue, std::uint32_t seats,
-               const std::vector<Attribute>& attributes) const;
+  Error misfit(QueueIndex queue, const std::vector<TicketMember>& members) const;
 
   // match.cc: from launching to playing to ended.
   void assign(MatchId match, ServerId server);

@@ -24,6 +24,13 @@ struct Attribute {
   bool operator==(const Attribute&) const = default;
 };
 
+/// One player of a ticket.
+struct TicketMember {
+  PlayerId player;
+  std::uint32_t seats = 1;
+  std::vector<Attribute> attributes;
+};
+
 constexpr double rule_number_max = 1e9;  // Of an attribute in a rule, and of a limit; either way.
 /// A number of a rule, in thousandths: rules compare integers. Nothing if it is no number up to
 /// rule_number_max.

@@ -158,8 +158,7 @@ void Turn::fail_misfits() {
   std::vector<std::pair<TicketId, Error>> misfits;
   s_.tickets.for_each([&](TicketId id, const Ticket& ticket) {
     if (ticket.state != TicketState::queued) return;
-    if (const Error error = misfit(ticket.queue, ticket.seats, ticket.attributes);
-        error != Error::none)
+    if (const Error error = misfit(ticket.queue, ticket.members); error != Error::none)
       misfits.emplace_back(id, error);
   });
   for (const auto& [id, error] : misfits) {

@@ -166,7 +166,7 @@ TEST_F(AdminTest, StatusFollowsAMatchFromLaunchToEnd) {
   EXPECT_TRUE(one.at("pid").is_null());
   const json::object tickets = get("/v1/tickets");
   EXPECT_EQ(tickets.at("total").to_number<int>(), 2);
-  EXPECT_EQ(tickets.at("tickets").at(0).at("player").as_string(), "ann");
+  EXPECT_EQ(tickets.at("tickets").at(0).at("players").at(0).at("name").as_string(), "ann");
   EXPECT_EQ(tickets.at("tickets").at(0).at("state").as_string(), "matched");
 
   step(core::ServerLaunched{server, 4242});

@@ -124,6 +124,13 @@ json::value journal_view(const JournalStatus& journal) {
                       {"bytes", journal.bytes},      {"failures", journal.failures}};
 }
 
+/// Of those who wait for their game server.
+std::size_t players_of(const State& state, const std::vector<TicketId>& tickets) {
+  std::size_t players = 0;
+  for (const TicketId id : tickets) players += state.tickets[id].members.size();
+  return players;
+}
+
 }  // namespace
 
 Census take_census(const State& state) {
@@ -317,13 +324,18 @@ json::object ended_view(const State& state) {
 
 json::object tickets_view(const State& state, const Page& page) {
   return page_of("tickets", state.tickets, page, [&](TicketId id, const core::Ticket& ticket) {
-    const core::Player* player = state.players.find(ticket.player);
+    json::array players;
+    for (const core::TicketMember& member : ticket.members) {
+      const core::Player& player = state.players[member.player];
+      players.push_back({{"id", to_string(member.player)},
+                         {"name", text(player.name)},
+                         {"connected", static_cast<bool>(player.session)},
+                         {"seats", member.seats}});
+    }
     return json::object{{"id", to_string(id)},
                         {"state", text(to_string(ticket.state))},
                         {"queue", state.config.queues[ticket.queue].name},
-                        {"playerId", to_string(ticket.player)},
-                        {"player", player ? text(player->name) : json::value(nullptr)},
-                        {"connected", player && player->session},
+                        {"players", std::move(players)},
                         {"seats", ticket.seats},
                         {"matchId", id_or_null(ticket.match)},
                         {"waitingSeconds", age(state, ticket.since)}};
@@ -374,7 +386,7 @@ json::object matches_view(const State& state, const Page& page) {
         {"queue", match.queue ? text(queue_name(state, match.queue)) : json::value(nullptr)},
         {"fleet", state.config.fleets[match.fleet].name},
         {"serverId", id_or_null(playing ? match.server : match.launching)},
-        {"players", playing ? match.players.size() : match.tickets.size()},
+        {"players", playing ? match.players.size() : players_of(state, match.tickets)},
         {"failedLaunches", match.attempts},
         {"stateSeconds", age(state, match.since)}};
   });

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/match_reference.h"
 #include "core/match_rules.h"
@@ -14,6 +15,7 @@ using core::QueueIndex;
 using core::State;
 using core::Ticket;
 using core::TicketId;
+using core::TicketMember;
 using core::TicketState;
 using core::WaitingTicket;
 
@@ -27,11 +29,19 @@ core::Rating rating_of(const State& state, core::PlayerId player, QueueIndex que
   return core::usable(config.rating, config.rating_default, config.rating.deviation);
 }
 
-WaitingTicket described(const State& state, QueueIndex queue, TicketId id, core::PlayerId player,
-                        Time since, std::uint32_t seats,
-                        const std::vector<core::Attribute>& attributes) {
-  WaitingTicket out{id, since, seats, rating_of(state, player, queue), {}};
-  if (auto values = core::rule_values(state.config.queues[queue], attributes))
+core::Rating rating_of(const State& state, const std::vector<TicketMember>& members,
+                       QueueIndex queue) {
+  std::int64_t sum = 0;
+  for (const TicketMember& member : members) sum += rating_of(state, member.player, queue);
+  return static_cast<core::Rating>(
+      std::llround(static_cast<double>(sum) / static_cast<double>(members.size())));
+}
+
+WaitingTicket described(const State& state, QueueIndex queue, TicketId id,
+                        const std::vector<TicketMember>& members, Time since) {
+  WaitingTicket out{id, since, 0, rating_of(state, members, queue), {}};
+  for (const TicketMember& member : members) out.seats += member.seats;
+  if (auto values = core::rule_values(state.config.queues[queue], members))
     out.values = *std::move(values);
   else
     out.values.assign(state.config.queues[queue].rules.size(), 0);  // Fits nobody.
@@ -43,8 +53,7 @@ bool enough_by_rules(const State& state, QueueIndex queue) {
   std::vector<WaitingTicket> waiting;
   state.tickets.for_each([&](TicketId id, const Ticket& ticket) {
     if (ticket.queue == queue && ticket.state == TicketState::queued && !ticket.held)
-      waiting.push_back(described(state, queue, id, ticket.player, ticket.since, ticket.seats,
-                                  ticket.attributes));
+      waiting.push_back(described(state, queue, id, ticket.members, ticket.since));
   });
   if (waiting.size() <= subsets_of_max)
     return !core::reference_match(config, waiting, state.now).empty();
@@ -87,15 +96,19 @@ std::optional<std::string> rule_broken(const State& state) {
     std::vector<std::uint32_t> teams;
     for (const TicketId ticket_id : match.tickets) {
       const Ticket& ticket = state.tickets[ticket_id];
-      tickets.push_back(described(state, *match.queue, ticket_id, ticket.player, ticket.since,
-                                  ticket.seats, ticket.attributes));
+      tickets.push_back(described(state, *match.queue, ticket_id, ticket.members, ticket.since));
       teams.push_back(ticket.team);
     }
+    std::vector<TicketMember> members;  // Of one ticket.
     for (std::size_t i = 0; i < match.players.size(); ++i) {
       const core::RosterEntry& entry = (*match.roster)[i];
-      tickets.push_back(described(state, *match.queue, {}, entry.player, match.players[i].since,
-                                  entry.seats, entry.attributes));
+      members.push_back({entry.player, entry.seats, entry.attributes});
+      const bool last =
+          i + 1 == match.players.size() || match.players[i + 1].ticket != match.players[i].ticket;
+      if (!last) continue;
+      tickets.push_back(described(state, *match.queue, {}, members, match.players[i].since));
       teams.push_back(entry.team);
+      members.clear();
     }
     if (!core::reference_is_match(state.config.queues[*match.queue], tickets, teams, state.now))
       broken = fmt::format("a match is one by every rule of its queue: {} is not", to_string(id));
