@@ -1,4 +1,5 @@
 // replay, trace and backup, on the journal of a lobby that lived for a match.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -27,10 +28,10 @@ class JournalCommands : public testing::Test {
     core::Config config;
     config.fleets.push_back({.name = "duel", .command = {"./duel"}, .ports = {7000, 7003}});
     config.queues.push_back({.name = "duel", .players = 1});
-    core::Core core(config);
+    core_ = core::Core(config);
     auto journal = store::Journal::begin({.folder = journal_, .build = "test"}, 1, Time{});
     EXPECT_TRUE(journal);
-    EXPECT_TRUE(store::write_snapshot(journal_, {.build = "test"}, core.state()));
+    EXPECT_TRUE(store::write_snapshot(journal_, {.build = "test"}, core_.state()));
     core::Effects effects;
     std::uint64_t number = 0;
     for (const core::Event& event : std::initializer_list<core::Event>{
@@ -44,9 +45,8 @@ class JournalCommands : public testing::Test {
       const Time now{250ms * ++number};
       (*journal)->add(number, now, event);
       EXPECT_TRUE((*journal)->commit());
-      core.step(event, now, effects);
+      core_.step(event, now, effects);
     }
-    digest_ = core.digest();
   }
 
   struct Said {
@@ -76,7 +76,7 @@ class JournalCommands : public testing::Test {
 
   store::TempFolder temp_;
   std::string journal_ = temp_.path + "/journal";
-  std::uint64_t digest_ = 0;
+  core::Core core_{core::Config{}};
 };
 
 TEST_F(JournalCommands, ReplayStepsEverythingAgain) {
@@ -86,7 +86,7 @@ TEST_F(JournalCommands, ReplayStepsEverythingAgain) {
   EXPECT_THAT(said.out, HasSubstr("-> LaunchServer node=0.1 server=0.1"));
   EXPECT_THAT(said.out, HasSubstr("from the snapshot of event 0, 6 events to event 6; digest "));
   char digest[17];
-  std::snprintf(digest, sizeof digest, "%016llx", static_cast<unsigned long long>(digest_));
+  std::snprintf(digest, sizeof digest, "%016llx", static_cast<unsigned long long>(core_.digest()));
   EXPECT_THAT(said.out, HasSubstr(digest)) << "it comes to the state that it was";
   EXPECT_THAT(said.out, HasSubstr("server 0.1: ready"));
 }
@@ -148,6 +148,40 @@ TEST_F(JournalCommands, TraceForAViewerIsOneJsonWithATrackForEach) {
   }
   EXPECT_THAT(tracks, testing::UnorderedElementsAre("match 0.1", "server 0.1"));
   EXPECT_EQ(playing_us, 250'000);
+}
+
+TEST_F(JournalCommands, BothGoOnAfterEventsThatWereNotWritten) {
+  core::Effects effects;
+  const auto step = [&](std::uint64_t number, const core::Event& event) {
+    core_.step(event, Time{250ms * number}, effects);
+  };
+  step(7, core::StartMatch{{0, 1}, 3, "duel", 1, {}});
+  step(8, core::SessionOpened{{1, 1}});
+  ASSERT_TRUE(store::write_snapshot(journal_, {.build = "test", .number = 8, .time = Time{2s}},
+                                    core_.state()));
+  auto journal =
+      store::Journal::begin({.folder = journal_, .build = "test", .after_gap = true}, 9, Time{2s});
+  ASSERT_TRUE(journal);
+  const core::Event over = core::MatchOver{{0, 1}, {0, 2}, "ann won again"};
+  (*journal)->add(9, Time{2250ms}, over);
+  ASSERT_TRUE((*journal)->commit());
+  step(9, over);
+
+  const Said replayed = replay({.folder = temp_.path, .from = 0});
+  EXPECT_EQ(replayed.exit_code, 0) << replayed.err;
+  EXPECT_THAT(replayed.out, HasSubstr("8      2.000000s  (a snapshot: what led to it was not"));
+  EXPECT_THAT(replayed.out, HasSubstr("7 events to event 9; digest "));
+  EXPECT_THAT(replayed.out, HasSubstr(fmt::format("{:016x}", core_.digest())));
+  EXPECT_THAT(replayed.out, HasSubstr("events 7 to 8 were not written"));
+  const Said before = replay({.folder = temp_.path, .until = 6, .from = 0});
+  EXPECT_THAT(before.out, HasSubstr("6 events to event 6"));
+  EXPECT_THAT(before.out, Not(HasSubstr("not written")));
+
+  const Said traced = trace("match", "0.2");
+  EXPECT_EQ(traced.exit_code, 0) << traced.err;
+  EXPECT_THAT(traced.out, HasSubstr("8  +0.000s  match 0.2    playing on server 0.1"));
+  EXPECT_THAT(traced.out, HasSubstr("9  +0.250s  match 0.2    Ended"));
+  EXPECT_THAT(traced.err, HasSubstr("events 7 to 8 were not written"));
 }
 
 TEST_F(JournalCommands, WhatIsNotThereIsSaid) {

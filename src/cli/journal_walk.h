@@ -6,6 +6,7 @@
 #include <expected>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/core.h"
 #include "core/state.h"
@@ -15,7 +16,7 @@ namespace muster::cli {
 struct JournalStep {
   std::uint64_t number = 0;
   Time time{};
-  const core::Event& event;
+  const core::Event* event;  // Null: events up to this were not written; the state is a snapshot's.
   const core::Effects& effects;
   const core::State& state;  // After it.
 };
@@ -25,12 +26,13 @@ struct JournalWalk {
   Time snapshot_time{};
   std::uint64_t number = 0;  // Of the last event stepped through.
   std::uint64_t events = 0;
-  std::string note;  // A torn tail or a gap, in words; empty if there is none.
-  core::Core core;   // As it was after that event.
+  std::vector<std::string> notes;  // Torn tails and gaps, in words.
+  core::Core core;                 // As it was after that event.
 };
 
 /// From the newest snapshot whose last event is at most `from`, or else the oldest there is, to
-/// event `until`. `folder`: a data folder, or the journal in one.
+/// event `until`. Over a gap, which a full disk leaves, it goes on from the next snapshot.
+/// `folder`: a data folder, or the journal in one.
 std::expected<JournalWalk, std::string> walk_journal(
     const std::string& folder, std::uint64_t from, std::uint64_t until,
     const std::function<void(const JournalStep&)>& on_step);

@@ -16,7 +16,8 @@ int run_replay(const ReplayOptions& options, std::FILE* out, std::FILE* err) {
   const auto walk =
       walk_journal(options.folder, options.from, options.until, [&](const JournalStep& step) {
         std::string text = fmt::format("{}  {}  {}\n", step.number, sim::to_text(step.time),
-                                       sim::to_text(step.event));
+                                       step.event ? sim::to_text(*step.event)
+                                                  : "(a snapshot: what led to it was not written)");
         for (const core::Effect& effect : step.effects)
           text += fmt::format("      -> {}\n", sim::to_text(effect));
         last.push_back(std::move(text));
@@ -30,7 +31,7 @@ int run_replay(const ReplayOptions& options, std::FILE* out, std::FILE* err) {
   fmt::print(out, "from the snapshot of event {}, {} events to event {}; digest {:016x}\n",
              walk->snapshot_number, walk->events, walk->number, walk->core.digest());
   if (options.state) fmt::print(out, "{}", sim::to_text(walk->core.state()));
-  if (!walk->note.empty()) fmt::print(out, "{}\n", walk->note);
+  for (const std::string& note : walk->notes) fmt::print(out, "{}\n", note);
   return 0;
 }
 

@@ -64,7 +64,9 @@ class Tracer {
     if (shown == subject.last) return;
     subject.last = shown;
     subject.gone = !now;
-    changes_.push_back({step.number, step.time, subject.name(), shown, sim::to_text(step.event)});
+    changes_.push_back(
+        {step.number, step.time, subject.name(), shown,
+         step.event ? sim::to_text(*step.event) : "(not written: the disk was full)"});
   }
 
   /// In words; also adds what it leads to.
@@ -178,6 +180,7 @@ int run_trace(const TraceOptions& options, std::FILE* out, std::FILE* err) {
     fmt::print(err, "muster trace: {}\n", walk.error());
     return 1;
   }
+  for (const std::string& note : walk->notes) fmt::print(err, "muster trace: {}\n", note);
   if (tracer.changes().empty()) {
     fmt::print(err, "muster trace: there is no {} {} in events {} to {}\n", options.kind,
                options.id, walk->snapshot_number + 1, walk->number);
