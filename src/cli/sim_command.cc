@@ -18,6 +18,7 @@
 #include "population/simulation.h"
 #include "server/config_file.h"
 #include "server/population_file.h"
+#include "sim/faults.h"
 #include "sim/sim.h"
 #include "store/state_codec.h"
 
@@ -222,6 +223,17 @@ void add_sim_command(CLI::App& app, int& exit_code) {
           ->check(CLI::Range(1, 10'000)));
   of_faults(command->add_flag("--digests", faults->digests, "Print one line per seed: its digest"));
   of_faults(command->add_flag("--verbose", faults->verbose, "Print what was drawn"));
+  of_faults(command->add_option("--people", faults->people_max, "At most so many")
+                ->check(CLI::Range(1, 100'000)));
+  std::vector<std::string> kinds;
+  for (const auto& named : sim::named_rates()) kinds.emplace_back(named.name);
+  for (const auto& named : sim::named_intervals()) kinds.emplace_back(named.name);
+  of_faults(command->add_option("--without", faults->without, "Faults that do not happen")
+                ->delimiter(',')
+                ->check(CLI::IsMember(kinds)));
+  of_faults(command->add_flag("--shrink", faults->shrink,
+                              "Of a run that fails: leave out minutes, people and faults, as long "
+                              "as it fails in the same way"));
   command->callback([faults, players, &exit_code] {
     players->seed = faults->seed;
     exit_code = players->config.empty() ? sim::run_sim(*faults) : run_population(*players);

@@ -1,6 +1,8 @@
 #include "sim/faults.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "core/state.h"
 #include "sim/world.h"
@@ -12,7 +14,63 @@ using core::milliseconds;
 using core::minutes;
 using core::seconds;
 
+constexpr NamedRate rates[] = {
+    {"port_taken", &FaultRates::port_taken},
+    {"command_failed", &FaultRates::command_failed},
+    {"exits_before_ready", &FaultRates::exits_before_ready},
+    {"never_ready", &FaultRates::never_ready},
+    {"slow_ready", &FaultRates::slow_ready},
+    {"wrong_login", &FaultRates::wrong_login},
+    {"crash", &FaultRates::crash},
+    {"clean_exit", &FaultRates::clean_exit},
+    {"shutdown_wish", &FaultRates::shutdown_wish},
+    {"unhealthy", &FaultRates::unhealthy},
+    {"hang", &FaultRates::hang},
+    {"session_lost", &FaultRates::session_lost},
+    {"over_twice", &FaultRates::over_twice},
+    {"ignores_sigterm", &FaultRates::ignores_sigterm},
+    {"ready_crash", &FaultRates::ready_crash},
+    {"disconnect", &FaultRates::disconnect},
+    {"nonsense", &FaultRates::nonsense},
+    {"cancel", &FaultRates::cancel},
+    {"leave", &FaultRates::leave},
+    {"stolen_token", &FaultRates::stolen_token},
+    {"second_device", &FaultRates::second_device},
+    {"holds_itself", &FaultRates::holds_itself},
+};
+
+constexpr NamedInterval intervals[] = {
+    {"link_lost", &FaultIntervals::link_lost},
+    {"link_replaced", &FaultIntervals::link_replaced},
+    {"node_killed", &FaultIntervals::node_killed},
+    {"lobby_restart", &FaultIntervals::lobby_restart},
+    {"operator_stop", &FaultIntervals::operator_stop},
+    {"stale_event", &FaultIntervals::stale_event},
+    {"intruder", &FaultIntervals::intruder},
+    {"reload", &FaultIntervals::reload},
+    {"drain", &FaultIntervals::drain},
+    {"clear", &FaultIntervals::clear},
+};
+
 }  // namespace
+
+std::span<const NamedRate> named_rates() { return rates; }
+
+std::span<const NamedInterval> named_intervals() { return intervals; }
+
+bool switch_off(Faults& faults, std::string_view name) {
+  if (const auto found = std::ranges::find(rates, name, &NamedRate::name);
+      found != std::end(rates)) {
+    faults.rates.*found->rate = 0;
+    return true;
+  }
+  if (const auto found = std::ranges::find(intervals, name, &NamedInterval::name);
+      found != std::end(intervals)) {
+    faults.intervals.*found->interval = Duration::zero();
+    return true;
+  }
+  return false;
+}
 
 Faults draw_faults(Prng& prng) {
   Faults faults;

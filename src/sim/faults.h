@@ -3,7 +3,9 @@
 // combinations of the others are not drowned (swarm testing).
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "base/prng.h"
 #include "base/time.h"
@@ -66,6 +68,21 @@ struct Faults {
 };
 
 Faults draw_faults(Prng& prng);
+
+/// Each kind by its name, for people.
+struct NamedRate {
+  std::string_view name;
+  std::uint32_t FaultRates::* rate;
+};
+struct NamedInterval {
+  std::string_view name;
+  Duration FaultIntervals::* interval;
+};
+std::span<const NamedRate> named_rates();
+std::span<const NamedInterval> named_intervals();
+
+/// That kind does not happen. False if there is none of that name.
+bool switch_off(Faults& faults, std::string_view name);
 
 /// Faults that come by themselves, until heal().
 class FaultSource {

@@ -276,25 +276,23 @@ std::string to_text(const Setting& setting) {
       seconds_of(setting.config.port_set_aside), setting.config.classic_queue);
   out += fmt::format("people: {}, {} ppm classic, acting every {}\n", setting.crowd.people,
                      setting.crowd.classic_ppm, seconds_of(setting.crowd.think));
-  const FaultRates& r = setting.faults.rates;
-  out += fmt::format(
-      "faults, ppm: port_taken {}, command_failed {}, exits_before_ready {}, never_ready {}, "
-      "slow_ready {}, wrong_login {}, crash {}, clean_exit {}, shutdown_wish {}, unhealthy {}, "
-      "hang {}, session_lost {}, over_twice {}, ignores_sigterm {}, ready_crash {}, disconnect {}, "
-      "nonsense {}, cancel {}, leave {}, stolen_token {}, second_device {}, holds_itself {}\n",
-      r.port_taken, r.command_failed, r.exits_before_ready, r.never_ready, r.slow_ready,
-      r.wrong_login, r.crash, r.clean_exit, r.shutdown_wish, r.unhealthy, r.hang, r.session_lost,
-      r.over_twice, r.ignores_sigterm, r.ready_crash, r.disconnect, r.nonsense, r.cancel, r.leave,
-      r.stolen_token, r.second_device, r.holds_itself);
-  const FaultIntervals& i = setting.faults.intervals;
-  out += fmt::format(
-      "faults, every: link_lost {}, link_replaced {}, node_killed {}, lobby_restart {}, "
-      "operator_stop {}, stale_event {}, intruder {}, reload {}, drain {}, clear {}{}{}\n",
-      seconds_of(i.link_lost), seconds_of(i.link_replaced), seconds_of(i.node_killed),
-      seconds_of(i.lobby_restart), seconds_of(i.operator_stop), seconds_of(i.stale_event),
-      seconds_of(i.intruder), seconds_of(i.reload), seconds_of(i.drain), seconds_of(i.clear),
-      setting.faults.events_kept ? ", events kept" : "",
-      setting.faults.deadlines_late ? ", deadlines late" : "");
+  const auto list = [&out](const char* title, const std::string& kinds) {
+    out += fmt::format("{}: {}\n", title, kinds.empty() ? "none" : kinds.substr(2));
+  };
+  std::string kinds;
+  for (const NamedRate& named : named_rates())
+    if (const std::uint32_t rate = setting.faults.rates.*named.rate; rate > 0)
+      kinds += fmt::format(", {} {}", named.name, rate);
+  list("faults, ppm", kinds);
+  kinds.clear();
+  for (const NamedInterval& named : named_intervals())
+    if (const Duration every = setting.faults.intervals.*named.interval; every > Duration::zero())
+      kinds += fmt::format(", {} {}", named.name, seconds_of(every));
+  list("faults, every", kinds);
+  out += fmt::format("the lobby {}its memory{}{}\n",
+                     setting.faults.journal ? "comes back with " : "dies without ",
+                     setting.faults.events_kept ? "; events kept" : "",
+                     setting.faults.deadlines_late ? "; deadlines late" : "");
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include "sim/world.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <type_traits>
@@ -15,10 +16,30 @@ using core::milliseconds;
 using core::minutes;
 using core::seconds;
 
+namespace {
+
+Setting drawn(std::uint64_t seed, const WorldOptions& options) {
+  Setting setting = draw_setting(seed);
+  if (options.people_max > 0)
+    setting.crowd.people = std::min(setting.crowd.people, options.people_max);
+  for (const std::string& fault : options.without) switch_off(setting.faults, fault);
+  return setting;
+}
+
+}  // namespace
+
+std::string command_of(std::uint64_t seed, const WorldOptions& options) {
+  std::string command = fmt::format("muster sim --seed {} --minutes {}", seed, options.minutes);
+  if (options.people_max > 0) command += fmt::format(" --people {}", options.people_max);
+  if (!options.without.empty())
+    command += fmt::format(" --without {}", fmt::join(options.without, ","));
+  return command;
+}
+
 World::World(std::uint64_t seed, const WorldOptions& options)
     : seed_(seed),
       options_(options),
-      setting_(draw_setting(seed)),
+      setting_(drawn(seed, options)),
       rates_(setting_.faults.rates),
       prng_(seed ^ 0x77697265),
       core_(std::make_unique<core::Core>(setting_.config)),
@@ -49,9 +70,9 @@ void World::run() {
 std::string World::context() const {
   return fmt::format(
       "seed {}, virtual time {}; the last events and effects:\n{}"
-      "drawn:\n{}now:\n{}repeat it: muster sim --seed {} --minutes {}{}\n",
-      seed_, to_text(now_), history_.tail(), to_text(setting_), to_text(state()), seed_,
-      options_.minutes, options_.canary_drops_assignment ? " (with the canary)" : "");
+      "drawn:\n{}now:\n{}repeat it: {}{}\n",
+      seed_, to_text(now_), history_.tail(), to_text(setting_), to_text(state()),
+      command_of(seed_, options_), options_.canary_drops_assignment ? " (with the canary)" : "");
 }
 
 // ---- The run.

@@ -24,6 +24,10 @@ namespace muster::sim {
 
 struct WorldOptions {
   std::uint32_t minutes = 10;  // Of virtual time with faults; healing comes after. At least 1.
+  /// Less than the seed has drawn, to see what a failure needs: so many people (0: all of them),
+  /// and faults, by name, that do not happen.
+  std::uint32_t people_max = 0;
+  std::vector<std::string> without;
   /// Breaks a law on purpose, to see that it is noticed: the nth assignment is not delivered, to
   /// the players or to the laws. 0: none.
   std::uint32_t canary_drops_assignment = 0;
@@ -33,6 +37,9 @@ struct WorldOptions {
   /// Also after every so many steps, as if it had been a snapshot. 0: only when it comes back.
   std::uint32_t through_bytes_every = 0;
 };
+
+/// What repeats a run.
+std::string command_of(std::uint64_t seed, const WorldOptions& options);
 
 /// Who is at the far end of a connection to the lobby.
 struct SessionOwner {

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 #include "sim/crash_note.h"
+#include "sim/shrink.h"
 
 namespace muster::sim {
 namespace {
@@ -64,6 +66,32 @@ TEST(World, ACanaryThatLosesAnAssignmentIsCaught) {
   }
   EXPECT_GE(caught, 5u) << "some seeds have only classic fleets, but not so many";
 }
+
+/// The canary needs no fault at all, and few minutes and people.
+TEST(World, ARunThatFailsIsShrunk) {
+  const WorldOptions options{.minutes = 10, .canary_drops_assignment = 3};
+  std::optional<Shrunk> shrunk;
+  std::uint64_t seed = 0;
+  while (!shrunk && seed < 10) shrunk = shrink(++seed, options);
+  ASSERT_TRUE(shrunk);
+  EXPECT_NE(shrunk->failure.find("an assigned player is told so"), std::string::npos);
+  EXPECT_LT(shrunk->options.minutes, options.minutes);
+  const World whole{seed, options}, least{seed, shrunk->options};
+  EXPECT_LT(least.setting().crowd.people, whole.setting().crowd.people);
+  for (const NamedRate& named : named_rates())
+    EXPECT_EQ(least.setting().faults.rates.*named.rate, 0u) << named.name;
+  for (const NamedInterval& named : named_intervals())
+    EXPECT_EQ(least.setting().faults.intervals.*named.interval, Duration::zero()) << named.name;
+  try {
+    World{seed, shrunk->options}.run();
+    ADD_FAILURE() << "the shrunk run does not fail";
+  } catch (const LawBroken& broken) {
+    EXPECT_NE(std::string(broken.what()).find(command_of(seed, shrunk->options)),
+              std::string::npos);
+  }
+}
+
+TEST(World, ARunThatDoesNotFailIsNotShrunk) { EXPECT_FALSE(shrink(1, {.minutes = 1})); }
 
 }  // namespace
 }  // namespace muster::sim
