@@ -15,6 +15,7 @@ enum {
   silence_default_ms = 15000,
   host_bytes_max = 253,
   name_bytes_max = 32,
+  password_bytes_max = 128,
   session_token_bytes_max = 512,
   queue_bytes_max = 64,
   attributes_max = 256
@@ -52,19 +53,31 @@ void muster_client_destroy(muster_client *client) {
   free(client);
 }
 
-static muster_client_status start(muster_client *c, const char *name, const char *session_token) {
+/// As somebody with a name, a name and a password, or a session token.
+typedef struct identity {
+  const char *name, *password, *session_token;
+  bool sign_up;
+} identity;
+
+static muster_client_status start(muster_client *c, identity who) {
   if (c->phase != CLIENT_IDLE && c->phase != CLIENT_STOPPED) return MUSTER_CLIENT_ERR_STATE;
-  char *const name_copy = name ? mst_strdup(name) : NULL;
-  char *const token_copy = session_token ? mst_strdup(session_token) : NULL;
-  if ((name && !name_copy) || (session_token && !token_copy)) {
-    free(name_copy);
-    free(token_copy);
+  char *const name = who.name ? mst_strdup(who.name) : NULL;
+  char *const password = who.password ? mst_strdup(who.password) : NULL;
+  char *const token = who.session_token ? mst_strdup(who.session_token) : NULL;
+  if ((who.name && !name) || (who.password && !password) || (who.session_token && !token)) {
+    free(name);
+    free(password);
+    free(token);
     return MUSTER_CLIENT_ERR_MEMORY;
   }
   free(c->name);
+  client_forget_password(c);
   free(c->session_token);
-  c->name = name_copy;
-  c->session_token = token_copy;
+  c->name = name;
+  c->password = password;
+  c->session_token = token;
+  c->sign_up = who.sign_up;
+  c->sign_up_lost = false;
   c->phase = CLIENT_DOWN;
   c->retry_at = 0;
   c->has_ticket = c->has_assignment = false;
@@ -74,7 +87,24 @@ static muster_client_status start(muster_client *c, const char *name, const char
 
 muster_client_status muster_client_connect_guest(muster_client *client, const char *name) {
   if (!client || !is_text(name, 1, name_bytes_max)) return MUSTER_CLIENT_ERR_ARGUMENT;
-  return start(client, name, NULL);
+  return start(client, (identity){.name = name});
+}
+
+static muster_client_status connect_account(muster_client *client, const char *name,
+                                            const char *password, bool sign_up) {
+  if (!client || !is_text(name, 1, name_bytes_max) || !is_text(password, 1, password_bytes_max))
+    return MUSTER_CLIENT_ERR_ARGUMENT;
+  return start(client, (identity){.name = name, .password = password, .sign_up = sign_up});
+}
+
+muster_client_status muster_client_connect_account(muster_client *client, const char *name,
+                                                   const char *password) {
+  return connect_account(client, name, password, false);
+}
+
+muster_client_status muster_client_connect_sign_up(muster_client *client, const char *name,
+                                                   const char *password) {
+  return connect_account(client, name, password, true);
 }
 
 muster_client_status muster_client_connect_resume(muster_client *client, const char *session_token,
@@ -82,7 +112,7 @@ muster_client_status muster_client_connect_resume(muster_client *client, const c
   if (!client || !is_text(session_token, 1, session_token_bytes_max) ||
       (name && !is_text(name, 1, name_bytes_max)))
     return MUSTER_CLIENT_ERR_ARGUMENT;
-  return start(client, name, session_token);
+  return start(client, (identity){.name = name, .session_token = session_token});
 }
 
 const char *muster_client_session_token(const muster_client *client) {

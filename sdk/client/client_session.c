@@ -18,14 +18,22 @@ uint32_t client_next_request(muster_client *c) {
 muster_client_event client_no_event(void) {
   muster_client_event e;
   memset(&e, 0, sizeof e);
-  e.player_id = e.name = e.match_id = e.result = e.code = e.message = "";
+  e.player_id = e.name = e.match_id = e.result = e.code = e.message = e.queue = "";
   return e;
+}
+
+void client_forget_password(muster_client *c) {
+  // Through volatile, or a compiler leaves out what nobody reads.
+  for (volatile char *at = c->password; at && *at; ++at) *at = 0;
+  free(c->password);
+  c->password = NULL;
 }
 
 // ---- The connection.
 
 /// `why` is NULL if the link is down already and knows itself.
 static void lose(muster_client *c, const char *why, bool final) {
+  const client_phase was = c->phase;
   snprintf(c->why, sizeof c->why, "%s", why ? why : c->link.error);
   mst_link_close(&c->link, c->why);
   c->phase = final ? CLIENT_STOPPED : CLIENT_DOWN;
@@ -34,6 +42,7 @@ static void lose(muster_client *c, const char *why, bool final) {
   c->addresses_count = 0;
   c->tell_connected = false;
   c->tell_disconnected = true;
+  if (was == CLIENT_GREETING) c->sign_up_lost = c->sign_up;
   memcpy(c->lost, c->pending, sizeof c->lost);
   c->lost_count = c->pending_count;
   c->pending_count = 0;
@@ -44,6 +53,8 @@ static void say_hello(muster_client *c) {
   c->hello_resumes = c->session_token != NULL;
   if (c->hello_resumes)
     client_write_resume(&c->link.out, c->hello_request, c->session_token);
+  else if (c->password)
+    client_write_account(&c->link.out, c->hello_request, c->name, c->password, c->sign_up);
   else
     client_write_guest(&c->link.out, c->hello_request, c->name);
 }
@@ -97,6 +108,7 @@ static bool welcomed(muster_client *c, const client_lobby_message *m, muster_cli
     return false;
   }
   c->phase = CLIENT_WELCOMED;
+  c->sign_up = false;
   mst_backoff_reset(&c->backoff);
   c->has_ticket = c->has_assignment = false;  // Told anew, if there are any.
   e->type = MUSTER_CLIENT_EVENT_WELCOME;
@@ -112,7 +124,8 @@ static bool is_one_of(const char *code, const char *const *codes) {
   return false;
 }
 
-static void greeting_refused(muster_client *c, const client_lobby_message *m) {
+/// True if the lobby's word is the caller's to hear.
+static bool greeting_refused(muster_client *c, const client_lobby_message *m) {
   static const char *const unknown_token[] = {"session_expired", "session_token_invalid", NULL};
   static const char *const passing[] = {"lobby_full", "lobby_stopping", "rate_limited",
                                         "storage_unavailable", NULL};
@@ -120,23 +133,32 @@ static void greeting_refused(muster_client *c, const client_lobby_message *m) {
     free(c->session_token);
     c->session_token = NULL;
     if (c->name)
-      say_hello(c);  // A new guest, on the same connection.
+      say_hello(c);  // A new guest, or a login, on the same connection.
     else
       lose(c, m->message, true);
-    return;
+    return true;
+  }
+  if (c->sign_up_lost && strcmp(m->code, "name_taken") == 0) {
+    // Perhaps by this very sign-up, whose answer was lost: the password tells.
+    c->sign_up = c->sign_up_lost = false;
+    say_hello(c);
+    return false;
   }
   // What will not be different next time is not tried again.
   lose(c, m->message, !is_one_of(m->code, passing));
+  c->sign_up_lost = false;
+  return true;
 }
 
-static void refused(muster_client *c, const client_lobby_message *m, muster_client_event *e) {
+static bool refused(muster_client *c, const client_lobby_message *m, muster_client_event *e) {
   e->type = MUSTER_CLIENT_EVENT_ERROR;
   e->code = m->code;
   e->message = m->message;
-  if (m->request == c->hello_request && c->phase == CLIENT_GREETING)
-    greeting_refused(c, m);
-  else if (strcmp(m->code, "resumed_elsewhere") == 0)
-    lose(c, m->message, true);  // Coming back would only push the other one out.
+  if (m->request == c->hello_request && c->phase == CLIENT_GREETING) return greeting_refused(c, m);
+  // Coming back would only push the other one out, or be refused.
+  if (strcmp(m->code, "resumed_elsewhere") == 0 || strcmp(m->code, "banned") == 0)
+    lose(c, m->message, true);
+  return true;
 }
 
 static void take_arena(mst_arena *to, mst_arena *from) {
@@ -203,11 +225,17 @@ static bool handle(muster_client *c, const client_lobby_message *m, mst_arena *a
       match_ended(c, m, e);
       return true;
     case CLIENT_LOBBY_ERROR:
-      refused(c, m, e);
-      return true;
+      return refused(c, m, e);
     case CLIENT_LOBBY_PING:
       if (!client_write_pong(&c->link.out, m->number)) lose(c, "the lobby does not read", false);
       return false;
+    case CLIENT_LOBBY_RATING_CHANGED:
+      e->type = MUSTER_CLIENT_EVENT_RATING_CHANGED;
+      e->queue = m->queue;
+      e->rating = m->rating;
+      e->deviation = m->deviation;
+      e->rating_change = m->rating_change;
+      return true;
     case CLIENT_LOBBY_PONG:
     case CLIENT_LOBBY_UNKNOWN:
       break;
@@ -334,6 +362,7 @@ void client_session_free(muster_client *c) {
   mst_link_free(&c->link);
   free(c->host);
   free(c->name);
+  client_forget_password(c);
   free(c->session_token);
   free(c->player_id);
 }

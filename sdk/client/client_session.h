@@ -24,7 +24,10 @@ typedef enum client_phase {
 struct muster_client {
   char *host;
   uint16_t port;
-  char *name;           // NULL: cannot become a guest.
+  char *name;           // NULL: can only resume.
+  char *password;       // Not NULL: the name is an account's.
+  bool sign_up;         // It is to be made first.
+  bool sign_up_lost;    // It may have been made, but no answer came.
   char *session_token;  // NULL: cannot resume.
   char *player_id;
   mst_link link;
@@ -70,6 +73,7 @@ uint64_t client_due(const muster_client *c);
 /// Sends what is waiting; a loss is told by the next client_step().
 void client_flush(muster_client *c);
 uint32_t client_next_request(muster_client *c);
+void client_forget_password(muster_client *c);
 void client_session_free(muster_client *c);
 muster_client_event client_no_event(void);
 

@@ -133,6 +133,97 @@ struct Lobby {
   }
 };
 
+TEST(Client, LogsInAndIsToldOfItsRating) {
+  Lobby lobby;
+  EXPECT_EQ(lobby.client.connect_account("ann", ""), MUSTER_CLIENT_ERR_ARGUMENT);
+  EXPECT_EQ(lobby.client.connect_account("ann", std::string(129, 'x')), MUSTER_CLIENT_ERR_ARGUMENT);
+  ASSERT_EQ(lobby.client.connect_account("ann", "secret"), MUSTER_CLIENT_OK);
+  lobby.take();
+  auto hello = lobby.heard(pb::ClientMessage::kHello);
+  EXPECT_EQ(hello.hello().account().name(), "ann");
+  EXPECT_EQ(hello.hello().account().password(), "secret");
+  EXPECT_FALSE(hello.hello().account().sign_up());
+  lobby.connection.send(welcome(hello.request()));
+  lobby.expect(EventType::welcome);
+  pb::LobbyMessage rating;
+  rating.mutable_rating_changed()->set_queue("ranked");
+  rating.mutable_rating_changed()->set_rating(1484);
+  rating.mutable_rating_changed()->set_deviation(290);
+  rating.mutable_rating_changed()->set_change(-16);
+  lobby.connection.send(rating);
+  const Event told = lobby.expect(EventType::rating_changed);
+  EXPECT_EQ(told.queue, "ranked");
+  EXPECT_EQ(told.rating, 1484);
+  EXPECT_EQ(told.deviation, 290u);
+  EXPECT_EQ(told.rating_change, -16);
+
+  // It comes back by its token; if that is worth nothing any more, by its password.
+  lobby.connection.close();
+  lobby.expect(EventType::disconnected);
+  lobby.take();
+  hello = lobby.heard(pb::ClientMessage::kHello);
+  EXPECT_EQ(hello.hello().resume().session_token(), "secret");
+  lobby.connection.send(error(hello.request(), "session_expired"));
+  EXPECT_EQ(lobby.expect(EventType::error).code, "session_expired");
+  hello = lobby.heard(pb::ClientMessage::kHello);
+  EXPECT_EQ(hello.hello().account().password(), "secret");
+  lobby.connection.send(welcome(hello.request()));
+  lobby.expect(EventType::welcome);
+
+  lobby.connection.send(error(0, "banned"));
+  EXPECT_EQ(lobby.expect(EventType::error).code, "banned");
+  EXPECT_TRUE(lobby.expect(EventType::disconnected).final);
+}
+
+TEST(Client, SignsUp) {
+  struct Row {
+    const char* name;
+    bool answer_lost;      // The first time.
+    const char* then;      // What the lobby says to the sign-up.
+    const char* to_login;  // And to a login; empty: welcome, null: there is none.
+    const char* told;      // The error, if any.
+  };
+  const Row rows[] = {
+      {"at once", false, "", nullptr, ""},
+      {"the name is taken", false, "name_taken", nullptr, "name_taken"},
+      {"again, since no answer came", true, "", nullptr, ""},
+      {"it was made, though no answer came", true, "name_taken", "", ""},
+      {"somebody else has the name", true, "name_taken", "login_refused", "login_refused"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    Lobby lobby;
+    ASSERT_EQ(lobby.client.connect_sign_up("ann", "secret"), MUSTER_CLIENT_OK);
+    lobby.take();
+    auto hello = lobby.heard(pb::ClientMessage::kHello);
+    EXPECT_TRUE(hello.hello().account().sign_up());
+    if (row.answer_lost) {
+      lobby.connection.close();
+      EXPECT_FALSE(lobby.expect(EventType::disconnected).final);
+      lobby.take();
+      hello = lobby.heard(pb::ClientMessage::kHello);
+      EXPECT_TRUE(hello.hello().account().sign_up());
+    }
+    const auto answer = [&](const char* code) {
+      lobby.connection.send(*code ? error(hello.request(), code) : welcome(hello.request()));
+    };
+    answer(row.then);
+    if (row.to_login) {
+      EXPECT_EQ(lobby.client.poll(100ms)->type, EventType::none) << "it is not told yet";
+      hello = lobby.heard(pb::ClientMessage::kHello);
+      EXPECT_EQ(hello.hello().account().password(), "secret");
+      EXPECT_FALSE(hello.hello().account().sign_up());
+      answer(row.to_login);
+    }
+    if (*row.told) {
+      EXPECT_EQ(lobby.expect(EventType::error).code, row.told);
+      EXPECT_TRUE(lobby.expect(EventType::disconnected).final);
+    } else {
+      lobby.expect(EventType::welcome);
+    }
+  }
+}
+
 TEST(Client, BadArguments) {
   muster_client* c;
   EXPECT_EQ(muster_client_create(nullptr, 1, &c), MUSTER_CLIENT_ERR_ARGUMENT);

@@ -33,6 +33,20 @@ bool client_write_resume(mst_buffer *out, uint32_t request, const char *session_
   return write_hello(out, request, 2, session_token);
 }
 
+bool client_write_account(mst_buffer *out, uint32_t request, const char *name, const char *password,
+                          bool sign_up) {
+  const size_t frame = mst_frame_begin(out);
+  mst_pb_uint(out, 1, request);
+  const size_t hello = mst_pb_begin(out, say_hello);
+  const size_t account = mst_pb_begin(out, 40);
+  mst_pb_text(out, 1, name);
+  mst_pb_text(out, 2, password);
+  mst_pb_uint(out, 3, sign_up);
+  mst_pb_end(out, account);
+  mst_pb_end(out, hello);
+  return mst_frame_end(out, frame);
+}
+
 /// An entry of a map is a message: the key in field 1, the value in field 2.
 static void write_attribute(mst_buffer *out, uint32_t field, const muster_client_attribute *a) {
   const size_t entry = mst_pb_begin(out, field);
@@ -93,6 +107,12 @@ static bool is_bytes(const mst_pb_field *f, uint32_t number) {
 
 static bool is_uint(const mst_pb_field *f, uint32_t number) {
   return f->number == number && f->wire == MST_PB_VARINT;
+}
+
+/// A sint32: 0, -1, 1, -2, …
+static int32_t signed_of(uint64_t value) {
+  const uint32_t n = (uint32_t)value;
+  return (int32_t)((n >> 1) ^ (0u - (n & 1)));
 }
 
 /// If the field is text of that number, copies it. False only without room.
@@ -262,6 +282,18 @@ static bool read_number(const mst_pb_field *from, uint64_t *to) {
   return !r.malformed;
 }
 
+static bool read_rating_changed(const mst_pb_field *from, mst_arena *arena,
+                                client_lobby_message *to) {
+  mst_pb_reader r = mst_pb_read(from->bytes, from->size);
+  for (mst_pb_field f; mst_pb_next(&r, &f);) {
+    if (!take(arena, &f, 1, &to->queue)) return false;
+    if (is_uint(&f, 2)) to->rating = signed_of(f.value);
+    if (is_uint(&f, 3)) to->deviation = (uint32_t)f.value;
+    if (is_uint(&f, 4)) to->rating_change = signed_of(f.value);
+  }
+  return !r.malformed;
+}
+
 static bool read_body(const mst_pb_field *f, mst_arena *arena, client_lobby_message *to) {
   switch (to->type) {
     case CLIENT_LOBBY_WELCOME:
@@ -277,24 +309,30 @@ static bool read_body(const mst_pb_field *f, mst_arena *arena, client_lobby_mess
     case CLIENT_LOBBY_PING:
     case CLIENT_LOBBY_PONG:
       return read_number(f, &to->number);
+    case CLIENT_LOBBY_RATING_CHANGED:
+      return read_rating_changed(f, arena, to);
     case CLIENT_LOBBY_UNKNOWN:
       break;
   }
   return true;
 }
 
+static bool is_body(uint32_t number) {
+  return (number >= CLIENT_LOBBY_WELCOME && number <= CLIENT_LOBBY_PONG) ||
+         number == CLIENT_LOBBY_RATING_CHANGED;
+}
+
 bool client_read_lobby_message(const uint8_t *bytes, size_t size, mst_arena *arena,
                                client_lobby_message *message) {
   memset(message, 0, sizeof *message);
   message->player_id = message->session_token = message->name = "";
-  message->match_id = message->result = message->code = message->message = "";
+  message->match_id = message->result = message->code = message->message = message->queue = "";
   // Of a oneof the last one counts; each is sent once, so parts are not merged.
   mst_pb_field body = {0};
   mst_pb_reader r = mst_pb_read(bytes, size);
   for (mst_pb_field f; mst_pb_next(&r, &f);) {
     if (is_uint(&f, 1)) message->request = (uint32_t)f.value;
-    if (f.wire == MST_PB_BYTES && f.number >= CLIENT_LOBBY_WELCOME &&
-        f.number <= CLIENT_LOBBY_PONG) {
+    if (f.wire == MST_PB_BYTES && is_body(f.number)) {
       message->type = (client_lobby_message_type)f.number;
       body = f;
     }

@@ -12,6 +12,8 @@ extern "C" {
 // ---- ClientMessage. Each appends one frame; false, and nothing appended, if there is no room.
 
 bool client_write_guest(mst_buffer *out, uint32_t request, const char *name);
+bool client_write_account(mst_buffer *out, uint32_t request, const char *name, const char *password,
+                          bool sign_up);
 bool client_write_resume(mst_buffer *out, uint32_t request, const char *session_token);
 bool client_write_start_match(mst_buffer *out, uint32_t request, const char *queue,
                               const muster_client_attribute *attributes, size_t attributes_count,
@@ -31,7 +33,8 @@ typedef enum client_lobby_message_type {
   CLIENT_LOBBY_MATCH_ENDED = 5,
   CLIENT_LOBBY_ERROR = 6,
   CLIENT_LOBBY_PING = 7,
-  CLIENT_LOBBY_PONG = 8
+  CLIENT_LOBBY_PONG = 8,
+  CLIENT_LOBBY_RATING_CHANGED = 40
 } client_lobby_message_type;
 
 /// Everything it points to is in the arena it was read into. Text is never NULL.
@@ -51,6 +54,10 @@ typedef struct client_lobby_message {
   const char *code;                     // ERROR
   const char *message;                  // ERROR
   uint64_t number;                      // PING, PONG
+  const char *queue;                    // RATING_CHANGED
+  int32_t rating;                       // RATING_CHANGED
+  uint32_t deviation;                   // RATING_CHANGED
+  int32_t rating_change;                // RATING_CHANGED
 } client_lobby_message;
 
 /// False if the bytes are no LobbyMessage, or hold more than the arena may.

@@ -54,10 +54,7 @@ void check_same(const muster_client_player& ours, const pb::MatchPlayer& theirs)
 
 void check_same(const client_lobby_message& ours, const pb::LobbyMessage& theirs) {
   CHECK(ours.request == theirs.request(), "request");
-  // The SDK passes over what it does not tell its caller.
-  const bool told = !theirs.has_rating_changed();
-  CHECK(static_cast<int>(ours.type) == (told ? static_cast<int>(theirs.body_case()) : 0),
-        "the body");
+  CHECK(static_cast<int>(ours.type) == static_cast<int>(theirs.body_case()), "the body");
   switch (theirs.body_case()) {
     case pb::LobbyMessage::kWelcome:
       CHECK(same(ours.player_id, theirs.welcome().player_id()), "player_id");
@@ -98,6 +95,11 @@ void check_same(const client_lobby_message& ours, const pb::LobbyMessage& theirs
       CHECK(ours.number == theirs.pong().number(), "number");
       break;
     case pb::LobbyMessage::kRatingChanged:
+      CHECK(same(ours.queue, theirs.rating_changed().queue()), "queue");
+      CHECK(ours.rating == theirs.rating_changed().rating(), "rating");
+      CHECK(ours.deviation == theirs.rating_changed().deviation(), "deviation");
+      CHECK(ours.rating_change == theirs.rating_changed().change(), "its change");
+      break;
     case pb::LobbyMessage::BODY_NOT_SET:
       break;
   }

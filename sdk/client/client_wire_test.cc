@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
 #include <string>
 
 #include "proto/player.pb.h"
@@ -29,6 +31,19 @@ TEST(ClientMessage, IsWhatProtobufWrites) {
        [](pb::ClientMessage& m) {
          m.set_request(1);
          m.mutable_hello()->mutable_guest()->set_name("ann");
+       }},
+      {"a login", [](mst_buffer* o) { return client_write_account(o, 1, "ann", "secret", false); },
+       [](pb::ClientMessage& m) {
+         m.set_request(1);
+         m.mutable_hello()->mutable_account()->set_name("ann");
+         m.mutable_hello()->mutable_account()->set_password("secret");
+       }},
+      {"a sign-up", [](mst_buffer* o) { return client_write_account(o, 1, "ann", "secret", true); },
+       [](pb::ClientMessage& m) {
+         m.set_request(1);
+         m.mutable_hello()->mutable_account()->set_name("ann");
+         m.mutable_hello()->mutable_account()->set_password("secret");
+         m.mutable_hello()->mutable_account()->set_sign_up(true);
        }},
       {"resume", [](mst_buffer* o) { return client_write_resume(o, 1, "secret"); },
        [](pb::ClientMessage& m) {
@@ -217,6 +232,21 @@ TEST(LobbyMessage, TheOthers) {
     EXPECT_EQ(read.message.reason, MUSTER_CLIENT_END_SERVER_LOST);
     EXPECT_TRUE(read.message.requeued);
     EXPECT_STREQ(read.message.result, "{}");
+  }
+  for (const std::int32_t change :
+       {0, 1, -1, 16, -1484, 1'000'000, -1'000'000, std::numeric_limits<std::int32_t>::max(),
+        std::numeric_limits<std::int32_t>::min()}) {
+    pb::LobbyMessage m;
+    m.mutable_rating_changed()->set_queue("ranked");
+    m.mutable_rating_changed()->set_rating(-change / 2);
+    m.mutable_rating_changed()->set_deviation(350);
+    m.mutable_rating_changed()->set_change(change);
+    const Read read(m);
+    EXPECT_EQ(read.message.type, CLIENT_LOBBY_RATING_CHANGED);
+    EXPECT_STREQ(read.message.queue, "ranked");
+    EXPECT_EQ(read.message.rating, -change / 2);
+    EXPECT_EQ(read.message.deviation, 350u);
+    EXPECT_EQ(read.message.rating_change, change);
   }
   {
     pb::LobbyMessage m;

@@ -99,8 +99,7 @@ class Player {
         last_(start_) {
     if (options.timeout > 0ms) deadline_ = start_ + options.timeout;
     report_->note(name_, fmt::format("connecting to {} as {}", options.lobby, name_));
-    if (const auto status = client_->connect_guest(name_); status != MUSTER_CLIENT_OK)
-      fail(client::to_string(status));
+    if (const auto status = connect(); status != MUSTER_CLIENT_OK) fail(client::to_string(status));
   }
 
   bool done() const { return done_; }
@@ -153,8 +152,9 @@ class Player {
     last_ = now;
     switch (e.type) {
       case EventType::welcome:
+        // An account's player may have been there, from elsewhere.
+        if (!e.resumed || start_lost_ || !welcomed_) start_match();
         welcomed_ = true;
-        if (!e.resumed || start_lost_) start_match();
         break;
       case EventType::ticket:
         hear_ticket(*e.ticket);
@@ -175,8 +175,15 @@ class Player {
         break;
       case EventType::none:
       case EventType::connected:
+      case EventType::rating_changed:
         break;
     }
+  }
+
+  client::Status connect() {
+    if (options_->password.empty()) return client_->connect_guest(name_);
+    return options_->sign_up ? client_->connect_sign_up(name_, options_->password)
+                             : client_->connect_account(name_, options_->password);
   }
 
   void start_match() {
@@ -371,6 +378,9 @@ void add_play_command(CLI::App& app, int& exit_code) {
   play->add_option("--lobby", options->lobby, "Where the lobby is: HOST:PORT")
       ->capture_default_str();
   play->add_option("--name", options->name, "The player's name")->capture_default_str();
+  const auto account = std::make_shared<bool>(false);
+  play->add_flag("--account", *account, "Log in; the password is in MUSTER_PASSWORD");
+  play->add_flag("--sign-up", options->sign_up, "Make the account of that name first");
   play->add_option("--queue", options->queue, "What to play: the name of a queue")->required();
   play->add_option("--seats", options->seats, "Seats each player takes")
       ->check(CLI::Range(1, 256))
@@ -387,7 +397,13 @@ void add_play_command(CLI::App& app, int& exit_code) {
   play->add_option("command", options->command,
                    "After --: the game client to start when assigned. {host} {port} {token} "
                    "{match_id} {player_id} {name} {team} {queue} {port.NAME} in it are filled in");
-  play->callback([options, seconds, &exit_code] {
+  play->callback([options, seconds, account, &exit_code] {
+    if (*account || options->sign_up) {
+      const char* const password = std::getenv("MUSTER_PASSWORD");
+      if (!password || !*password)
+        throw CLI::ValidationError("--account", "needs its password in MUSTER_PASSWORD");
+      options->password = password;
+    }
     options->timeout =
         std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(*seconds));
     exit_code = run_play(*options, stdout, stderr);

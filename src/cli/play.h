@@ -16,6 +16,8 @@ namespace muster::cli {
 struct PlayOptions {
   std::string lobby = "127.0.0.1:4100";  // HOST:PORT; the host may be a name.
   std::string name;                      // 1 to 32 bytes; with count > 1 a number is added.
+  std::string password;                  // Empty: as a guest.
+  bool sign_up = false;                  // With a password: makes the account first.
   std::string queue;
   std::uint32_t count = 1;           // Players, each with a connection of its own.
   std::uint32_t seats = 1;           // That each player takes.

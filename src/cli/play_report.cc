@@ -23,8 +23,9 @@ constexpr std::string_view ticket_states[] = {"UNKNOWN",   "QUEUED",  "MATCHED",
                                               "CANCELLED", "EXPIRED", "FAILED"};
 constexpr std::string_view end_reasons[] = {"UNKNOWN",         "OVER", "SERVER_LOST", "TIMED_OUT",
                                             "MATCH_CANCELLED", "LEFT"};
-constexpr std::string_view event_names[] = {"none",       "connected",   "welcome", "ticket",
-                                            "assignment", "match_ended", "error",   "disconnected"};
+constexpr std::string_view event_names[] = {"none",   "connected",    "welcome",
+                                            "ticket", "assignment",   "match_ended",
+                                            "error",  "disconnected", "rating_changed"};
 
 std::string ticket_text(const client::Ticket& t) {
   using client::TicketState;
@@ -115,6 +116,9 @@ std::string event_text(const client::Event& e, std::string_view player) {
       return e.final ? fmt::format("disconnected: {}", e.message)
                      : fmt::format("disconnected: {}; again in {:.1f} s", e.message,
                                    static_cast<double>(e.retry_in.count()) / 1000);
+    case EventType::rating_changed:
+      return fmt::format("rating in {}: {} ({:+}), deviation {}", e.queue, e.rating,
+                         e.rating_change, e.deviation);
   }
   return "";
 }
@@ -160,6 +164,12 @@ std::string event_json(const client::Event& e, std::string_view player,
       o["message"] = e.message;
       o["retryInMs"] = e.retry_in.count();
       o["final"] = e.final;
+      break;
+    case EventType::rating_changed:
+      o["queue"] = e.queue;
+      o["rating"] = e.rating;
+      o["deviation"] = e.deviation;
+      o["change"] = e.rating_change;
       break;
   }
   return json::serialize(o);

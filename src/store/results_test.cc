@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <span>
 
 #include "core/core.h"
 #include "core/state.h"
 #include "store/accounts.h"
 #include "store/accounts_test_help.h"
+#include "store/database.h"
+#include "store/tables.h"
 
 namespace muster::store {
 namespace {
@@ -122,6 +125,20 @@ TEST_F(ResultsTest, AResultChangesRatingsOnce) {
   ASSERT_EQ(ann.ratings.size(), 1u);
   EXPECT_EQ(ann.ratings[0].queue, "ranked");
   EXPECT_EQ(ann.ratings[0].mean, board().entries[0].rating);
+}
+
+TEST_F(ResultsTest, AFileFromBeforeThereWereRatings) {
+  {
+    const auto before =
+        Database::open(path_, std::span(account_tables).first(1), std::chrono::milliseconds{100});
+    ASSERT_TRUE(before) << before.error();
+    EXPECT_EQ(before->run("INSERT INTO accounts VALUES (7, 'old', 'hash', 0)"), SQLITE_OK);
+  }
+  open_with_two();
+  EXPECT_EQ(query(path_, "SELECT name FROM accounts WHERE id = 7"), "old");
+  EXPECT_GT(ann_, 7);
+  record(numbered(1, duel(1, ann_, 7)));
+  EXPECT_EQ(shown(board()), "season 1: 1=ann:1516/1 2=old:1484/1");
 }
 
 TEST_F(ResultsTest, WhatIsNotRatedIsRecorded) {

@@ -1,5 +1,6 @@
 // Rated matches of players with accounts, by real processes: ratings change once, whoever is
 // killed.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -87,6 +88,23 @@ TEST(Rated, ADuelChangesRatingsForGood) {
   EXPECT_EQ(ended.output, "season 1 of queue duel has ended; 2 ratings begin season 2\n");
   EXPECT_THAT(leaderboard(lobby), ElementsAre("ann 1500 0", "bob 1500 0"));
   EXPECT_EQ(rating_changed(bob).rating(), 1500);
+}
+
+TEST(Rated, FromTheTerminal) {
+  Lobby lobby(rated());
+  const auto play = [&](const char* how) {
+    return run({"/usr/bin/env", "MUSTER_PASSWORD=secret", programs::muster, "play", "--lobby",
+                fmt::format("127.0.0.1:{}", lobby.port()), "--queue", "duel", "--name", "bot", how,
+                "-n", "2", "--", programs::duel_client, "{host}", "{port}", "{token}", "--bot"});
+  };
+  EXPECT_EQ(play("--sign-up").exit_code, 0);
+  wait_until("its result", [&] { return number(lobby.ask("status"), "/results/recorded") == 1; });
+  EXPECT_EQ(leaderboard(lobby).size(), 2u);
+  const Ran again = play("--sign-up");
+  EXPECT_EQ(again.exit_code, 1);
+  EXPECT_THAT(again.output, HasSubstr("name_taken"));
+  EXPECT_EQ(play("--account").exit_code, 0);
+  wait_until("its result", [&] { return number(lobby.ask("status"), "/results/recorded") == 2; });
 }
 
 enum class Killed { before_the_end, at_the_end, once_told };

@@ -87,6 +87,21 @@ MUSTER_CLIENT_API void muster_client_destroy(muster_client *client);
 MUSTER_CLIENT_API muster_client_status muster_client_connect_guest(muster_client *client,
                                                                    const char *name);
 
+/// Connects as the player with this account, which keeps their ratings; `password` is 1 to 128
+/// bytes. The lobby says from where it takes passwords (its `logins`): the connection is not
+/// encrypted. Otherwise as muster_client_connect_guest; the password is kept until
+/// muster_client_destroy or the next muster_client_connect_…, to log in again when the lobby has
+/// forgotten the session.
+MUSTER_CLIENT_API muster_client_status muster_client_connect_account(muster_client *client,
+                                                                     const char *name,
+                                                                     const char *password);
+
+/// The same, and makes the account first. If the name is taken, an ERROR event says so; but if it
+/// was taken while the connection was lost, the password decides whether it was by this call.
+MUSTER_CLIENT_API muster_client_status muster_client_connect_sign_up(muster_client *client,
+                                                                     const char *name,
+                                                                     const char *password);
+
 /// Connects as the player whose session token (1 to 512 bytes) an earlier run has kept. If the
 /// lobby no longer knows it, an ERROR event says so, and then this is
 /// muster_client_connect_guest(name); with NULL for `name` it is the end instead, a final
@@ -214,8 +229,9 @@ typedef enum muster_client_event_type {
   MUSTER_CLIENT_EVENT_NONE = 0,      /* Nothing happened in the time. */
   MUSTER_CLIENT_EVENT_CONNECTED = 1, /* The lobby's port answers; WELCOME or ERROR follows. */
   /// The lobby knows this player: commands may be given. `resumed` tells that it is the same player
-  /// as before the connection was lost; their ticket or assignment, if any, follows as events of
-  /// its own, and what muster_client_ticket() and assignment() said before is forgotten until then.
+  /// as before the connection was lost, or, after a login, as the one who was there: their ticket
+  /// or assignment, if any, follows as events of its own, and what muster_client_ticket() and
+  /// assignment() said before is forgotten until then.
   MUSTER_CLIENT_EVENT_WELCOME = 2,
   MUSTER_CLIENT_EVENT_TICKET = 3,      /* `ticket` */
   MUSTER_CLIENT_EVENT_ASSIGNMENT = 4,  /* `assignment` */
@@ -225,9 +241,12 @@ typedef enum muster_client_event_type {
   /// code "connection_lost", which only this library uses.
   MUSTER_CLIENT_EVENT_ERROR = 6,
   /// The connection is lost or could not be made; `message` says why. It is tried again in
-  /// `retry_in_ms`, or, if `final` is 1, not at all: the lobby refused the name, or the player has
-  /// come back by another connection.
-  MUSTER_CLIENT_EVENT_DISCONNECTED = 7
+  /// `retry_in_ms`, or, if `final` is 1, not at all: the lobby refused the name or the password,
+  /// has banned the account, or the player has come back by another connection.
+  MUSTER_CLIENT_EVENT_DISCONNECTED = 7,
+  /// The result of a rated match is recorded, or a season has begun: `queue`, `rating`,
+  /// `deviation`, `rating_change`.
+  MUSTER_CLIENT_EVENT_RATING_CHANGED = 8
 } muster_client_event_type;
 
 /// All text in it, and what it points to, is owned by the client and good until the next
@@ -248,6 +267,10 @@ typedef struct muster_client_event {
   const char *message;                        /* ERROR, DISCONNECTED */
   uint32_t retry_in_ms;                       /* DISCONNECTED */
   int final;                                  /* DISCONNECTED */
+  const char *queue;                          /* RATING_CHANGED */
+  int32_t rating;                             /* RATING_CHANGED */
+  uint32_t deviation;                         /* RATING_CHANGED: how uncertain it is */
+  int32_t rating_change;                      /* RATING_CHANGED: by the result */
 } muster_client_event;
 
 /// Waits for the next event, at most `timeout_ms` milliseconds: 0 waits for nothing, below 0

@@ -86,7 +86,8 @@ enum class EventType {
   assignment,
   match_ended,
   error,
-  disconnected
+  disconnected,
+  rating_changed
 };
 
 /// Which members have a meaning for which type is said at muster_client_event.
@@ -106,6 +107,10 @@ struct Event {
   std::string message;
   Timeout retry_in{0};
   bool final = false;
+  std::string queue;
+  std::int32_t rating = 0;
+  std::uint32_t deviation = 0;
+  std::int32_t rating_change = 0;
 };
 
 namespace detail {
@@ -163,6 +168,10 @@ inline Event copy(const muster_client_event& from) {
   to.message = from.message;
   to.retry_in = Timeout(from.retry_in_ms);
   to.final = from.final != 0;
+  to.queue = from.queue;
+  to.rating = from.rating;
+  to.deviation = from.deviation;
+  to.rating_change = from.rating_change;
   return to;
 }
 
@@ -216,6 +225,12 @@ class Client {
 
   Status connect_guest(const std::string& name) {
     return muster_client_connect_guest(client_.get(), name.c_str());
+  }
+  Status connect_account(const std::string& name, const std::string& password) {
+    return muster_client_connect_account(client_.get(), name.c_str(), password.c_str());
+  }
+  Status connect_sign_up(const std::string& name, const std::string& password) {
+    return muster_client_connect_sign_up(client_.get(), name.c_str(), password.c_str());
   }
   Status connect_resume(const std::string& session_token,
                         const std::optional<std::string>& name = std::nullopt) {
