@@ -81,17 +81,20 @@ void Recorder::begin(Time now, const core::StartMatch& event, const core::SendTi
   const std::uint32_t slot = ticket.ticket.slot;
   if (slot >= tickets_.size()) tickets_.resize(slot + 1);
   if (tickets_[slot] && tickets_[slot]->id == ticket.ticket) return;
+  if (tickets_[slot]) end(now, tickets_[slot]->id, End::away);  // Its place is another's already.
   const core::Session* const session = state.sessions.find(event.session);
   const auto queue = std::ranges::find(state.config.queues, ticket.queue, &core::QueueConfig::name);
   if (!session || queue == state.config.queues.end()) return;
   const auto index = static_cast<core::QueueIndex>(queue - state.config.queues.begin());
+  // One that was assigned at once is gone already.
+  const core::Ticket* const waiting = state.tickets.find(ticket.ticket);
+  const std::uint32_t seats = waiting ? waiting->seats : static_cast<std::uint32_t>(event.seats);
   Ticket& begun = tickets_[slot].emplace();
   begun.id = ticket.ticket;
-  begun.player = session->player;
   begun.since = now;
   begun.line = {.at_ms = unix_ms(now),
                 .queue = ticket.queue,
-                .seats = static_cast<std::uint32_t>(event.seats),
+                .seats = seats,
                 .rating = rating_of(state, session->player, index),
                 .attributes = for_rules(event.attributes, *queue)};
 }

@@ -31,7 +31,6 @@ class Recorder {
  private:
   struct Ticket {
     core::TicketId id;
-    core::PlayerId player;
     Time since{};
     population::RecordedTicket line;
   };

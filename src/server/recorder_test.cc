@@ -150,6 +150,21 @@ TEST_F(RecorderTest, WhoeverGoesAwayAndWhoeverWaitsInVain) {
   EXPECT_EQ(recording.tickets[1].wait_ms, 600'000);
 }
 
+TEST_F(RecorderTest, ATicketWhosePlaceIsTakenAtOnceIsNotLost) {
+  join(0);
+  press(0, "ctf");
+  step(core::SessionClosed{session(0)});
+  pass(core_.state().config.resume_grace - 1s);
+  join(1);   // Then it is looked for lost ones: not yet.
+  pass(1s);  // Now it is one, and its place is free.
+  press(1, "dm");
+  step(core::CancelMatch{session(1), 3});
+  const population::Recording recording = read();
+  ASSERT_EQ(recording.tickets.size(), 2u);
+  EXPECT_EQ(recording.tickets[0].end, End::away);
+  EXPECT_EQ(recording.tickets[1].end, End::cancelled);
+}
+
 TEST_F(RecorderTest, SaysNothingOfWhoTheyAre) {
   join(0);
   press(0, "ctf");
