@@ -11,12 +11,13 @@ namespace {
 TEST(SimRestart, ALobbyLoadedFromBytesKeepsEveryLaw) {
   sim::Report total;
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
-    sim::World world{seed, {.through_bytes = through_bytes}};
+    sim::World world{seed, {.through_bytes = through_bytes, .machines_lost = true}};
     const sim::CrashNote note{world};
     ASSERT_NO_THROW(world.run()) << "repeat it: muster sim --seed " << seed;
     total.add(world.report());
   }
   EXPECT_GT(total.marks[sim::Mark::lobby_returned], 5u);
+  EXPECT_GT(total.marks[sim::Mark::machine_lost], 5u);
 }
 
 /// Histories of every kind of thing that the core remembers, saved and loaded at arbitrary points.

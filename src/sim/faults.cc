@@ -50,6 +50,7 @@ constexpr NamedInterval intervals[] = {
     {"reload", &FaultIntervals::reload},
     {"drain", &FaultIntervals::drain},
     {"clear", &FaultIntervals::clear},
+    {"machine_lost", &FaultIntervals::machine_lost},
 };
 
 }  // namespace
@@ -119,6 +120,7 @@ Faults draw_faults(Prng& prng) {
   faults.deadlines_late = prng.below(3) == 0;
   faults.journal = prng.below(2) == 0;
   r.holds_itself = rate(60);
+  i.machine_lost = interval(minutes{1}, minutes{5});
   return faults;
 }
 
@@ -161,6 +163,12 @@ void FaultSource::start() {
   every(i.reload, [this] { world_.reload(draw_reload(world_.setting().config, prng_)); });
   every(i.drain, [this] { drain(); });
   every(i.clear, [this] { clear(); });
+  every(i.machine_lost, [this, down] {
+    world_.sync_disk();
+    world_.after(Duration{prng_.between(0, 1'000'000'000)}, [this, down] {
+      if (!healed_) world_.lose_machine(down());
+    });
+  });
 }
 
 /// What is drained takes matches again after a while, or when faults stop.

@@ -57,6 +57,7 @@ struct FaultIntervals {
   Duration reload{};    // Of the configuration, changed or not.
   Duration drain{};     // Of a fleet, the node, or a game server, for a while.
   Duration clear{};
+  Duration machine_lost{};  // The lobby's, which is the node's too.
 };
 
 struct Faults {

@@ -45,6 +45,9 @@ class Laws {
   /// Nothing holds this server's port any more: its process is gone, or its launch never arrived.
   void process_gone(core::ServerId server);
 
+  /// Nor any other's.
+  void processes_gone() { processes_.clear(); }
+
   /// The next event is this report, of this process of the node. `kept`: none may be missing.
   void report(std::uint32_t run, std::uint64_t number, bool kept);
 

@@ -93,6 +93,7 @@ std::string_view to_string(Mark mark) {
       "disk_full",
       "recorded_before",
       "standings_refused",
+      "machine_lost",
   };
   static_assert(std::size(names) == mark_count, "one name per mark, in the enum's order");
   return names[static_cast<std::size_t>(mark)];

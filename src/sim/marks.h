@@ -106,8 +106,9 @@ enum class Mark : std::uint8_t {
   disk_full,
   recorded_before,
   standings_refused,
+  machine_lost,
 };
-constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::standings_refused) + 1;
+constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::machine_lost) + 1;
 
 std::string_view to_string(Mark mark);
 

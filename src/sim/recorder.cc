@@ -34,6 +34,13 @@ void Recorder::commit(const core::RecordResult& e) {
   });
 }
 
+void Recorder::machine_lost(const core::State& state) {
+  ++life_;
+  seen_ = 0;
+  owed_.clear();
+  observe(state);
+}
+
 void Recorder::lobby_died(bool remembers) {
   ++life_;
   if (remembers) return;

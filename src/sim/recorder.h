@@ -24,6 +24,9 @@ class Recorder {
   /// `remembers`: it comes back and asks again for what it has not heard of.
   void lobby_died(bool remembers);
 
+  /// It comes back as it was a moment ago: what it took since then is as if it had never come.
+  void machine_lost(const core::State& state);
+
   bool owes_nothing() const { return owed_.empty(); }
   std::uint64_t unseed() { return prng_.next(); }
 

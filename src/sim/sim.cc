@@ -40,7 +40,8 @@ int run_sim(const SimOptions& options) {
     const WorldOptions of_world{.minutes = options.minutes,
                                 .people_max = options.people_max,
                                 .without = options.without,
-                                .through_bytes = options.through_bytes};
+                                .through_bytes = options.through_bytes,
+                                .machines_lost = options.through_bytes != nullptr};
     if (options.shrink && show_shrunk(seed, of_world)) return 1;
     World world{seed, of_world};
     const CrashNote note{world};

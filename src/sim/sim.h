@@ -20,7 +20,7 @@ struct SimOptions {
   std::uint32_t people_max = 0;  // WorldOptions'; and the next.
   std::vector<std::string> without;
   bool shrink = false;  // A run that fails is made smaller, and what is left of it is shown.
-  /// WorldOptions::through_bytes.
+  /// WorldOptions::through_bytes; with it, machines are lost.
   std::function<std::unique_ptr<core::State>(const core::State&)> through_bytes;
 };
 

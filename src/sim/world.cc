@@ -43,7 +43,7 @@ World::World(std::uint64_t seed, const WorldOptions& options)
       rates_(setting_.faults.rates),
       prng_(seed ^ 0x77697265),
       core_(std::make_unique<core::Core>(setting_.config)),
-      laws_(setting_, report_),
+      laws_(std::make_unique<Laws>(setting_, report_)),
       machine_(*this, seed ^ 0x6d616368),
       crowd_(*this, seed ^ 0x63726f77),
       recorder_(*this, seed ^ 0x7265636f),
@@ -101,7 +101,7 @@ void World::heal() {
   for (std::size_t i = 0; i < state().fleets.size(); ++i)
     if (state().fleets[i].draining) step(core::DrainFleet{state().config.fleets[i].name, false});
   run_for(minutes{2});
-  laws_.expect_no_failures();
+  laws_->expect_no_failures();
   run_for(minutes{1});
 }
 
@@ -241,13 +241,14 @@ void World::step(const core::Event& event, bool stale) {
   const core::State::Totals before = state().totals;
   core_->step(event, now_, effects);
   ++report_.steps;
+  if (options_.on_step) options_.on_step(now_, event, state());
   if (options_.canary_drops_assignment > 0) drop_assignment(effects);
   history_.add(now_, event, effects);
   count(before);
 #ifndef MUSTER_CHECK_INVARIANTS
   core::check_invariants(state());
 #endif
-  laws_.observe({event, now_, effects, state(), late, stale});
+  laws_->observe({event, now_, effects, state(), late, stale});
   recorder_.observe(state());
   for (core::QueueIndex queue = 0; queue < state().queues.size(); ++queue)
     if (enough_partners(state(), queue)) throw LawBroken("nobody waits who has enough partners");
@@ -259,7 +260,7 @@ void World::step(const core::Event& event, bool stale) {
     if (!withheld_)
       deliver(effect);
     else if (const auto* launch = std::get_if<core::LaunchServer>(&effect))
-      laws_.process_gone(launch->server);
+      laws_->process_gone(launch->server);
   }
   machine_.look_for_classic_matches();
   const std::uint32_t every = options_.through_bytes_every;
@@ -316,6 +317,7 @@ void World::close(core::SessionId session) {
 
 void World::reload(core::Config config) {
   marks().hit(Mark::config_reloaded);
+  disk_.reset();
   step(core::DeadlineReached{});  // What is due is due under the old one.
   setting_.config = std::move(config);
   step(core::ConfigReloaded{std::make_shared<const core::Config>(setting_.config)});
@@ -325,10 +327,7 @@ void World::restart_lobby(Duration down) {
   const bool remembers = setting_.faults.journal;
   note(remembers ? "the lobby dies, and comes back with its memory"
                  : "the lobby dies, and comes back without its memory");
-  std::vector<core::SessionId> sessions;
-  sessions_.for_each([&](core::SessionId id, const Session&) { sessions.push_back(id); });
-  for (const core::SessionId id : sessions) sessions_.erase(id);
-  crowd_.lobby_died();
+  close_all();
   recorder_.lobby_died(remembers);
   machine_.lobby_died(down, remembers);
   if (remembers) {
@@ -336,8 +335,36 @@ void World::restart_lobby(Duration down) {
     return come_back();
   }
   marks().hit(Mark::lobby_restarted);
+  disk_.reset();
   core_ = std::make_unique<core::Core>(setting_.config);
-  laws_.lobby_restarted();
+  laws_->lobby_restarted();
+}
+
+void World::close_all() {
+  std::vector<core::SessionId> sessions;
+  sessions_.for_each([&](core::SessionId id, const Session&) { sessions.push_back(id); });
+  for (const core::SessionId id : sessions) sessions_.erase(id);
+  crowd_.lobby_died();
+}
+
+void World::sync_disk() {
+  if (!options_.machines_lost || !setting_.faults.journal) return;
+  disk_ = std::make_unique<Disk>(options_.through_bytes(state()), *laws_);
+}
+
+void World::lose_machine(Duration down) {
+  const auto disk = std::exchange(disk_, nullptr);
+  if (!disk) return;
+  note("the machine is lost; the lobby comes back with what the disk has");
+  marks().hit(Mark::machine_lost);
+  close_all();
+  core_ = std::make_unique<core::Core>(std::move(disk->state));
+  laws_ = std::make_unique<Laws>(disk->laws);
+  laws_->processes_gone();
+  recorder_.machine_lost(state());
+  machine_.lobby_died(down, true);
+  machine_.kill(down);
+  come_back();
 }
 
 void World::go_through_bytes() {

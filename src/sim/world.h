@@ -36,6 +36,10 @@ struct WorldOptions {
   std::function<std::unique_ptr<core::State>(const core::State&)> through_bytes;
   /// Also after every so many steps, as if it had been a snapshot. 0: only when it comes back.
   std::uint32_t through_bytes_every = 0;
+  /// Whether machines are lost: for that, a state has to go through bytes.
+  bool machines_lost = false;
+  /// Sees every event, and the state after it.
+  std::function<void(Time, const core::Event&, const core::State&)> on_step;
 };
 
 /// What repeats a run.
@@ -80,7 +84,7 @@ class World {
   const core::State& state() const { return core_->state(); }
   const FaultRates& rates() const { return rates_; }
   Marks& marks() { return report_.marks; }
-  Laws& laws() { return laws_; }
+  Laws& laws() { return *laws_; }
   Machine& machine() { return machine_; }
   Crowd& crowd() { return crowd_; }
   Recorder& recorder() { return recorder_; }
@@ -104,6 +108,11 @@ class World {
   /// The lobby dies and comes back, with or without its memory (Faults::journal); the node and its
   /// game servers live on.
   void restart_lobby(Duration down);
+  /// What the disk has by now, if the machine is lost with all that comes later: it goes on from
+  /// there, without game servers. Nothing if the lobby has changed its configuration meanwhile, or
+  /// lost its memory anyway.
+  void sync_disk();
+  void lose_machine(Duration down);
   /// The same, of the next thing that comes over a wire: before its journal has it, so that it
   /// never came; or when its journal has it and nothing of what came of it has left.
   enum class Death : std::uint8_t { none, before_journal, before_effects };
@@ -152,6 +161,7 @@ class World {
   void close(core::SessionId session);
   void come_back();
   void go_through_bytes();
+  void close_all();
   void deliver(const core::Effect& effect);
 
   std::uint64_t seed_;
@@ -168,13 +178,18 @@ class World {
   std::uint32_t assignments_ = 0;
   Death death_ = Death::none;  // The next.
   Duration death_down_{};
+  struct Disk {
+    std::unique_ptr<core::State> state;
+    Laws laws;  // As they knew the lobby then.
+  };
+  std::unique_ptr<Disk> disk_;
   bool withheld_ = false;  // Effects do not leave.
 
   std::unique_ptr<core::Core> core_;
   SlotMap<core::SessionId, Session> sessions_;
   Report report_;
   History history_;
-  Laws laws_;
+  std::unique_ptr<Laws> laws_;
   Machine machine_;
   Crowd crowd_;
   Recorder recorder_;

@@ -28,6 +28,7 @@ TEST(World, EveryLawHoldsOnEverySeedAndEveryRarePathIsTaken) {
   if (only) return;
   for (std::size_t i = 0; i < mark_count; ++i) {
     const Mark mark{static_cast<std::uint8_t>(i)};
+    if (mark == Mark::machine_lost) continue;  // Needs a codec: cli/sim_restart_test has one.
     EXPECT_GT(total.marks[mark], 0u) << "no seed took the path " << to_string(mark);
   }
   EXPECT_GT(total.assigned, 1000u);
