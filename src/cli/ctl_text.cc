@@ -194,6 +194,12 @@ std::string why_text(const json::object& w) {
     rules.push_back({text(rule, "name"), text(rule, "excludes"), text(rule, "byTheirs")});
   });
   if (rules.size() > 1) out += "\n" + format_table(rules) + "\n";
+  Rows regions{{"REGION", "MS", "MAY PLAY THERE", "OTHERS"}};
+  for_each(w, "regions", [&](const json::object& region) {
+    regions.push_back({text(region, "name"), text(region, "ms"),
+                       flag(region, "within") ? "yes" : "no", text(region, "others")});
+  });
+  if (regions.size() > 1) out += format_table(regions) + "\n";
   if (const json::value* nearest = member(w, "nearest"); nearest && nearest->is_object()) {
     std::string excluded_by;
     if (const json::value* names = member(w, "nearest.excludedBy"); names && names->is_array())

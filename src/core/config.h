@@ -197,18 +197,24 @@ struct RuleConfig {
 
 /// From a waiting time on, a limit has another value for the ticket that has waited so long.
 struct WidenConfig {
-  // "rating_distance", "team_rating_distance", "players_min", or the name of a rule.
+  // "rating_distance", "team_rating_distance", "players_min", "latency_max", or the name of a rule.
   std::string limit;
   Duration after{};     // 1 s to 24 h.
   std::int64_t to = 0;  // Wider than before; of a rule, in thousandths.
 };
 
+/// Where a queue's matches may be played: each region has game servers of its own.
+struct RegionConfig {
+  std::string name;         // [a-z0-9-], 1 to 32 characters; unique in the queue.
+  std::uint32_t fleet = 0;  // Index into Config::fleets.
+};
+
 /// What a player may choose to play.
 struct QueueConfig {
-  std::string name;                       // Required: [a-z0-9-], 1 to 32 characters, unique.
-  std::uint32_t fleet = 0;                // Index into Config::fleets.
-  std::uint32_t players = 2;              // 1 to 256 seats in a match.
-  std::uint32_t teams = 1;                // 1 to players; seats are dealt to teams in order.
+  std::string name;           // Required: [a-z0-9-], 1 to 32 characters, unique.
+  std::uint32_t fleet = 0;    // Index into Config::fleets; with regions, that of the first.
+  std::uint32_t players = 2;  // 1 to 256 seats in a match.
+  std::uint32_t teams = 1;    // 1 to players; seats are dealt to teams in order.
   Duration ticket_timeout = minutes{10};  // 1 s to 24 h: waiting to Expired.
   bool requeue_on_server_lost = false;    // Back to the front, with the waiting time so far.
   std::string map;                        // Passed to the game server; {map}.
@@ -227,10 +233,22 @@ struct QueueConfig {
   RatingConfig rating;         // How results change ratings. Without a system they are not kept.
   bool accounts_only = false;  // Guests are refused.
 
+  std::vector<RegionConfig> region;              // At most regions_max.
+  std::optional<std::uint32_t> latency_max;      // 0 to 60000 ms from each player to the region.
+  std::optional<std::uint32_t> latency_default;  // The same, where a player has not measured.
+
   /// Whether matches are formed by rules: then a ticket's seats stay in one team.
   bool ruled() const {
     return rating_distance || team_rating_distance || !team.empty() || !rules.empty() ||
-           players_min || !widen.empty();
+           players_min || !widen.empty() || !region.empty();
+  }
+  /// Calls f for the index of each fleet that serves its matches, until it says false.
+  template <class F>
+  bool all_fleets(F&& f) const {
+    if (region.empty()) return f(fleet);
+    for (const RegionConfig& one : region)
+      if (!f(one.fleet)) return false;
+    return true;
   }
 };
 constexpr std::size_t rules_max = 8;

@@ -14,6 +14,7 @@
 #include "core/core.h"
 #include "core/invariants.h"
 #include "core/match_reference.h"
+#include "core/match_regions.h"
 #include "core/rule_matcher.h"
 #include "core/state.h"
 
@@ -83,6 +84,12 @@ Config config_of(Bytes& bytes) {
   queue.rating_distance = 100;
   queue.rules.push_back({"mode", "mode", RuleKind::any_of, {"a", "b"}, 0});
   queue.widen = {{"rating_distance", seconds{5}, 200}, {"rating_distance", seconds{15}, 1000}};
+  if (shape & 4) {
+    queue.region = {{"eu", 0}, {"us", 1}};
+    queue.latency_max = 80;
+    queue.latency_default = shape & 8 ? std::optional(60u) : std::nullopt;
+    queue.widen.push_back({"latency_max", seconds{7}, 150});
+  }
   config.queues.push_back(queue);
   return config;
 }
@@ -141,14 +148,17 @@ class World {
     const State& state = core_.state();
     QueueIndex ranked = 0;
     while (ranked < state.queues.size() && state.config.queues[ranked].name != "ranked") ++ranked;
-    if (ranked == state.queues.size() || state.queues[ranked].removed ||
-        state.fleets[state.config.queues[ranked].fleet].draining)
+    if (ranked == state.queues.size() || state.queues[ranked].removed || draining(state, ranked))
       return;
     std::vector<WaitingTicket> waiting;
     state.tickets.for_each([&](TicketId, const Ticket& ticket) {
       if (ticket.queue == ranked && ticket.state == TicketState::queued && !ticket.held)
         waiting.push_back(*state.queues[ranked].matcher->find(ticket.place));
     });
+    const auto& regions = state.config.queues[ranked].region;
+    for (std::size_t i = 0; i < regions.size(); ++i)
+      if (state.fleets[regions[i].fleet].draining)
+        for (WaitingTicket& ticket : waiting) ticket.latency[i] = latency_unknown;
     CHECK(reference_match(state.config.queues[ranked], waiting, now_).empty(),
           "a ticket that can be matched is matched by the event that made it possible");
   }
@@ -416,6 +426,8 @@ class World {
       e.attributes = {{"mode", std::string(shape % 2 ? "a" : "b")}};
     if (e.queue == "ranked" && shape % 16 == 7)
       e.attributes = {{"mode", std::vector<std::string>{"a", "b"}}};
+    if (e.queue == "ranked" && shape % 4 != 0)
+      e.latency = {{"eu", shape * 2u}, {"us", shape % 64 == 1 ? 70'000 : 200u - shape % 128}};
     return e;
   }
 

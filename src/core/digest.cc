@@ -47,6 +47,7 @@ std::uint64_t Core::digest() const {
     for (const PlayerRating& rating : player.ratings)
       d.add(rating.queue), d.add(rating.mean), d.add(rating.deviation);
     d.add(player.account);
+    for (const RegionLatency& measured : player.latency) d.add(measured.region), d.add(measured.ms);
   });
   d.add(s.away);
   s.tickets.for_each([&](TicketId id, const Ticket& ticket) {
@@ -63,7 +64,7 @@ std::uint64_t Core::digest() const {
     d.add(match.seats), d.add(match.by_rules);
     for (const TeamBots& bots : match.bots) d.add(bots.team), d.add(bots.count);
     d.add(match.launching), d.add(match.since);
-    d.add(match.anybody_came);
+    d.add(match.anybody_came), d.add(match.region);
     for (const TicketId ticket : match.tickets) d.add(ticket);
     for (const MatchPlayer& player : match.players)
       d.add(player.player), d.add(player.since), d.add(player.joined), d.add(player.ticket);

@@ -1,10 +1,18 @@
 // What gets no more matches: drained fleets, nodes and game servers; and fleets that sleep because
 // nobody plays.
 #include <algorithm>
+#include <utility>
 
 #include "core/turn.h"
 
 namespace muster::core {
+namespace {
+
+bool serves(const QueueConfig& queue, FleetIndex fleet) {
+  return !queue.all_fleets([&](FleetIndex of_queue) { return of_queue != fleet; });
+}
+
+}  // namespace
 
 void Turn::on(const DrainFleet& e) {
   const auto index = find_fleet(e.fleet);
@@ -59,16 +67,23 @@ void Turn::stop_unused_of_removed() {
 
 void Turn::match_queues_of(FleetIndex fleet) {
   for (QueueIndex queue = 0; queue < s_.queues.size(); ++queue)
-    if (s_.config.queues[queue].fleet == fleet) try_match(queue);
+    if (serves(s_.config.queues[queue], fleet)) try_match(queue);
 }
 
-/// Somebody wants to play: the fleet wakes, if it sleeps.
-void Turn::use_fleet(FleetIndex index) {
-  Fleet& fleet = s_.fleets[index];
-  fleet.used_at = now_;
-  if (!fleet.asleep) return;
-  fleet.asleep = false;
-  balance(index);
+/// Somebody wants to play: the queue's fleets wake, those that sleep.
+void Turn::use_fleets(QueueIndex queue) {
+  fleets_used(queue);
+  s_.config.queues[queue].all_fleets([&](FleetIndex index) {
+    if (std::exchange(s_.fleets[index].asleep, false)) balance(index);
+    return true;
+  });
+}
+
+void Turn::fleets_used(QueueIndex queue) {
+  s_.config.queues[queue].all_fleets([&](FleetIndex index) {
+    s_.fleets[index].used_at = now_;
+    return true;
+  });
 }
 
 /// The deadline is only looked at when it comes, so that a ticket costs nothing.
@@ -85,7 +100,7 @@ void Turn::sleep_due(FleetIndex index) {
   bool in_use = !fleet.waiting.empty();
   for (const auto& [port, id] : fleet.by_port) in_use |= static_cast<bool>(s_.servers[id].match);
   s_.tickets.for_each([&](TicketId, const Ticket& ticket) {
-    in_use |= s_.config.queues[ticket.queue].fleet == index;
+    in_use |= serves(s_.config.queues[ticket.queue], index);
   });
   if (in_use) fleet.used_at = now_;
   const Time due = fleet.used_at + s_.config.fleets[index].scale_to_zero_after;

@@ -60,6 +60,7 @@ struct SendAssignment {
   std::shared_ptr<const Roster> roster;
   Time started{};    // Of the match: with it, its id is unique over restarts of the lobby.
   NamedPorts ports;  // Beside the main one.
+  std::string region;
 };
 struct SendMatchEnded {
   SessionId session;

@@ -51,6 +51,10 @@ enum class Error : std::uint8_t {
   account_required,     ///< A guest in a queue that is for accounts only.
   encryption_required,  ///< Login with a password over a connection that others can read.
   standings_invalid,    ///< A result's standings are not those of its match: it is not rated.
+  // Regions.
+  latency_invalid,   ///< More than 32 regions, or milliseconds out of range.
+  latency_missing,   ///< The queue is played in regions, and the player has measured none of them.
+  latency_too_high,  ///< No region of the queue will ever be near enough.
 };
 
 /// "queue_not_found": the enumerator's own name, stable across versions.

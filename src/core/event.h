@@ -50,6 +50,7 @@ struct StartMatch {
   std::string queue;  // Empty: the queue classic_queue names.
   std::int32_t seats = 1;
   std::vector<Attribute> attributes;
+  std::vector<RegionLatency> latency;  // By region; none: as the player said last.
 };
 struct CancelMatch {
   SessionId session;

@@ -108,9 +108,8 @@ void check_tickets(const State& s) {
     for (const auto& [size, line] : s.queues[i].waiting) CHECK(!line.empty(), "no empty lines");
     if (const RuleMatcher* matcher = s.queues[i].matcher.get()) {
       CHECK(matcher->size() == waiting_in[i], "nobody else waits in a matcher");
-      CHECK(
-          matcher->settled() || s.queues[i].removed || s.fleets[s.config.queues[i].fleet].draining,
-          "what an event made possible has been tried");
+      CHECK(matcher->settled() || s.queues[i].removed || draining(s, i),
+            "what an event made possible has been tried");
       const auto next = matcher->next_widening();
       CHECK(!next || (s.queues[i].widening && s.queues[i].widening_at <= *next),
             "limits grow when they are due");

@@ -140,10 +140,11 @@ void Turn::send_assignment(MatchId match_id, PlayerId player_id, TicketId ticket
   const Match& match = s_.matches[match_id];
   const Server& server = s_.servers[match.server];
   const RosterEntry& entry = entry_of(match, player_id);
-  emit(SendAssignment{
-      player.session, 0, ticket, match_id, match.server, player_id, player.name, entry.team,
-      entry.seats, match.queue ? s_.config.queues[*match.queue].name : std::string{},
-      s_.nodes[server.node]->host, server.port, match.roster, match.since, server.named_ports});
+  emit(SendAssignment{player.session, 0, ticket, match_id, match.server, player_id, player.name,
+                      entry.team, entry.seats,
+                      match.queue ? s_.config.queues[*match.queue].name : std::string{},
+                      s_.nodes[server.node]->host, server.port, match.roster, match.since,
+                      server.named_ports, match.region});
 }
 
 /// A launching match has lost a ticket: the others go back to their places in the queue, and the

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/match_regions.h"
 #include "core/match_rules.h"
 
 namespace muster::core {
@@ -38,6 +39,25 @@ bool values_fit(const QueueConfig& queue, std::span<const WaitingTicket> tickets
     if (rule.kind == RuleKind::any_of && shared == 0) return false;
   }
   return true;
+}
+
+/// Whether all of them may play in that region.
+bool region_fits(const QueueConfig& queue, std::span<const WaitingTicket> tickets,
+                 std::size_t region, Time now) {
+  for (const WaitingTicket& ticket : tickets) {
+    const std::int64_t limit = reference_limit(
+        queue, "latency_max", queue.latency_max ? std::int64_t{*queue.latency_max} : no_limit,
+        now - ticket.since);
+    if (ticket.latency[region] == latency_unknown || ticket.latency[region] > limit) return false;
+  }
+  return true;
+}
+
+bool some_region_fits(const QueueConfig& queue, std::span<const WaitingTicket> tickets, Time now) {
+  bool fits = queue.region.empty();
+  for (std::size_t region = 0; region < queue.region.size(); ++region)
+    fits = fits || region_fits(queue, tickets, region, now);
+  return fits;
 }
 
 bool ratings_fit(const QueueConfig& queue, std::span<const WaitingTicket> tickets, Time now) {
@@ -128,10 +148,28 @@ std::int64_t reference_limit(const QueueConfig& queue, const std::string& limit,
   return value;
 }
 
+std::optional<std::uint32_t> reference_region(const QueueConfig& queue,
+                                              std::span<const WaitingTicket> tickets, Time now) {
+  std::optional<std::uint32_t> best;
+  std::int64_t best_worst = 0, best_sum = 0;
+  for (std::uint32_t region = 0; region < queue.region.size(); ++region) {
+    if (!region_fits(queue, tickets, region, now)) continue;
+    std::int64_t worst = 0, sum = 0;
+    for (const WaitingTicket& ticket : tickets) {
+      worst = std::max<std::int64_t>(worst, ticket.latency[region]);
+      for (std::uint32_t seat = 0; seat < ticket.seats; ++seat) sum += ticket.latency[region];
+    }
+    if (best && std::pair(best_worst, best_sum) <= std::pair(worst, sum)) continue;
+    best = region, best_worst = worst, best_sum = sum;
+  }
+  return best;
+}
+
 bool reference_is_match(const QueueConfig& queue, std::span<const WaitingTicket> tickets,
                         std::span<const std::uint32_t> teams, Time now) {
-  return values_fit(queue, tickets, now) && ratings_fit(queue, tickets, now) &&
-         enough(queue, tickets, now) && teams_fit(queue, tickets, teams, now);
+  return values_fit(queue, tickets, now) && some_region_fits(queue, tickets, now) &&
+         ratings_fit(queue, tickets, now) && enough(queue, tickets, now) &&
+         teams_fit(queue, tickets, teams, now);
 }
 
 std::vector<TicketId> reference_match(const QueueConfig& queue, std::vector<WaitingTicket> waiting,
@@ -157,7 +195,8 @@ std::vector<TicketId> reference_match(const QueueConfig& queue, std::vector<Wait
     if (seats == most && best < set) continue;
     std::vector<std::uint32_t> teams(set.size()), left = team_sizes(queue);
     if (!enough(queue, tickets, now) || !values_fit(queue, tickets, now) ||
-        !ratings_fit(queue, tickets, now) || !can_be_dealt(queue, tickets, teams, left, 0, now))
+        !ratings_fit(queue, tickets, now) || !some_region_fits(queue, tickets, now) ||
+        !can_be_dealt(queue, tickets, teams, left, 0, now))
       continue;
     best = set;
     most = seats;

@@ -19,6 +19,11 @@ std::int64_t reference_limit(const QueueConfig& queue, const std::string& limit,
 bool reference_is_match(const QueueConfig& queue, std::span<const WaitingTicket> tickets,
                         std::span<const std::uint32_t> teams, Time now);
 
+/// Where these play: of the regions that all of them accept, the one that is best for the worst
+/// off; nothing if there is none, or the queue has no regions.
+std::optional<std::uint32_t> reference_region(const QueueConfig& queue,
+                                              std::span<const WaitingTicket> tickets, Time now);
+
 /// The match that is to be formed of those who wait, oldest first; with `anchor`, of those matches
 /// it is in. In order of age; empty: there is none. Tries every subset and every way to deal it.
 std::vector<TicketId> reference_match(const QueueConfig& queue, std::vector<WaitingTicket> waiting,

@@ -104,6 +104,13 @@ std::uint32_t players_least(const QueueConfig& queue) {
   return static_cast<std::uint32_t>(least);
 }
 
+std::int64_t latency_widest(const QueueConfig& queue) {
+  std::int64_t widest = queue.latency_max ? std::int64_t{*queue.latency_max} : no_limit;
+  for (const WidenConfig& widen : queue.widen)
+    if (widen.limit == "latency_max") widest = std::max(widest, widen.to);
+  return widest;
+}
+
 std::vector<TeamConfig> team_groups(const QueueConfig& queue) {
   if (!queue.team.empty()) return queue.team;
   const std::uint32_t least = players_least(queue), teams = queue.teams;
@@ -184,6 +191,9 @@ MatchRules compile(const QueueConfig& queue) {
       curve_of(queue, "team_rating_distance", queue.team_rating_distance.value_or(no_limit));
   for (const RuleConfig& rule : queue.rules)
     out.rules.push_back({rule.kind, curve_of(queue, rule.name, rule.limit)});
+  out.regions = static_cast<std::uint32_t>(queue.region.size());
+  out.latency_max = curve_of(queue, "latency_max",
+                             queue.latency_max ? std::int64_t{*queue.latency_max} : no_limit);
   for (const WidenConfig& widen : queue.widen) out.widenings.push_back(widen.after);
   std::sort(out.widenings.begin(), out.widenings.end());
   out.widenings.erase(std::unique(out.widenings.begin(), out.widenings.end()), out.widenings.end());

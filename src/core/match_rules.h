@@ -59,6 +59,8 @@ struct MatchRules {
   bool team_rating_limited = false;
   std::vector<Rule> rules;          // As QueueConfig::rules.
   std::vector<Duration> widenings;  // When something grows, of a ticket's waiting time; ascending.
+  std::uint32_t regions = 0;        // As QueueConfig::region; 0: matches are in none.
+  Curve latency_max;                // From each player to the match's region.
 };
 
 /// A limit that limits nothing.
@@ -86,6 +88,8 @@ std::vector<std::uint32_t> team_sizes(const QueueConfig& queue);
 /// its players; of teams of one, any number of them; of others, equally many in each, in all teams.
 /// Teams that differ by a seat are never fewer.
 std::vector<TeamConfig> team_groups(const QueueConfig& queue);
+/// latency_max once a ticket has waited longest.
+std::int64_t latency_widest(const QueueConfig& queue);
 /// players_min once a ticket has waited longest.
 std::uint32_t players_least(const QueueConfig& queue);
 /// All that a match of the queue may look like, most players first; of equally many, in the order

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/match_regions.h"
 
 namespace muster::core {
 namespace {
@@ -23,23 +24,30 @@ std::int64_t team_limit(const MatchRules& rules, const WaitingTicket& ticket, Ti
   return rules.team_rating_distance.at(now - ticket.since);
 }
 
-/// Calls f for every ticket of the anchor's pool whose rating is in its window, until it says
-/// false.
+/// Calls f for every ticket of the anchor's pools whose rating is in its window, until it says
+/// false. One that is in several of them is looked at in the first.
 template <class F>
 void for_each_in_window(const MatchRules& rules, const TicketIndex& index,
                         const WaitingTicket& anchor, Time now, F&& f) {
   const std::int64_t limit = rating_limit(rules, anchor, now);
   const std::int64_t low = std::max<std::int64_t>(anchor.rating - limit, INT32_MIN);
   const std::int64_t high = anchor.rating + limit;
-  const auto& pool = index.pool_of(anchor).by_rating;
-  for (auto at = pool.lower_bound({static_cast<Rating>(low), {}});
-       !at.at_end() && at->rating <= high; ++at)
-    if (!f(index[at->place])) return;
+  index.for_each_pool_of(anchor, [&](const TicketIndex::Pool& pool, std::uint32_t region) {
+    const std::uint32_t before = (std::uint32_t{1} << region) - 1;
+    for (auto at = pool.by_rating.lower_bound({static_cast<Rating>(low), {}});
+         !at.at_end() && at->rating <= high; ++at) {
+      const WaitingTicket& other = index[at->place];
+      if ((other.regions & anchor.regions & before) != 0) continue;
+      if (!f(other)) return false;
+    }
+    return true;
+  });
 }
 
 }  // namespace
 
 bool may_play(const MatchRules& rules, const WaitingTicket& ticket, Time now) {
+  if (rules.regions > 0 && ticket.regions == 0) return false;
   for (std::size_t i = 0; i < rules.rules.size(); ++i) {
     const MatchRules::Rule& rule = rules.rules[i];
     if (rule.kind == RuleKind::min && ticket.values[i] < rule.limit.at(now - ticket.since))
@@ -53,6 +61,7 @@ bool may_play(const MatchRules& rules, const WaitingTicket& ticket, Time now) {
 bool accept(const MatchRules& rules, const WaitingTicket& a, const WaitingTicket& b, Time now) {
   const std::int64_t apart = distance(a.rating, b.rating);
   if (apart > rating_limit(rules, a, now) || apart > rating_limit(rules, b, now)) return false;
+  if (rules.regions > 0 && (a.regions & b.regions) == 0) return false;
   for (std::size_t i = 0; i < rules.rules.size(); ++i) {
     const MatchRules::Rule& rule = rules.rules[i];
     switch (rule.kind) {
@@ -82,13 +91,14 @@ bool MatchSearch::find(const TicketIndex& index, TicketPlace place, Time now, Fo
   if (anchor.seats == rules_.players) {
     out.tickets.push_back(anchor.id);
     out.teams.push_back(0);
+    choose_region({{&anchor}}, out);
     return true;
   }
   if (rules_.players == 2) return find_pair(index, anchor, now, out);
 
   effort_ = 0;
   cut_ = false;
-  add_up_seats(index.pool_of(anchor), anchor.seats);
+  add_up_seats(index, anchor);
   if (!worth_searching(anchor)) return false;
   gather(index, anchor, now);
   const bool found = search_shapes(now);
@@ -162,30 +172,36 @@ bool MatchSearch::find_pair(const TicketIndex& index, const WaitingTicket& ancho
       return false;
     out.tickets = {anchor.id};
     out.teams = {0};
+    choose_region({{&anchor}}, out);
     return true;
   }
   const bool anchor_first = std::tie(anchor.since, anchor.id) < std::tie(oldest->since, oldest->id);
   out.tickets =
       anchor_first ? std::vector{anchor.id, oldest->id} : std::vector{oldest->id, anchor.id};
   out.teams = {0, rules_.team_sizes.size() == 2 ? 1u : 0u};
+  choose_region({{&anchor, oldest}}, out);
   return true;
 }
 
 /// What some of the sizes that wait come to with the anchor's.
-void MatchSearch::add_up_seats(const TicketIndex::Pool& pool, std::uint32_t anchor_seats) {
+/// (In several regions some are counted more than once; then a search may find nothing.)
+void MatchSearch::add_up_seats(const TicketIndex& index, const WaitingTicket& anchor) {
   std::vector<bool>& reachable = seats_reachable_;
   reachable.assign(rules_.players + 1, false);
-  reachable[anchor_seats] = true;
+  reachable[anchor.seats] = true;
   std::vector<std::uint32_t> used;  // Of this size, for each sum.
-  for (const auto& [seats, count] : pool.by_seats) {
-    const std::uint32_t usable = count - (seats == anchor_seats);
+  const auto add = [&](std::uint32_t seats, std::uint32_t usable) {
     used.assign(rules_.players + 1, 0);
     for (std::uint32_t sum = seats; sum <= rules_.players; ++sum)
       if (!reachable[sum] && reachable[sum - seats] && used[sum - seats] < usable) {
         reachable[sum] = true;
         used[sum] = used[sum - seats] + 1;
       }
-  }
+  };
+  index.for_each_pool_of(anchor, [&](const TicketIndex::Pool& pool, std::uint32_t) {
+    for (const auto& [seats, count] : pool.by_seats) add(seats, count - (seats == anchor.seats));
+    return true;
+  });
 }
 
 /// Whether the seats come to those of a match. Who would be content with one that is not full is
@@ -231,6 +247,7 @@ void MatchSearch::sort_into_kinds() {
       const Candidate& other = candidates_[other_index];
       return other.ticket->seats == candidate.ticket->seats &&
              other.ticket->values == candidate.ticket->values && other.limits == candidate.limits &&
+             other.ticket->regions == candidate.ticket->regions &&
              (!rules_.team_rating_limited || (other.ticket->rating == candidate.ticket->rating &&
                                               other.team_limit == candidate.team_limit));
     };
@@ -398,7 +415,9 @@ bool MatchSearch::include(std::uint32_t position) {
   const WaitingTicket& ticket = *candidate.ticket;
   if (ticket.seats > missing_) return false;
   Common common;
-  if (!common_.empty() && !rules_.rules.empty()) common = common_.back();
+  if (!common_.empty() && (!rules_.rules.empty() || rules_.regions > 0)) common = common_.back();
+  common.regions &= ticket.regions;
+  if (rules_.regions > 0 && common.regions == 0) return false;
   for (std::size_t i = 0; i < rules_.rules.size(); ++i) {
     const std::int64_t value = ticket.values[i];
     const bool first = common_.empty();
@@ -474,13 +493,21 @@ bool MatchSearch::spend(std::uint64_t effort) {
   return !cut_;
 }
 
+void MatchSearch::choose_region(std::span<const WaitingTicket* const> tickets,
+                                FoundMatch& out) const {
+  if (rules_.regions > 0) out.region = best_region(tickets);
+}
+
 void MatchSearch::take_best(FoundMatch& out) const {
   std::int64_t limit = no_limit;
+  std::vector<const WaitingTicket*> tickets;
   for (const std::uint32_t i : best_) {
     out.tickets.push_back(candidates_[i].id);
+    tickets.push_back(candidates_[i].ticket);
     limit = std::min(limit, candidates_[i].team_limit);
   }
   out.teams = deal(best_, best_teams_, limit).team;
+  choose_region(tickets, out);
 }
 
 }  // namespace muster::core

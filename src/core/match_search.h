@@ -10,6 +10,7 @@
 //   - for each rule: `equal` and `any_of` have a value that all share; the values of a `distance`
 //     differ by no more than the limit of any of them; `min` and `max` hold for each by its own
 //     limit. Limits are those for the time that a ticket has waited.
+//   - in a queue with regions, there is one where all of them may be played (match_regions.h).
 //   - Of players_min alone that of the oldest of them counts: a match that is not full has as many
 //     players as its oldest ticket wants by then. (By that of all, whoever has just come would keep
 //     the others waiting.)
@@ -34,6 +35,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/match_rules.h"
@@ -45,9 +47,10 @@ namespace muster::core {
 struct FoundMatch {
   std::vector<TicketId> tickets;     // In order of age.
   std::vector<std::uint32_t> teams;  // Of each of them.
+  std::uint32_t region = 0;          // In a queue with regions.
 };
 
-/// Whether the ticket may play at all by now: its rules of kind min and max.
+/// Whether the ticket may play at all by now: its rules of kind min and max, and a region.
 bool may_play(const MatchRules& rules, const WaitingTicket& ticket, Time now);
 /// Whether the two accept each other: all rules but those about a match as a whole.
 bool accept(const MatchRules& rules, const WaitingTicket& a, const WaitingTicket& b, Time now);
@@ -82,10 +85,11 @@ class MatchSearch {
   /// What the chosen have in common, by rule.
   struct Common {
     std::array<std::int64_t, rules_max> shared{}, low{}, high{}, limit{};
+    std::uint32_t regions = UINT32_MAX;
   };
 
   bool find_pair(const TicketIndex& index, const WaitingTicket& anchor, Time now, FoundMatch& out);
-  void add_up_seats(const TicketIndex::Pool& pool, std::uint32_t anchor_seats);
+  void add_up_seats(const TicketIndex& index, const WaitingTicket& anchor);
   bool worth_searching(const WaitingTicket& anchor) const;
   void gather(const TicketIndex& index, const WaitingTicket& anchor, Time now);
   void sort_into_kinds();
@@ -102,6 +106,7 @@ class MatchSearch {
   Split deal(const std::vector<std::uint32_t>& positions, std::vector<std::uint32_t> teams,
              std::int64_t limit) const;
   bool spend(std::uint64_t effort);
+  void choose_region(std::span<const WaitingTicket* const> tickets, FoundMatch& out) const;
   void take_best(FoundMatch& out) const;
 
   const MatchRules& rules_;

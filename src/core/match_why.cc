@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <tuple>
 
+#include "core/match_regions.h"
 #include "core/match_search.h"
 #include "core/rule_matcher.h"
 
@@ -45,6 +46,31 @@ Refusal rating_refusal(const MatchRules& rules, const WaitingTicket& us, const W
   return Refusal::none;
 }
 
+/// There is no region where both may be played. Theirs: there would be, without their limit.
+Refusal region_refusal(const WaitingTicket& us, const WaitingTicket& them) {
+  if ((us.regions & them.regions) != 0) return Refusal::none;
+  for (std::size_t region = 0; region < them.latency.size(); ++region)
+    if ((us.regions >> region & 1) != 0 && them.latency[region] != latency_unknown)
+      return Refusal::theirs;
+  return Refusal::ours;
+}
+
+/// As they will be then.
+bool will_accept(const RuleMatcher& matcher, WaitingTicket us, WaitingTicket them, Time then) {
+  us.regions = matcher.regions_at(us, then);
+  them.regions = matcher.regions_at(them, then);
+  return accept(matcher.rules(), us, them, then);
+}
+
+void look_at_regions(const QueueConfig& config, const WaitingTicket& us, TicketWhy& why) {
+  for (std::size_t i = 0; i < config.region.size(); ++i) {
+    TicketWhy::Region& region = why.regions.emplace_back();
+    region.name = config.region[i].name;
+    if (us.latency[i] != latency_unknown) region.ms = us.latency[i];
+    region.within = (us.regions >> i & 1) != 0;
+  }
+}
+
 template <class F>
 void for_each_other(const State& state, TicketId id, F&& f) {
   const QueueIndex queue = state.tickets[id].queue;
@@ -61,6 +87,8 @@ void look_at_rules(const State& state, TicketId id, const RuleMatcher& matcher, 
   const QueueConfig& config = state.config.queues[state.tickets[id].queue];
   const WaitingTicket& us = *matcher.find(state.tickets[id].place);
   if (rules.rating_limited) why.rules.push_back({"rating_distance", 0, 0});
+  if (rules.regions > 0) why.rules.push_back({"latency_max", 0, 0});
+  look_at_regions(config, us, why);
   for (const RuleConfig& rule : config.rules) why.rules.push_back({rule.name, 0, 0});
   std::optional<Time> widening;
   for (const Duration after : rules.widenings)
@@ -83,12 +111,15 @@ void look_at_rules(const State& state, TicketId id, const RuleMatcher& matcher, 
     };
     std::size_t at = 0;
     if (rules.rating_limited) count(at++, rating_refusal(rules, us, *them, state.now));
+    if (rules.regions > 0) count(at++, region_refusal(us, *them));
+    for (std::size_t i = 0; i < why.regions.size(); ++i)
+      why.regions[i].others += them->regions >> i & 1;
     for (std::size_t rule = 0; rule < rules.rules.size(); ++rule)
       count(at++, refusal(rules, rule, us, *them, state.now));
     if (excluded_by.empty()) {
       ++why.accepted;
       why.seats_accepted += ticket.seats;
-    } else if (widening && accept(rules, us, *them, *widening)) {
+    } else if (widening && will_accept(matcher, us, *them, *widening)) {
       ++why.next->admits;
     }
     const std::int64_t apart = std::abs(std::int64_t{us.rating} - them->rating);

@@ -74,12 +74,18 @@ constexpr ErrorText error_texts[] = {
      "encrypted address."},
     {Error::standings_invalid, "standings_invalid",
      "The standings are not those of the match. See docs/ratings.md for their form."},
+    {Error::latency_invalid, "latency_invalid",
+     "Latencies are of at most 32 regions, with names of 1 to 32 bytes and 0 to 60000 ms."},
+    {Error::latency_missing, "latency_missing",
+     "That queue is played in regions. Say how many milliseconds it is to one of them at least."},
+    {Error::latency_too_high, "latency_too_high",
+     "No region of that queue is near enough to play in."},
 };
 
 constexpr bool in_order() {
   for (std::size_t i = 0; i < std::size(error_texts); ++i)
     if (error_texts[i].error != static_cast<Error>(i)) return false;
-  return error_texts[std::size(error_texts) - 1].error == Error::standings_invalid;
+  return error_texts[std::size(error_texts) - 1].error == Error::latency_too_high;
 }
 static_assert(in_order(), "one row per Error, in the enum's order");
 

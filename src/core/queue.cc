@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/match_regions.h"
 #include "core/matchmaker.h"
 #include "core/rule_matcher.h"
 #include "core/turn.h"
@@ -41,7 +42,7 @@ MatcherSlot::~MatcherSlot() = default;
 void Turn::on(const StartMatch& e) {
   const PlayerId player_id = player_of(e.session, e.request);
   if (!player_id) return;
-  const Player& player = s_.players[player_id];
+  Player& player = s_.players[player_id];
   if (s_.stopping) return refuse(e.session, e.request, Error::lobby_stopping);
   if (player.ticket) return refuse(e.session, e.request, Error::already_queued);
   if (player.match) return refuse(e.session, e.request, Error::already_in_match);
@@ -70,9 +71,15 @@ void Turn::on(const StartMatch& e) {
       return refuse(e.session, e.request, Error::attributes_invalid, values.error());
   }
 
-  const FleetIndex fleet = config.fleet;
-  if (s_.fleets[fleet].draining)
+  if (std::string problem = latency_problem(e.latency); !problem.empty())
+    return refuse(e.session, e.request, Error::latency_invalid, std::move(problem));
+  const auto& measured = e.latency.empty() ? player.latency : e.latency;
+  if (const auto latency = region_latencies(config, {{&measured}}); !latency)
+    return refuse(e.session, e.request, latency.error().error, latency.error().detail);
+  if (draining(s_, *queue_index))
     return refuse(e.session, e.request, Error::queue_draining, config.name);
+
+  if (!e.latency.empty()) player.latency = e.latency;
 
   const TicketId id = begin_ticket(
       *queue_index, {{player_id, static_cast<std::uint32_t>(e.seats), e.attributes}}, now_);
@@ -80,7 +87,7 @@ void Turn::on(const StartMatch& e) {
   send_ticket(id, {player_id, e.request});
   send_gathered(*queue_index, {&id, 1});
   try_match(*queue_index);
-  use_fleet(fleet);
+  use_fleets(*queue_index);
 }
 
 /// In no line yet.
@@ -109,7 +116,17 @@ Error Turn::misfit(QueueIndex queue, const std::vector<TicketMember>& members) c
   if (!config.ruled()) return seats > config.players ? Error::seats_invalid : Error::none;
   const auto sizes = team_sizes(config);
   if (seats > *std::max_element(sizes.begin(), sizes.end())) return Error::seats_invalid;
-  return rule_values(config, members) ? Error::none : Error::attributes_invalid;
+  if (!rule_values(config, members)) return Error::attributes_invalid;
+  const auto latency = latencies_of(queue, members);
+  return latency ? Error::none : latency.error().error;
+}
+
+std::expected<std::vector<std::uint16_t>, Unplayable> Turn::latencies_of(
+    QueueIndex queue, const std::vector<TicketMember>& members) const {
+  if (s_.config.queues[queue].region.empty()) return {};
+  std::vector<const std::vector<RegionLatency>*> players;
+  for (const TicketMember& member : members) players.push_back(&s_.players[member.player].latency);
+  return region_latencies(s_.config.queues[queue], players);
 }
 
 void Turn::on(const CancelMatch& e) {
@@ -138,8 +155,11 @@ void Turn::enqueue(TicketId id) {
   if (queue.matcher) {
     auto values = rule_values(s_.config.queues[ticket.queue], ticket.members);
     CHECK(values, "a ticket's attributes were checked when it began");
-    ticket.place = queue.matcher->add(
-        {id, ticket.since, ticket.seats, rating_of(ticket), *std::move(values)}, now_);
+    auto latency = latencies_of(ticket.queue, ticket.members);
+    CHECK(latency, "so was how far its players are");
+    ticket.place = queue.matcher->add({id, ticket.since, ticket.seats, rating_of(ticket),
+                                       *std::move(values), *std::move(latency)},
+                                      now_);
     arm_widening(ticket.queue);
     return;
   }
@@ -184,12 +204,13 @@ bool Turn::unhold(TicketId id) {
 }
 
 void Turn::try_match(QueueIndex queue) {
-  if (s_.queues[queue].removed || s_.fleets[s_.config.queues[queue].fleet].draining) return;
+  if (s_.queues[queue].removed || draining(s_, queue)) return;
   if (RuleMatcher* matcher = s_.queues[queue].matcher.get()) {
+    matcher->open_regions(regions_open(queue), now_);
     for (FoundMatch found; matcher->next_match(now_, found);) {
       for (std::size_t i = 0; i < found.tickets.size(); ++i)
         s_.tickets[found.tickets[i]].team = found.teams[i];
-      form_match(queue, std::move(found.tickets));
+      form_match(queue, std::move(found.tickets), found.region);
     }
     return;
   }
@@ -198,6 +219,15 @@ void Turn::try_match(QueueIndex queue) {
     if (tickets.empty()) return;
     form_match(queue, std::move(tickets));
   }
+}
+
+/// Those whose fleet is not drained.
+std::uint32_t Turn::regions_open(QueueIndex queue) const {
+  const auto& regions = s_.config.queues[queue].region;
+  std::uint32_t open = 0;
+  for (std::size_t i = 0; i < regions.size(); ++i)
+    if (!s_.fleets[regions[i].fleet].draining) open |= std::uint32_t{1} << i;
+  return open;
 }
 
 /// The limits of some waiting tickets have grown.
@@ -216,11 +246,15 @@ void Turn::arm_widening(QueueIndex index) {
   s_.timers.set(queue.widening, *next, Timer{TimerKind::queue_widening, index, 0});
 }
 
-void Turn::form_match(QueueIndex queue, std::vector<TicketId> tickets) {
+void Turn::form_match(QueueIndex queue, std::vector<TicketId> tickets, std::uint32_t region) {
   const MatchId match_id = s_.matches.emplace();
   Match& match = s_.matches[match_id];
   match.queue = queue;
   match.fleet = s_.config.queues[queue].fleet;
+  if (const auto& regions = s_.config.queues[queue].region; !regions.empty()) {
+    match.fleet = regions[region].fleet;
+    match.region = regions[region].name;
+  }
   match.by_rules = s_.queues[queue].matcher.get() != nullptr;
   match.since = now_;
   match.tickets = std::move(tickets);
@@ -254,7 +288,7 @@ void Turn::ticket_due(TicketId id) {
   const std::string& name = s_.config.queues[ticket.queue].timeout_queue;
   if (ticket.state == TicketState::queued && !name.empty() && !s_.queues[ticket.queue].removed) {
     const auto next = find_queue(s_, name);
-    if (next && *next != ticket.queue && !s_.fleets[s_.config.queues[*next].fleet].draining &&
+    if (next && *next != ticket.queue && !draining(s_, *next) &&
         misfit(*next, ticket.members) == Error::none)
       return move_ticket(id, *next);
   }
@@ -273,9 +307,9 @@ void Turn::move_ticket(TicketId id, QueueIndex to) {
   send_ticket(id);
   send_gathered(from);
   send_gathered(to, {&id, 1});
-  s_.fleets[s_.config.queues[from].fleet].used_at = now_;
+  fleets_used(from);
   try_match(to);
-  use_fleet(s_.config.queues[to].fleet);
+  use_fleets(to);
 }
 
 /// Ends a ticket wherever it stands, and lets the others of its match go back to the queue.
@@ -300,7 +334,7 @@ void Turn::end_ticket(TicketId id, TicketState state, Error error, Asker asker) 
   Ticket& ticket = s_.tickets[id];
   ticket.state = state;
   send_ticket(id, asker, error);
-  s_.fleets[s_.config.queues[ticket.queue].fleet].used_at = now_;
+  fleets_used(ticket.queue);
   s_.timers.cancel(ticket.expiry);
   for (const TicketMember& member : ticket.members) s_.players[member.player].ticket = TicketId{};
   s_.tickets.erase(id);

@@ -4,6 +4,8 @@
 #include <functional>
 #include <utility>
 
+#include "core/match_regions.h"
+
 namespace muster::core {
 namespace {
 
@@ -17,11 +19,12 @@ std::vector<std::size_t> equal_rules(const MatchRules& rules) {
 }  // namespace
 
 RuleMatcher::RuleMatcher(MatchRules rules)
-    : rules_(std::move(rules)), index_(equal_rules(rules_)), search_(rules_) {}
+    : rules_(std::move(rules)), index_(equal_rules(rules_), rules_.regions > 0), search_(rules_) {}
 
 TicketPlace RuleMatcher::add(WaitingTicket ticket, Time now) {
   const Time since = ticket.since;
   const TicketId id = ticket.id;
+  ticket.regions = regions_at(ticket, now);
   const TicketPlace place = index_.add(std::move(ticket));
   to_try_.push_back({since, id, place});
   to_try_sorted_ = to_try_.size() == 1;
@@ -41,8 +44,10 @@ SortedChunks<TicketIndex::Aged>::Cursor RuleMatcher::not_widened(Duration after)
 
 void RuleMatcher::widen(Time now) {
   for (const Duration after : rules_.widenings)
-    for (auto at = not_widened(after); !at.at_end() && at->since + after <= now; ++at)
+    for (auto at = not_widened(after); !at.at_end() && at->since + after <= now; ++at) {
       to_try_.push_back(*at);
+      change_regions(at->place, now);
+    }
   to_try_sorted_ = false;
   widened_until_ = now;
   next_widening_.reset();
@@ -50,6 +55,27 @@ void RuleMatcher::widen(Time now) {
     if (const auto at = not_widened(after); !at.at_end())
       if (const Time due = at->since + after; !next_widening_ || due < *next_widening_)
         next_widening_ = due;
+}
+
+std::uint32_t RuleMatcher::regions_at(const WaitingTicket& ticket, Time now) const {
+  return regions_within(rules_, ticket, now) & open_;
+}
+
+/// True if it may be played elsewhere now.
+bool RuleMatcher::change_regions(TicketPlace place, Time now) {
+  if (rules_.regions == 0) return false;
+  const std::uint32_t regions = regions_at(index_[place], now);
+  if (regions == index_[place].regions) return false;
+  index_.set_regions(place, regions);
+  return true;
+}
+
+void RuleMatcher::open_regions(std::uint32_t regions, Time now) {
+  if (regions == open_) return;
+  open_ = regions;
+  for (auto at = index_.by_age().begin(); !at.at_end(); ++at)
+    if (change_regions(at->place, now)) to_try_.push_back(*at);
+  to_try_sorted_ = false;
 }
 
 bool RuleMatcher::next_match(Time now, FoundMatch& out) {

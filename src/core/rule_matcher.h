@@ -30,6 +30,10 @@ class RuleMatcher {
   /// When widen() is to be called next; may be early, never late.
   std::optional<Time> next_widening() const { return next_widening_; }
 
+  /// Matches are formed only in these regions from now on: a bit for each. Follow with
+  /// next_match().
+  void open_regions(std::uint32_t regions, Time now);
+
   /// A match that what was added or widened has made possible; false once there is none. The caller
   /// removes its tickets before it asks again.
   bool next_match(Time now, FoundMatch& out);
@@ -37,6 +41,9 @@ class RuleMatcher {
   /// Seats of those who wait and whom this ticket accepts, and they it, with its own; counted up to
   /// `seats_max`.
   std::uint32_t seats_in_reach(TicketPlace place, Time now, std::uint32_t seats_max) const;
+
+  /// In which regions the ticket may be played at that time.
+  std::uint32_t regions_at(const WaitingTicket& ticket, Time now) const;
 
   const WaitingTicket* find(TicketPlace place) const { return index_.find(place); }
   std::size_t size() const { return index_.size(); }
@@ -49,19 +56,21 @@ class RuleMatcher {
   void save(Writer& writer) const {
     index_.save(writer);
     writer.put(to_try_), writer.put(to_try_sorted_);
-    writer.put(widened_until_), writer.put(next_widening_);
+    writer.put(widened_until_), writer.put(next_widening_), writer.put(open_);
   }
   /// Into an empty one with the same rules.
   template <class Reader>
   void load(Reader& reader) {
-    index_.load(reader, rules_.rules.size());
+    index_.load(reader, rules_.rules.size(), rules_.regions);
     reader.get(to_try_), reader.get(to_try_sorted_);
-    reader.get(widened_until_), reader.get(next_widening_);
+    reader.get(widened_until_), reader.get(next_widening_), reader.get(open_);
   }
 
  private:
   /// From the first ticket whose limits have not yet grown for having waited so long.
   SortedChunks<TicketIndex::Aged>::Cursor not_widened(Duration after) const;
+
+  bool change_regions(TicketPlace place, Time now);
 
   const MatchRules rules_;
   TicketIndex index_;
@@ -70,6 +79,7 @@ class RuleMatcher {
   bool to_try_sorted_ = true;
   std::optional<Time> widened_until_;
   std::optional<Time> next_widening_;
+  std::uint32_t open_ = UINT32_MAX;  // Regions.
 };
 
 }  // namespace muster::core

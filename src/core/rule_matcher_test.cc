@@ -8,6 +8,7 @@
 
 #include "base/prng.h"
 #include "core/match_reference.h"
+#include "core/match_regions.h"
 
 namespace muster::core {
 namespace {
@@ -210,6 +211,79 @@ TEST(RuleMatcher, FewerTeamsOrFewerInOneOfThem) {
   EXPECT_EQ(seats_of(hunters, hunters.next(Time{})), (Slots{2, 1}));
 }
 
+QueueConfig regional(std::uint32_t latency_max) {
+  QueueConfig queue;
+  queue.players = queue.teams = 2;
+  queue.region = {{"eu", 0}, {"us", 1}, {"asia", 2}};
+  queue.latency_max = latency_max;
+  return queue;
+}
+
+WaitingTicket far(std::uint32_t slot, std::vector<std::uint16_t> latency, Time since = {}) {
+  return {{slot, 1}, since, 1, 1500, {}, std::move(latency)};
+}
+
+TEST(RuleMatcher, TheRegionIsTheOneThatIsBestForTheWorstOff) {
+  struct Row {
+    const char* name;
+    std::vector<std::uint16_t> ann, bob;
+    std::optional<std::uint32_t> region;
+  };
+  constexpr std::uint16_t unknown = latency_unknown;
+  const Row rows[] = {
+      {"70 at the worst rather than 90", {10, 70, 99}, {90, 60, 99}, 1},
+      {"of those alike the smaller sum", {80, 80, 80}, {70, 60, 80}, 1},
+      {"then the first", {40, 40, 40}, {50, 50, 50}, 0},
+      {"only where both are within", {10, 101, 100}, {101, 10, 100}, 2},
+      {"nowhere", {10, 101, 101}, {101, 10, 10}, std::nullopt},
+      {"what was not measured is out of the question", {unknown, 90, 95}, {1, unknown, 95}, 2},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    Line line(regional(100));
+    line.add(far(0, row.ann), Time{});
+    line.add(far(1, row.bob), Time{});
+    const auto found = line.next(Time{});
+    ASSERT_EQ(found.has_value(), row.region.has_value());
+    if (found) {
+      EXPECT_EQ(found->region, *row.region);
+    }
+  }
+}
+
+TEST(RuleMatcher, ARegionComesIntoReachWithTimeAndClosesWithItsFleet) {
+  QueueConfig queue = regional(50);
+  queue.widen.push_back({"latency_max", seconds{10}, 120});
+  Line line(queue);
+  line.add(far(0, {120, 100, 300}), Time{});
+  line.add(far(1, {20, 40, 300}), Time{});
+  EXPECT_FALSE(line.next(Time{}));
+  const Time later{seconds{10}};
+  line.matcher().open_regions(0b110, Time{seconds{9}});  // eu is drained.
+  EXPECT_FALSE(line.next(Time{seconds{9}}));
+  line.matcher().widen(later);
+  const auto found = line.next(later);
+  ASSERT_EQ(slots(found), (Slots{0, 1}));
+  EXPECT_EQ(found->region, 1u);
+  for (const TicketId id : found->tickets) line.remove(id);
+
+  line.add(far(2, {10, 60, 300}, later), later);
+  line.add(far(3, {10, 60, 300}, later), later);
+  EXPECT_FALSE(line.next(later)) << "eu is still drained, us too far for now";
+  line.matcher().open_regions(0b111, later);
+  EXPECT_EQ(slots(line.next(later)), (Slots{2, 3})) << "by the opening alone";
+}
+
+void draw_regions(QueueConfig& queue, Prng& prng) {
+  if (prng.below(3) != 0) return;
+  for (const char* name : {"eu", "us", "asia"})
+    if (queue.region.empty() || prng.below(2) == 0) queue.region.push_back({name, 0});
+  if (prng.below(4) == 0) return;
+  queue.latency_max = 20 + prng.below(100);
+  for (std::uint32_t i = 0; i < prng.below(3); ++i)
+    queue.widen.push_back({"latency_max", seconds{4 + 6 * i}, *queue.latency_max + 30 * (i + 1)});
+}
+
 /// A queue with anything that rules can say, for small pools.
 QueueConfig draw_queue(Prng& prng) {
   QueueConfig queue;
@@ -251,6 +325,7 @@ QueueConfig draw_queue(Prng& prng) {
       queue.widen.push_back({rule.name, seconds{9}, 0});
   if (queue.team_rating_distance && prng.below(2) == 0)
     queue.widen.push_back({"team_rating_distance", seconds{6}, *queue.team_rating_distance + 100});
+  draw_regions(queue, prng);
   return queue;
 }
 
@@ -269,13 +344,17 @@ WaitingTicket draw_ticket(const QueueConfig& queue, const MatchRules& rules, std
     else
       out.values.push_back(1000 * prng.between(0, 12));
   }
+  for (std::size_t i = 0; i < queue.region.size(); ++i)
+    out.latency.push_back(prng.below(6) == 0
+                              ? latency_unknown
+                              : static_cast<std::uint16_t>(10 * prng.between(0, 18)));
   return out;
 }
 
 /// Whoever can be matched is matched by the event that made it possible, and with whom it should
 /// be: after each event the matcher and the slow way agree, and then nobody is left who could play.
 TEST(RuleMatcher, AgreesWithTryingAll) {
-  int formed = 0, widened = 0, with_parties = 0, not_full = 0;
+  int formed = 0, widened = 0, with_parties = 0, not_full = 0, with_regions = 0;
   for (std::uint64_t seed = 0; seed < 600; ++seed) {
     SCOPED_TRACE(seed);
     Prng prng(seed);
@@ -303,6 +382,10 @@ TEST(RuleMatcher, AgreesWithTryingAll) {
         std::vector<WaitingTicket> tickets;
         for (const TicketId id : found->tickets) tickets.push_back(line[id]);
         ASSERT_TRUE(reference_is_match(queue, tickets, found->teams, now));
+        if (!queue.region.empty()) {
+          ASSERT_EQ(found->region, reference_region(queue, tickets, now));
+          ++with_regions;
+        }
         // The oldest that it could be, for one of those whom the event concerned.
         bool expected = false;
         for (const TicketId anchor : anchors)
@@ -323,6 +406,7 @@ TEST(RuleMatcher, AgreesWithTryingAll) {
   EXPECT_GT(widened, 30);
   EXPECT_GT(with_parties, 100);
   EXPECT_GT(not_full, 100);
+  EXPECT_GT(with_regions, 100);
 }
 
 /// Whether the match would be one as well with that ticket in the place of one of its own.

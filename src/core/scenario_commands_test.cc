@@ -163,6 +163,19 @@ WidenConfig widen_of(const QueueConfig& queue, std::string_view text) {
   return widen;
 }
 
+std::uint32_t fleet_of(const Config& config, std::string_view name) {
+  std::uint32_t fleet = 0;
+  while (fleet < config.fleets.size() && config.fleets[fleet].name != name) ++fleet;
+  return fleet;
+}
+
+/// "NAME:FLEET"
+RegionConfig region_of(const Config& config, std::string_view text) {
+  const auto parts = parts_of(text, ':');
+  if (parts.size() != 2) throw std::runtime_error("region=NAME:FLEET");
+  return {parts[0], fleet_of(config, parts[1])};
+}
+
 void configure_queue(Config& config, const ScenarioLine& line) {
   QueueConfig& queue = config.queues.emplace_back();
   queue.name = line.word(1);
@@ -171,9 +184,7 @@ void configure_queue(Config& config, const ScenarioLine& line) {
   queue.accounts_only = line.flag("accounts_only");
   for (const auto& [key, text] : line.values) {
     if (key == "fleet") {
-      queue.fleet = 0;
-      while (queue.fleet < config.fleets.size() && config.fleets[queue.fleet].name != text)
-        ++queue.fleet;
+      queue.fleet = fleet_of(config, text);
     } else if (key == "players") {
       queue.players = number<std::uint32_t>(text);
     } else if (key == "teams") {
@@ -204,16 +215,30 @@ void configure_queue(Config& config, const ScenarioLine& line) {
       queue.team.push_back(team_of(text));
     } else if (key == "rule") {
       queue.rules.push_back(rule_of(text));
+    } else if (key == "region") {
+      queue.region.push_back(region_of(config, text));
+    } else if (key == "latency_max") {
+      queue.latency_max = number<std::uint32_t>(text);
+    } else if (key == "latency_default") {
+      queue.latency_default = number<std::uint32_t>(text);
     } else if (key == "widen") {
       queue.widen.push_back(widen_of(queue, text));
     } else {
       throw std::runtime_error("a queue has no " + key);
     }
   }
+  if (!queue.region.empty()) queue.fleet = queue.region.front().fleet;
   if (!queue.team.empty()) queue.players = queue.teams = 0;
   for (const TeamConfig& team : queue.team)
     queue.players += team.players * team.count, queue.teams += team.count;
   if (queue.fleet >= config.fleets.size()) throw std::runtime_error("its fleet stands before it");
+}
+
+std::vector<RegionLatency> latency_of(const ScenarioLine& line) {
+  std::vector<RegionLatency> latency;
+  for (const auto& [key, text] : line.values)
+    if (key.starts_with("ms.")) latency.push_back({key.substr(3), number<std::uint32_t>(text)});
+  return latency;
 }
 
 std::vector<Attribute> attributes_of(const ScenarioLine& line) {
@@ -497,8 +522,9 @@ std::optional<Event> Scenario::session_event(const ScenarioLine& line) {
     return event;
   }
   if (command == "start")
-    return StartMatch{session(line), request(session(line)), line.word_or(2, {}),
-                      number_or<std::int32_t>(line, "seats", 1), attributes_of(line)};
+    return StartMatch{session(line),       request(session(line)),
+                      line.word_or(2, {}), number_or<std::int32_t>(line, "seats", 1),
+                      attributes_of(line), latency_of(line)};
   if (command == "cancel") return CancelMatch{session(line), request(session(line))};
   if (command == "leave") return LeaveMatch{session(line), request(session(line))};
   if (command == "classic-login")

@@ -116,12 +116,12 @@ void Scenario::print(const Effect& effect) {
             std::string names;
             for (const RosterEntry& entry : *e.roster)
               names += (names.empty() ? "" : ", ") + entry.name;
-            to_session(
-                e.session, e.request,
-                fmt::format("assignment{} match={} server={} {}={} team={}{} {}:{}{} [{}]",
-                            option("ticket", e.ticket), to_string(e.match), to_string(e.server),
-                            e.player_name, to_string(e.player), e.team, option("queue", e.queue),
-                            e.host, e.port, muster::core::print(e.ports), names));
+            to_session(e.session, e.request,
+                       fmt::format("assignment{} match={} server={} {}={} team={}{}{} {}:{}{} [{}]",
+                                   option("ticket", e.ticket), to_string(e.match),
+                                   to_string(e.server), e.player_name, to_string(e.player), e.team,
+                                   option("queue", e.queue), option("region", e.region), e.host,
+                                   e.port, muster::core::print(e.ports), names));
           },
           [&](const SendMatchEnded& e) {
             to_session(e.session, e.request,
@@ -201,6 +201,10 @@ void Scenario::print_why(TicketId id) {
   for (const auto& rule : why->rules)
     out_ +=
         fmt::format("  {} excludes={} by_theirs={}\n", rule.name, rule.excludes, rule.by_theirs);
+  for (const TicketWhy::Region& region : why->regions)
+    out_ += fmt::format("  region {} {}{} others={}\n", region.name,
+                        region.ms ? fmt::format("{}ms", *region.ms) : "unknown",
+                        region.within ? " within" : "", region.others);
   if (why->nearest)
     out_ += fmt::format(
         "  nearest {} apart={}{}\n", to_string(why->nearest->ticket), why->nearest->rating_apart,

@@ -46,9 +46,10 @@ struct Player {
   SessionId session;  // None while disconnected.
   TicketId ticket;    // At most one of ticket and match.
   MatchId match;
-  TimerId grace;                      // Runs while disconnected and not in a match.
-  std::vector<PlayerRating> ratings;  // Those that are known; of other queues, rating_default.
-  std::int64_t account = 0;           // 0: a guest.
+  TimerId grace;                       // Runs while disconnected and not in a match.
+  std::vector<PlayerRating> ratings;   // Those that are known; of other queues, rating_default.
+  std::int64_t account = 0;            // 0: a guest.
+  std::vector<RegionLatency> latency;  // As they said last.
 };
 
 /// A wish to play, of one player or of several who stay together. Ended tickets are gone from the
@@ -93,6 +94,7 @@ struct Match {
   // sdk none, playing, with an end.idle: runs while nobody is there.
   TimerId empty;
   bool anybody_came = false;
+  std::string region;  // Of its queue's, if that has any.
 };
 
 struct Server {
@@ -311,5 +313,11 @@ struct State {
   RefusedResult result_refused;               // The last one.
   std::map<std::int64_t, PlayerId> accounts;  // Those whose player is here.
 };
+
+/// Whether a queue forms no matches, because every fleet that would serve them is drained.
+inline bool draining(const State& state, QueueIndex queue) {
+  return state.config.queues[queue].all_fleets(
+      [&](FleetIndex fleet) { return state.fleets[fleet].draining; });
+}
 
 }  // namespace muster::core

@@ -6,6 +6,7 @@
 // and balance(): there is no tick.
 
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <set>
 #include <span>
@@ -14,6 +15,7 @@
 
 #include "core/effect.h"
 #include "core/event.h"
+#include "core/match_regions.h"
 #include "core/state.h"
 
 namespace muster::core {
@@ -134,7 +136,8 @@ class Turn {
   void enqueue(TicketId id);  // Also back, with the place its `since` gives it.
   void dequeue(const Ticket& ticket, TicketId id);
   void try_match(QueueIndex queue);  // Forms every match there is in the queue.
-  void form_match(QueueIndex queue, std::vector<TicketId> tickets);
+  void form_match(QueueIndex queue, std::vector<TicketId> tickets, std::uint32_t region = 0);
+  std::uint32_t regions_open(QueueIndex queue) const;
   void add_bots(QueueIndex queue, Match& match) const;
   void widen(QueueIndex queue);
   void arm_widening(QueueIndex queue);
@@ -154,6 +157,8 @@ class Turn {
   std::uint32_t seats_needed(const Ticket& ticket) const;
   /// Why a ticket cannot wait in its queue (any more); none if it can.
   Error misfit(QueueIndex queue, const std::vector<TicketMember>& members) const;
+  std::expected<std::vector<std::uint16_t>, Unplayable> latencies_of(
+      QueueIndex queue, const std::vector<TicketMember>& members) const;
 
   // match.cc: from launching to playing to ended.
   void assign(MatchId match, ServerId server);
@@ -232,7 +237,8 @@ class Turn {
   void stop_unused(Predicate&& concerned);
   void stop_unused_of_removed();
   void match_queues_of(FleetIndex fleet);
-  void use_fleet(FleetIndex fleet);
+  void use_fleets(QueueIndex queue);
+  void fleets_used(QueueIndex queue);
   void arm_sleep(FleetIndex fleet);
   void sleep_due(FleetIndex fleet);
 

@@ -39,6 +39,15 @@ inline std::optional<std::int64_t> thousandths(double number) {
   return std::llround(number * 1000);
 }
 
+/// How far a player is from a region, as their client measured it.
+struct RegionLatency {
+  std::string region;
+  std::uint32_t ms = 0;
+  bool operator==(const RegionLatency&) const = default;
+};
+constexpr std::size_t regions_max = 32;           // Of a player's measurements, and of a queue.
+constexpr std::uint32_t latency_ms_max = 60'000;  // Of a measurement, and of a limit.
+
 /// A port of a game server beside the main one, as [fleet.port.NAME] calls it.
 struct NamedPort {
   std::string name;

@@ -120,6 +120,7 @@ void Turn::change_queues(const std::vector<QueueConfig>& queues,
     if (s_.config.queues[index].players != config.players) resized.push_back(index);
     s_.config.queues[index] = config;
     s_.config.queues[index].fleet = slots[config.fleet];
+    for (RegionConfig& region : s_.config.queues[index].region) region.fleet = slots[region.fleet];
   }
   for (QueueIndex index = 0; index < s_.queues.size(); ++index)
     if (!configured.contains(index)) s_.queues[index].removed = true;
@@ -230,7 +231,7 @@ void Turn::sort_by_version(FleetIndex index) {
 }
 
 /// Matches that wait for a server which the fleet can launch no more are served by the fleet that
-/// their queue has now; without a queue there is none.
+/// their queue has now, for their region if that is still there; without a queue there is none.
 void Turn::leave_removed_fleet(FleetIndex index) {
   const MatchLine unserved = s_.fleets[index].unserved;
   for (const auto& [since, id] : unserved) {
@@ -240,7 +241,10 @@ void Turn::leave_removed_fleet(FleetIndex index) {
       continue;
     }
     stop_waiting(id);
-    match.fleet = s_.config.queues[*match.queue].fleet;
+    const QueueConfig& config = s_.config.queues[*match.queue];
+    match.fleet = config.fleet;
+    for (const RegionConfig& region : config.region)
+      if (region.name == match.region) match.fleet = region.fleet;
     wait_for_server(id);
     rebalance_.push_back(match.fleet);
   }

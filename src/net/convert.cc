@@ -92,6 +92,15 @@ std::expected<std::vector<core::Attribute>, Refusal> to_attributes(
   return out;
 }
 
+/// By name: a map has no order.
+std::vector<core::RegionLatency> to_latency(
+    const google::protobuf::Map<std::string, std::uint32_t>& in) {
+  std::vector<core::RegionLatency> out;
+  for (const auto& [region, ms] : in) out.push_back({region, ms});
+  std::ranges::sort(out, {}, &core::RegionLatency::region);
+  return out;
+}
+
 void add_attributes(const std::vector<core::Attribute>& in,
                     google::protobuf::Map<std::string, player::Attribute>& out) {
   for (const core::Attribute& attribute : in) {
@@ -179,6 +188,7 @@ void fill(const core::SendAssignment& e, const SignJoinToken& sign, player::Lobb
   assignment.set_team(e.team);
   assignment.set_queue(utf8(e.queue));
   assignment.set_ticket_id(to_string(e.ticket));
+  assignment.set_region(e.region);
   for (const core::NamedPort& port : e.ports) (*assignment.mutable_ports())[port.name] = port.port;
   if (!e.roster) return;
   for (const core::RosterEntry& entry : *e.roster) {
@@ -242,8 +252,12 @@ std::expected<core::Event, Refusal> to_event(core::SessionId session,
       if (!attributes) return std::unexpected(attributes.error());
       // More than the core's type holds is more than any match has: let the core say so.
       const auto seats = static_cast<std::int32_t>(std::min(start.seats(), 0x7fffffffu));
-      return core::StartMatch{session, request, start.queue(), seats == 0 ? 1 : seats,
-                              *std::move(attributes)};
+      return core::StartMatch{session,
+                              request,
+                              start.queue(),
+                              seats == 0 ? 1 : seats,
+                              *std::move(attributes),
+                              to_latency(start.latency())};
     }
     case player::ClientMessage::kCancelMatch:
       return core::CancelMatch{session, request};

@@ -86,6 +86,16 @@ TEST(ToEvent, AttributesComeInOrderOfName) {
   EXPECT_EQ(start.attributes, (std::vector<A>{{"a", "a"}, {"b", "b"}, {"c", "c"}}));
 }
 
+TEST(ToEvent, LatencyIsInTheOrderOfTheRegions) {
+  const auto event = to_event(session, start_with([](auto& m) {
+                                for (const char* region : {"us", "asia", "eu"})
+                                  (*m.mutable_latency())[region] = 20;
+                              }));
+  using R = core::RegionLatency;
+  EXPECT_EQ(std::get<core::StartMatch>(event.value()).latency,
+            (std::vector<R>{{"asia", 20}, {"eu", 20}, {"us", 20}}));
+}
+
 TEST(ToEvent, AbsurdSeatsAreLeftToTheCoreToRefuse) {
   const auto event = to_event(session, start_with([](auto& m) { m.set_seats(0xffffffffu); }));
   EXPECT_EQ(std::get<core::StartMatch>(event.value()).seats, 0x7fffffff);
@@ -167,10 +177,13 @@ TEST(ToMessage, EachEffect) {
                             "duel",
                             "h",
                             7001,
-                            std::make_shared<const core::Roster>(roster)},
+                            std::make_shared<const core::Roster>(roster),
+                            {},
+                            {},
+                            "eu"},
        R"({"assignment":{"matchId":"9.1","serverId":"5.3","host":"h","port":7001,"joinToken":"jwt for ann","team":0,"players":[)"
        R"({"playerId":"7.1","name":"ann","team":0,"seats":1,"attributes":{"elo":{"number":1500}}},)"
-       R"({"playerId":"8.1","name":"bob","team":1,"seats":2,"attributes":{}}],"queue":"duel","ticketId":"2.1","ports":{}}})"},
+       R"({"playerId":"8.1","name":"bob","team":1,"seats":2,"attributes":{}}],"queue":"duel","ticketId":"2.1","ports":{},"region":"eu"}})"},
       {"a match that ended",
        core::SendMatchEnded{session, 0, {9, 1}, core::MatchEnd::server_lost, true, ""},
        R"({"matchEnded":{"matchId":"9.1","reason":"SERVER_LOST","requeued":true,"result":""}})"},

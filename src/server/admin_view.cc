@@ -216,13 +216,14 @@ json::object status_view(const Loop& loop, const JournalStatus& journal,
     const core::QueueConfig& config = state.config.queues[i];
     const Census::Queue& queue = census.queues[i];
     if (state.queues[i].removed && queue.matched == 0) continue;
-    queues.push_back({{"name", config.name},
-                      {"open", !state.queues[i].removed && !state.fleets[config.fleet].draining},
-                      {"fleet", state.config.fleets[config.fleet].name},
-                      {"players", config.players},
-                      {"seatsWaiting", state.queues[i].seats_waiting},
-                      {"queued", queue.queued},
-                      {"matched", queue.matched}});
+    queues.push_back(
+        {{"name", config.name},
+         {"open", !state.queues[i].removed && !draining(state, static_cast<core::QueueIndex>(i))},
+         {"fleet", state.config.fleets[config.fleet].name},
+         {"players", config.players},
+         {"seatsWaiting", state.queues[i].seats_waiting},
+         {"queued", queue.queued},
+         {"matched", queue.matched}});
     queued += queue.queued, matched += queue.matched;
   }
   json::array nodes;
@@ -361,6 +362,15 @@ json::object why_view(const State& state, TicketId id) {
   out["seatsAccepted"] = why->seats_accepted;
   out["seatsNeeded"] = why->seats_needed;
   out["rules"] = std::move(rules);
+  if (!why->regions.empty()) {
+    json::array regions;
+    for (const auto& region : why->regions)
+      regions.push_back({{"name", region.name},
+                         {"ms", region.ms ? json::value(*region.ms) : json::value(nullptr)},
+                         {"within", region.within},
+                         {"others", region.others}});
+    out["regions"] = std::move(regions);
+  }
   out["nearest"] = nullptr;
   if (why->nearest) {
     json::array excluded_by;
@@ -385,6 +395,7 @@ json::object matches_view(const State& state, const Page& page) {
         {"state", text(to_string(match.state))},
         {"queue", match.queue ? text(queue_name(state, match.queue)) : json::value(nullptr)},
         {"fleet", state.config.fleets[match.fleet].name},
+        {"region", match.region.empty() ? json::value(nullptr) : json::value(match.region)},
         {"serverId", id_or_null(playing ? match.server : match.launching)},
         {"players", playing ? match.players.size() : players_of(state, match.tickets)},
         {"failedLaunches", match.attempts},

@@ -361,14 +361,8 @@ class Checker {
   void check_queue(std::size_t index) {
     QueueConfig& queue = queues_[index];
     const ConfigLines& lines = draft_.queues[index];
-    const std::string& name = draft_.queue_fleets[index];
-    const auto fleet = std::ranges::find(fleets_, name, &FleetConfig::name);
-    if (fleet != fleets_.end())
-      queue.fleet = static_cast<std::uint32_t>(fleet - fleets_.begin());
-    else if (!name.empty())
-      problems_.error(
-          lines.of("fleet"), "queue.fleet",
-          fmt::format("there is no fleet \"{}\"{}", name, did_you_mean(name, names_of(fleets_))));
+    find_fleet(draft_.queue_fleets[index], lines, "queue.fleet", queue.fleet);
+    find_region_fleets(index);
     check_queue_rules(queue, lines, draft_.queue_parts[index], problems_);
     check_rating(queue, lines, problems_);
     check_timeout_queue(index);
@@ -387,6 +381,36 @@ class Checker {
       problems_.warn(lines.of("teams"), "queue.teams",
                      fmt::format("{} players in {} teams: the first ones get one more",
                                  queue.players, queue.teams));
+  }
+
+  void find_fleet(const std::string& name, const ConfigLines& lines, std::string_view key,
+                  std::uint32_t& out) {
+    const auto fleet = std::ranges::find(fleets_, name, &FleetConfig::name);
+    if (fleet != fleets_.end())
+      out = static_cast<std::uint32_t>(fleet - fleets_.begin());
+    else if (!name.empty())
+      problems_.error(
+          lines.of("fleet"), std::string(key),
+          fmt::format("there is no fleet \"{}\"{}", name, did_you_mean(name, names_of(fleets_))));
+  }
+
+  /// A queue has a fleet, or regions with theirs.
+  void find_region_fleets(std::size_t index) {
+    QueueConfig& queue = queues_[index];
+    const ConfigLines& lines = draft_.queues[index];
+    QueueParts& parts = draft_.queue_parts[index];
+    for (std::size_t i = 0; i < parts.regions.size(); ++i) {
+      WrittenRegion& written = parts.regions[i];
+      find_fleet(written.fleet, parts.region_lines[i], "queue.region.fleet", written.region.fleet);
+      queue.region.push_back(written.region);
+    }
+    if (!queue.region.empty() && lines.has("fleet"))
+      problems_.error(lines.of("fleet"), "queue.fleet",
+                      "each region says its fleet; leave it out here");
+    else if (!queue.region.empty())
+      queue.fleet = queue.region.front().fleet;
+    else if (!lines.has("fleet"))
+      problems_.error(lines.table, "queue.fleet", "is missing, and has no default");
   }
 
   /// Tickets must not go round in a circle.

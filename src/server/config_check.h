@@ -32,11 +32,18 @@ struct WrittenRule {
   std::optional<std::int64_t> limit;  // Thousandths.
 };
 
+/// A region as it was written: its fleet is found from the name.
+struct WrittenRegion {
+  core::RegionConfig region;
+  std::string fleet;
+};
+
 /// The tables inside a [[queue]], and where their keys were written. Those of teams and widenings
 /// are in the queue itself.
 struct QueueParts {
   std::vector<WrittenRule> rules;
-  std::vector<ConfigLines> team_lines, rule_lines, widen_lines;
+  std::vector<WrittenRegion> regions;
+  std::vector<ConfigLines> team_lines, rule_lines, widen_lines, region_lines;
 };
 
 /// A configuration whose values are each in range. What could not be read is left as it was.

@@ -184,8 +184,9 @@ Field<T> own_name(Access access) {
 
 /// A name that is another table's.
 template <class T, class Access>
-Field<T> other_name(std::string name, Access access) {
+Field<T> other_name(std::string name, Access access, std::string_view fallback = required) {
   Field<T> field = own_name<T>(access);
+  field.fallback = fallback;
   field.name = std::move(name);
   field.range = "the name of a [[fleet]]";
   return field;

@@ -167,7 +167,7 @@ const std::vector<Field<ProcessLimits>>& fleet_limits_fields() {
 const std::vector<Field<NamedQueue>>& queue_fields() {
   static const std::vector<Field<NamedQueue>> fields{
       own_name<NamedQueue>(AT(queue.name)),
-      other_name<NamedQueue>("fleet", AT(fleet)),
+      other_name<NamedQueue>("fleet", AT(fleet), "required without regions"),
       count<NamedQueue>("players", AT(queue.players), 1, 256),
       count<NamedQueue>("teams", AT(queue.teams), 1, 256),
       count_or<NamedQueue>("players_min", AT(queue.players_min), "`players`"),
@@ -181,6 +181,9 @@ const std::vector<Field<NamedQueue>>& queue_fields() {
       limit<NamedQueue>("rating_distance", AT(queue.rating_distance), 2 * core::rating_max),
       limit<NamedQueue>("team_rating_distance", AT(queue.team_rating_distance),
                         2 * core::rating_max),
+      limit<NamedQueue>("latency_max", AT(queue.latency_max), core::latency_ms_max),
+      limit<NamedQueue>("latency_default", AT(queue.latency_default), core::latency_ms_max,
+                        "none: latency_missing"),
       choice<NamedQueue>("rating", AT(queue.rating.system),
                          std::vector<std::pair<std::string_view, core::RatingSystem>>{
                              {"none", core::RatingSystem::none},
@@ -233,7 +236,7 @@ ConfigLines read_files(const toml::table& table, std::string_view name, FleetCon
 
 // ---- The tables inside a [[queue]].
 
-constexpr std::array<std::string_view, 3> queue_tables{"team", "rule", "widen"};
+constexpr std::array<std::string_view, 4> queue_tables{"team", "rule", "widen", "region"};
 
 QueueParts read_queue_tables(const toml::table& table, QueueConfig& queue,
                              ConfigProblems& problems) {
@@ -249,6 +252,7 @@ QueueParts read_queue_tables(const toml::table& table, QueueConfig& queue,
   each("team", team_fields(), queue.team, parts.team_lines);
   each("rule", rule_fields(), parts.rules, parts.rule_lines);
   each("widen", widen_fields(), queue.widen, parts.widen_lines);
+  each("region", region_fields(), parts.regions, parts.region_lines);
   return parts;
 }
 
@@ -396,6 +400,7 @@ std::vector<ConfigKey> config_keys() {
   add_keys(keys, "queue.team", team_fields());
   add_keys(keys, "queue.rule", rule_fields());
   add_keys(keys, "queue.widen", widen_fields());
+  add_keys(keys, "queue.region", region_fields());
   return keys;
 }
 

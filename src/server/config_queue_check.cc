@@ -50,6 +50,7 @@ class RulesChecker {
           parts_.widen_lines[core::widen_max].table, "queue.widen",
           fmt::format("there are {}; a queue may have {}", queue_.widen.size(), core::widen_max));
     check_widenings();
+    check_regions();
     check_bounds();
     check_reach();
     if (!problems_.failed()) check_fewer_players();
@@ -160,7 +161,7 @@ class RulesChecker {
       problems_.error(lines.of("attribute"), "queue.rule.attribute",
                       "\"rating\" is no attribute; write rating_distance in the [[queue]]");
     if (rule.name == "rating_distance" || rule.name == "team_rating_distance" ||
-        rule.name == "players_min")
+        rule.name == "players_min" || rule.name == "latency_max")
       problems_.error(lines.of("name"), "queue.rule.name",
                       fmt::format("\"{}\" is a limit of every queue; choose another", rule.name));
     for (std::size_t i = 0; i < index; ++i)
@@ -203,6 +204,7 @@ class RulesChecker {
       return Limit{*queue_.rating_distance, false, true};
     if (name == "team_rating_distance" && queue_.team_rating_distance)
       return Limit{*queue_.team_rating_distance, false, true};
+    if (name == "latency_max" && queue_.latency_max) return Limit{*queue_.latency_max, false, true};
     if (name == "players_min")
       return Limit{queue_.players_min.value_or(queue_.players), true, true};
     for (const RuleConfig& rule : queue_.rules)
@@ -228,7 +230,8 @@ class RulesChecker {
         if (widen.to % 1000 != 0 || (of_players && widen.to < 1000))
           problems_.error(lines.of("to"), "queue.widen.to",
                           of_players ? "must be a whole number of players, 1 or more"
-                                     : "must be a whole number of points");
+                          : widen.limit == "latency_max" ? "must be whole milliseconds"
+                                                         : "must be a whole number of points");
         widen.to /= 1000;
       }
       if (widen.after >= queue_.ticket_timeout)
@@ -278,6 +281,33 @@ class RulesChecker {
     return value;
   }
 
+  void check_regions() {
+    if (queue_.region.empty()) {
+      for (const std::string_view key : {"latency_max", "latency_default"})
+        if (lines_.has(key))
+          problems_.error(lines_.of(key), fmt::format("queue.{}", key),
+                          "the queue has no regions to be far from: write [[queue.region]] tables, "
+                          "or leave it out");
+      return;
+    }
+    if (queue_.region.size() > core::regions_max)
+      problems_.error(parts_.region_lines[core::regions_max].table, "queue.region",
+                      fmt::format("there are {} regions; a queue may have {}", queue_.region.size(),
+                                  core::regions_max));
+    for (std::size_t i = 0; i < queue_.region.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        if (queue_.region[i].name == queue_.region[j].name && !queue_.region[i].name.empty())
+          problems_.error(parts_.region_lines[i].of("name"), "queue.region.name",
+                          fmt::format("\"{}\" is the name of the region in line {} too",
+                                      queue_.region[i].name, parts_.region_lines[j].table));
+    if (queue_.latency_default && *queue_.latency_default > core::latency_widest(queue_))
+      problems_.error(lines_.of("latency_default"), "queue.latency_default",
+                      fmt::format("is {}, and latency_max never grows beyond {}: who has not "
+                                  "measured a region could never play in it. Leave it out, and "
+                                  "who has measured none is told latency_missing",
+                                  *queue_.latency_default, core::latency_widest(queue_)));
+  }
+
   /// A smallest and a largest value that leave nothing between them.
   void check_bounds() {
     for (std::size_t i = 0; i < queue_.rules.size(); ++i)
@@ -316,6 +346,7 @@ class RulesChecker {
     std::vector<std::string_view> names;
     if (queue_.rating_distance) names.emplace_back("rating_distance");
     if (queue_.team_rating_distance) names.emplace_back("team_rating_distance");
+    if (queue_.latency_max) names.emplace_back("latency_max");
     names.emplace_back("players_min");
     for (const RuleConfig& rule : queue_.rules)
       if (has_number(rule.kind)) names.emplace_back(rule.name);

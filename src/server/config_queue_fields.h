@@ -34,9 +34,10 @@ Field<T> whole(std::string name, Access access, std::int32_t min, std::int32_t m
 
 /// A count that limits nothing if it is not there.
 template <class T, class Access>
-Field<T> limit(std::string name, Access access, std::uint32_t max) {
+Field<T> limit(std::string name, Access access, std::uint32_t max,
+               std::string_view fallback = "no limit") {
   std::string range = fmt::format("0 to {}", max);
-  return {std::move(name), "number", "no limit", range,
+  return {std::move(name), "number", std::string(fallback), range,
           [=](T& out, const toml::node& node) -> std::string {
             const auto value = node.value_exact<std::int64_t>();
             if (!value) return wrong_type(node, "a whole number, " + range);
@@ -166,6 +167,14 @@ inline const std::vector<Field<core::WidenConfig>>& widen_fields() {
       required_text<WidenConfig>("limit", AT(limit), 64),
       duration<WidenConfig>("after", AT(after), core::seconds{0}, std::chrono::hours{24}),
       thousandths<WidenConfig>("to", AT(to), required),
+  };
+  return fields;
+}
+
+inline const std::vector<Field<WrittenRegion>>& region_fields() {
+  static const std::vector<Field<WrittenRegion>> fields{
+      own_name<WrittenRegion>(AT(region.name)),
+      other_name<WrittenRegion>("fleet", AT(fleet)),
   };
   return fields;
 }

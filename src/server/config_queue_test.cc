@@ -75,6 +75,84 @@ to = -1.125
   EXPECT_EQ(queue.widen[1].after, seconds{20});
 }
 
+TEST(ConfigQueue, RegionsAreRead) {
+  const auto config = parse(R"([[fleet]]
+name = "eu"
+command = ["bin/duel"]
+ports = 7000
+[[fleet]]
+name = "us"
+command = ["bin/duel"]
+ports = 7001
+[[queue]]
+name = "duel"
+latency_max = 80
+latency_default = 100
+[[queue.region]]
+name = "here"
+fleet = "us"
+[[queue.region]]
+name = "there"
+fleet = "eu"
+[[queue.widen]]
+limit = "latency_max"
+after = "10s"
+to = 150
+)");
+  ASSERT_TRUE(config) << shown(config.error());
+  EXPECT_THAT(config->warnings, IsEmpty()) << shown(config->warnings);
+  const core::QueueConfig& queue = config->core.queues[0];
+  EXPECT_TRUE(queue.ruled());
+  ASSERT_EQ(queue.region.size(), 2u);
+  EXPECT_EQ(queue.region[0].name, "here");
+  EXPECT_EQ(queue.region[0].fleet, 1u);
+  EXPECT_EQ(queue.region[1].fleet, 0u);
+  EXPECT_EQ(queue.fleet, 1u);
+  EXPECT_EQ(queue.latency_max, 80u);
+  EXPECT_EQ(queue.latency_default, 100u);
+  EXPECT_EQ(queue.widen[0].to, 150) << "milliseconds";
+}
+
+TEST(ConfigQueue, RegionsThatCannotBe) {
+  const std::string bare =
+      "[[fleet]]\nname = \"duel\"\ncommand = [\"bin/duel\"]\nports = 7000\n"
+      "[[queue]]\nname = \"ranked\"\n";
+  const std::string eu = "[[queue.region]]\nname = \"eu\"\nfleet = \"duel\"\n";
+  struct Row {
+    const char* name;
+    std::string text;
+    const char* want;
+  };
+  const Row rows[] = {
+      {"neither a fleet nor regions", bare,
+       "muster.toml:5: queue.fleet: is missing, and has no default"},
+      {"both", ranked + eu, "muster.toml:7: queue.fleet: each region says its fleet"},
+      {"no such fleet", bare + "[[queue.region]]\nname = \"eu\"\nfleet = \"dual\"\n",
+       "muster.toml:9: queue.region.fleet: there is no fleet \"dual\", did you mean"},
+      {"twice", bare + eu + eu,
+       "muster.toml:11: queue.region.name: \"eu\" is the name of the region in line 7 too"},
+      {"a limit of nothing", ranked + "latency_max = 80\n",
+       "muster.toml:8: queue.latency_max: the queue has no regions to be far from"},
+      {"a default of nothing", ranked + "latency_default = 80\n",
+       "muster.toml:8: queue.latency_default: the queue has no regions to be far from"},
+      {"a default that never plays", bare + "latency_max = 80\nlatency_default = 81\n" + eu,
+       "muster.toml:8: queue.latency_default: is 81, and latency_max never grows beyond 80"},
+      {"half a millisecond",
+       bare + "latency_max = 80\n" + eu +
+           "[[queue.widen]]\nlimit = \"latency_max\"\nafter = \"1s\"\nto = 80.5\n",
+       "muster.toml:14: queue.widen.to: must be whole milliseconds"},
+      {"widened where there is no limit",
+       bare + eu + "[[queue.widen]]\nlimit = \"latency_max\"\nafter = \"1s\"\nto = 80\n",
+       "muster.toml:11: queue.widen.limit: this queue has no limit \"latency_max\""},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    const auto config = parse(row.text);
+    ASSERT_FALSE(config);
+    EXPECT_THAT(shown(config.error()), HasSubstr(row.want));
+  }
+}
+
 TEST(ConfigQueue, RulesThatCannotBe) {
   struct Row {
     const char* name;

@@ -32,6 +32,10 @@ void fields(const core::AccountRating& r, F&& f) {
   f("change", r.change);
 }
 template <class F>
+void fields(const core::RegionLatency& r, F&& f) {
+  f("region", r.region), f("ms", r.ms);
+}
+template <class F>
 void fields(const core::SessionOpened& e, F&& f) {
   f("session", e.session), f("resumable", e.resumable);
 }
@@ -51,7 +55,7 @@ void fields(const core::ResumeSession& e, F&& f) {
 template <class F>
 void fields(const core::StartMatch& e, F&& f) {
   f("session", e.session), f("request", e.request), f("queue", e.queue), f("seats", e.seats);
-  f("attributes", e.attributes);
+  f("attributes", e.attributes), f("latency", e.latency);
 }
 template <class F>
 void fields(const core::CancelMatch& e, F&& f) {
@@ -227,6 +231,7 @@ void fields(const core::SendAssignment& e, F&& f) {
   f("server", e.server), f("player", e.player), f("player_name", e.player_name);
   f("team", e.team), f("seats", e.seats), f("queue", e.queue), f("host", e.host), f("port", e.port);
   f("roster", e.roster), f("started", e.started.time_since_epoch()), f("ports", e.ports);
+  f("region", e.region);
 }
 template <class F>
 void fields(const core::SendMatchEnded& e, F&& f) {

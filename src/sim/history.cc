@@ -47,6 +47,7 @@ class Fold {
   void add(const core::ServerReport& report) { fields(report, *this); }
   void add(const core::Standing& standing) { fields(standing, *this); }
   void add(const core::ResultPlayer& player) { fields(player, *this); }
+  void add(const core::RegionLatency& latency) { fields(latency, *this); }
   void add(const core::StoredRating& rating) { fields(rating, *this); }
   void add(const core::AccountRating& rating) { fields(rating, *this); }
   void add(const std::shared_ptr<const core::MatchResult>& result) { fields(*result, *this); }
@@ -57,8 +58,11 @@ class Fold {
       digest_.add(fleet.servers_max), digest_.add(fleet.ports.first);
       digest_.add(fleet.ports.last);
     }
-    for (const core::QueueConfig& queue : config->queues)
+    for (const core::QueueConfig& queue : config->queues) {
       add(queue.name), digest_.add(queue.fleet), digest_.add(queue.players);
+      for (const core::RegionConfig& region : queue.region)
+        add(region.name), digest_.add(region.fleet);
+    }
   }
   template <class T>
   void add(const std::vector<T>& values) {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/match_reference.h"
+#include "core/match_regions.h"
 #include "core/match_rules.h"
 
 namespace muster::sim {
@@ -45,6 +46,16 @@ WaitingTicket described(const State& state, QueueIndex queue, TicketId id,
     out.values = *std::move(values);
   else
     out.values.assign(state.config.queues[queue].rules.size(), 0);  // Fits nobody.
+  std::vector<const std::vector<core::RegionLatency>*> measured;
+  static const std::vector<core::RegionLatency> gone;
+  for (const TicketMember& member : members) {
+    const core::Player* const player = state.players.find(member.player);
+    measured.push_back(player ? &player->latency : &gone);
+  }
+  if (auto latency = core::region_latencies(state.config.queues[queue], measured))
+    out.latency = *std::move(latency);
+  else
+    out.latency.assign(state.config.queues[queue].region.size(), core::latency_unknown);
   return out;
 }
 
@@ -55,6 +66,9 @@ bool enough_by_rules(const State& state, QueueIndex queue) {
     if (ticket.queue == queue && ticket.state == TicketState::queued && !ticket.held)
       waiting.push_back(described(state, queue, id, ticket.members, ticket.since));
   });
+  for (std::size_t i = 0; i < config.region.size(); ++i)
+    if (state.fleets[config.region[i].fleet].draining)  // Nobody is sent there.
+      for (WaitingTicket& ticket : waiting) ticket.latency[i] = core::latency_unknown;
   if (waiting.size() <= subsets_of_max)
     return !core::reference_match(config, waiting, state.now).empty();
   for (std::size_t a = 0; config.players == 2 && a < waiting.size(); ++a)
@@ -78,8 +92,7 @@ bool enough_by_seats(const State& state, QueueIndex queue) {
 }  // namespace
 
 bool enough_partners(const State& state, QueueIndex queue) {
-  if (state.queues[queue].removed || state.fleets[state.config.queues[queue].fleet].draining)
-    return false;
+  if (state.queues[queue].removed || core::draining(state, queue)) return false;
   return state.config.queues[queue].ruled() ? enough_by_rules(state, queue)
                                             : enough_by_seats(state, queue);
 }

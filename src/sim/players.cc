@@ -103,6 +103,9 @@ void Crowd::start_match(Person& person) {
   }
   for (const core::RuleConfig& rule : setting.config.queues[chosen].rules)
     if (!person.classic) start.attributes.push_back(draw_attribute(rule));
+  for (const core::RegionConfig& region : setting.config.queues[chosen].region)
+    if (!person.classic && prng_.below(4) != 0)
+      start.latency.push_back({region.name, static_cast<std::uint32_t>(prng_.between(5, 260))});
   world_.say(person.session, std::move(start));
 }
 

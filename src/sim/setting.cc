@@ -110,6 +110,22 @@ void draw_rules(Prng& prng, core::QueueConfig& queue) {
   if (!queue.ruled()) queue.rating_distance = 500;
 }
 
+/// Some queues are played in regions, maybe all of them served by the same fleet.
+void draw_regions(Prng& prng, core::QueueConfig& queue, std::uint32_t fleets) {
+  queue.region.clear();
+  queue.latency_max.reset(), queue.latency_default.reset();
+  std::erase_if(queue.widen, [](const auto& widen) { return widen.limit == "latency_max"; });
+  if (prng.below(3) != 0) return;
+  for (const char* name : {"eu", "us", "asia"})
+    if (prng.below(2) == 0) queue.region.push_back({name, prng.below(fleets)});
+  if (queue.region.empty()) return;
+  queue.fleet = queue.region.front().fleet;
+  if (prng.below(2) == 0) queue.latency_default = 150;
+  if (prng.below(4) == 0) return;
+  queue.latency_max = static_cast<std::uint32_t>(prng.between(20, 150));
+  queue.widen.push_back({"latency_max", between(prng, seconds{1}, seconds{10}), 250});
+}
+
 core::QueueConfig draw_queue(Prng& prng, std::uint32_t index, std::uint32_t fleets) {
   core::QueueConfig queue;
   queue.name = fmt::format("queue{}", index);
@@ -123,6 +139,7 @@ core::QueueConfig draw_queue(Prng& prng, std::uint32_t index, std::uint32_t flee
   queue.requeue_on_server_lost = prng.below(2) == 0;
   if (prng.below(2) == 0) queue.map = "arena";
   if (prng.below(3) == 0) draw_rules(prng, queue);
+  if (queue.ruled()) draw_regions(prng, queue, fleets);
   if (index % 2 == 0) queue.rating.system = core::RatingSystem::elo;
   return queue;
 }
@@ -191,10 +208,13 @@ core::Config draw_reload(const core::Config& now, Prng& prng) {
   if (next.fleets.size() > 1 && one_in(5)) {
     const std::uint32_t gone = any(next.fleets);
     next.fleets.erase(next.fleets.begin() + gone);
-    for (core::QueueConfig& queue : next.queues)
-      queue.fleet = queue.fleet == gone  ? any(next.fleets)
-                    : queue.fleet > gone ? queue.fleet - 1
-                                         : queue.fleet;
+    const auto replace = [&](std::uint32_t& fleet) {
+      fleet = fleet == gone ? any(next.fleets) : fleet > gone ? fleet - 1 : fleet;
+    };
+    for (core::QueueConfig& queue : next.queues) {
+      replace(queue.fleet);
+      for (core::RegionConfig& region : queue.region) replace(region.fleet);
+    }
   }
   if (next.fleets.size() < 4 && one_in(5)) {
     const auto taken = [&](std::uint32_t index) {
@@ -206,17 +226,26 @@ core::Config draw_reload(const core::Config& now, Prng& prng) {
     std::uint32_t index = 0;
     while (taken(index)) ++index;
     next.fleets.insert(next.fleets.begin(), draw_fleet(prng, index));
-    for (core::QueueConfig& queue : next.queues) ++queue.fleet;
+    for (core::QueueConfig& queue : next.queues) {
+      ++queue.fleet;
+      for (core::RegionConfig& region : queue.region) ++region.fleet;
+    }
   }
   for (core::QueueConfig& queue : next.queues) {
     if (one_in(4)) queue.players = static_cast<std::uint32_t>(prng.between(1, 5));
     queue.teams = std::min(queue.teams, queue.players);
+    if (queue.players_min) queue.players_min = std::min(*queue.players_min, queue.players);
+    std::erase_if(queue.widen, [&](const core::WidenConfig& widen) {
+      return widen.limit == "players_min" && widen.to >= queue.players_min.value_or(queue.players);
+    });
     if (one_in(6)) queue.fleet = any(next.fleets);
     if (one_in(6)) {
       queue.rating_distance = queue.team_rating_distance = std::nullopt;
       queue.rules.clear(), queue.widen.clear();
       queue.players_min.reset(), queue.bots = false;
+      queue.region.clear(), queue.latency_max.reset(), queue.latency_default.reset();
       if (one_in(2)) draw_rules(prng, queue);
+      if (queue.ruled()) draw_regions(prng, queue, static_cast<std::uint32_t>(next.fleets.size()));
     }
   }
   if (next.queues.size() > 1 && one_in(5))
