@@ -197,7 +197,8 @@ struct RuleConfig {
 
 /// From a waiting time on, a limit has another value for the ticket that has waited so long.
 struct WidenConfig {
-  // "rating_distance", "team_rating_distance", "players_min", "latency_max", or the name of a rule.
+  // "rating_distance", "team_rating_distance", "players_min", "latency_max", "avoid_recent", or the
+  // name of a rule.
   std::string limit;
   Duration after{};     // 1 s to 24 h.
   std::int64_t to = 0;  // Wider than before; of a rule, in thousandths.
@@ -237,10 +238,14 @@ struct QueueConfig {
   std::optional<std::uint32_t> latency_max;      // 0 to 60000 ms from each player to the region.
   std::optional<std::uint32_t> latency_default;  // The same, where a player has not measured.
 
+  bool blocks = false;  // Heeds block lists, as every queue with rules does.
+  // 0 to avoid_recent_max: with whom somebody played in so many matches, they do not play again.
+  std::uint32_t avoid_recent = 0;
+
   /// Whether matches are formed by rules: then a ticket's seats stay in one team.
   bool ruled() const {
     return rating_distance || team_rating_distance || !team.empty() || !rules.empty() ||
-           players_min || !widen.empty() || !region.empty();
+           players_min || !widen.empty() || !region.empty() || blocks || avoid_recent > 0;
   }
   /// Calls f for the index of each fleet that serves its matches, until it says false.
   template <class F>
@@ -253,6 +258,8 @@ struct QueueConfig {
 };
 constexpr std::size_t rules_max = 8;
 constexpr std::size_t widen_max = 32;
+constexpr std::uint32_t avoid_recent_max = 16;
+constexpr std::uint32_t avoided_players_max = 256;  // avoid_recent times players: what is kept.
 
 struct Config {
   // Limits of the lobby. Over one, the caller gets lobby_full and nobody else notices.

@@ -84,6 +84,10 @@ Config config_of(Bytes& bytes) {
   queue.rating_distance = 100;
   queue.rules.push_back({"mode", "mode", RuleKind::any_of, {"a", "b"}, 0});
   queue.widen = {{"rating_distance", seconds{5}, 200}, {"rating_distance", seconds{15}, 1000}};
+  if (shape & 2) {
+    queue.avoid_recent = 1;
+    queue.widen.push_back({"avoid_recent", seconds{20}, 0});
+  }
   if (shape & 4) {
     queue.region = {{"eu", 0}, {"us", 1}};
     queue.latency_max = 80;
@@ -426,6 +430,7 @@ class World {
       e.attributes = {{"mode", std::string(shape % 2 ? "a" : "b")}};
     if (e.queue == "ranked" && shape % 16 == 7)
       e.attributes = {{"mode", std::vector<std::string>{"a", "b"}}};
+    if (shape % 8 == 5) e.blocked = {PlayerId{shape % 6u, 1}};
     if (e.queue == "ranked" && shape % 4 != 0)
       e.latency = {{"eu", shape * 2u}, {"us", shape % 64 == 1 ? 70'000 : 200u - shape % 128}};
     return e;

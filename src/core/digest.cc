@@ -47,6 +47,11 @@ std::uint64_t Core::digest() const {
     for (const PlayerRating& rating : player.ratings)
       d.add(rating.queue), d.add(rating.mean), d.add(rating.deviation);
     d.add(player.account);
+    for (const Blocked& blocked : player.blocked) d.add(blocked.player), d.add(blocked.account);
+    for (const RecentMatch& match : player.recent) {
+      d.add(match.queue);
+      for (const PlayerKey& other : match.others) d.add(other.account), d.add(other.guest);
+    }
     for (const RegionLatency& measured : player.latency) d.add(measured.region), d.add(measured.ms);
   });
   d.add(s.away);

@@ -55,6 +55,7 @@ enum class Error : std::uint8_t {
   latency_invalid,   ///< More than 32 regions, or milliseconds out of range.
   latency_missing,   ///< The queue is played in regions, and the player has measured none of them.
   latency_too_high,  ///< No region of the queue will ever be near enough.
+  blocked_invalid,   ///< A block list that is too long, or of what are no players' ids.
 };
 
 /// "queue_not_found": the enumerator's own name, stable across versions.

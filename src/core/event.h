@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -50,7 +51,8 @@ struct StartMatch {
   std::string queue;  // Empty: the queue classic_queue names.
   std::int32_t seats = 1;
   std::vector<Attribute> attributes;
-  std::vector<RegionLatency> latency;  // By region; none: as the player said last.
+  std::vector<RegionLatency> latency;            // By region; none: as the player said last.
+  std::optional<std::vector<PlayerId>> blocked;  // Nothing: as the player said last.
 };
 struct CancelMatch {
   SessionId session;

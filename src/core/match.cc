@@ -1,6 +1,7 @@
 // Matches: from their players being found, through a game server, to their end.
 #include <algorithm>
 
+#include "core/match_company.h"
 #include "core/turn.h"
 
 namespace muster::core {
@@ -106,6 +107,9 @@ void Turn::assign(MatchId match_id, ServerId server_id) {
       seat += member.seats;
     }
   }
+  std::vector<PlayerId> players;
+  for (const RosterEntry& entry : *roster) players.push_back(entry.player);
+  if (match.by_rules) remember_company(s_, *match.queue, players);
   match.roster = std::move(roster);
   match.state = MatchState::playing;
   match.server = server_id;
@@ -203,6 +207,8 @@ void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result,
       else
         arm_grace(member.player);
     }
+    if (requeue)
+      for (const TicketMember& member : members) forget_company(s_, *match.queue, member.player);
     if (requeue) requeued.push_back(begin_ticket(*match.queue, std::move(members), first->since));
     first = last;
   }

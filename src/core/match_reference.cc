@@ -60,6 +60,18 @@ bool some_region_fits(const QueueConfig& queue, std::span<const WaitingTicket> t
   return fits;
 }
 
+bool company_fits(const QueueConfig& queue, std::span<const WaitingTicket> tickets, Time now) {
+  for (const WaitingTicket& a : tickets) {
+    const std::int64_t avoided =
+        reference_limit(queue, "avoid_recent", queue.avoid_recent, now - a.since);
+    for (const Shunned& shunned : a.shunned)
+      for (const WaitingTicket& b : tickets)
+        for (const PlayerKey& player : b.players)
+          if (&a != &b && player == shunned.player && shunned.matches_ago <= avoided) return false;
+  }
+  return true;
+}
+
 bool ratings_fit(const QueueConfig& queue, std::span<const WaitingTicket> tickets, Time now) {
   for (const WaitingTicket& a : tickets)
     for (const WaitingTicket& b : tickets)
@@ -168,8 +180,8 @@ std::optional<std::uint32_t> reference_region(const QueueConfig& queue,
 bool reference_is_match(const QueueConfig& queue, std::span<const WaitingTicket> tickets,
                         std::span<const std::uint32_t> teams, Time now) {
   return values_fit(queue, tickets, now) && some_region_fits(queue, tickets, now) &&
-         ratings_fit(queue, tickets, now) && enough(queue, tickets, now) &&
-         teams_fit(queue, tickets, teams, now);
+         company_fits(queue, tickets, now) && ratings_fit(queue, tickets, now) &&
+         enough(queue, tickets, now) && teams_fit(queue, tickets, teams, now);
 }
 
 std::vector<TicketId> reference_match(const QueueConfig& queue, std::vector<WaitingTicket> waiting,
@@ -196,7 +208,7 @@ std::vector<TicketId> reference_match(const QueueConfig& queue, std::vector<Wait
     std::vector<std::uint32_t> teams(set.size()), left = team_sizes(queue);
     if (!enough(queue, tickets, now) || !values_fit(queue, tickets, now) ||
         !ratings_fit(queue, tickets, now) || !some_region_fits(queue, tickets, now) ||
-        !can_be_dealt(queue, tickets, teams, left, 0, now))
+        !company_fits(queue, tickets, now) || !can_be_dealt(queue, tickets, teams, left, 0, now))
       continue;
     best = set;
     most = seats;

@@ -191,6 +191,7 @@ MatchRules compile(const QueueConfig& queue) {
       curve_of(queue, "team_rating_distance", queue.team_rating_distance.value_or(no_limit));
   for (const RuleConfig& rule : queue.rules)
     out.rules.push_back({rule.kind, curve_of(queue, rule.name, rule.limit)});
+  out.avoid_recent = curve_of(queue, "avoid_recent", queue.avoid_recent);
   out.regions = static_cast<std::uint32_t>(queue.region.size());
   out.latency_max = curve_of(queue, "latency_max",
                              queue.latency_max ? std::int64_t{*queue.latency_max} : no_limit);

@@ -61,6 +61,7 @@ struct MatchRules {
   std::vector<Duration> widenings;  // When something grows, of a ticket's waiting time; ascending.
   std::uint32_t regions = 0;        // As QueueConfig::region; 0: matches are in none.
   Curve latency_max;                // From each player to the match's region.
+  Curve avoid_recent;               // Matches ago that tickets must not have played together.
 };
 
 /// A limit that limits nothing.

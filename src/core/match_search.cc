@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/match_company.h"
 #include "core/match_regions.h"
 
 namespace muster::core {
@@ -62,6 +63,7 @@ bool accept(const MatchRules& rules, const WaitingTicket& a, const WaitingTicket
   const std::int64_t apart = distance(a.rating, b.rating);
   if (apart > rating_limit(rules, a, now) || apart > rating_limit(rules, b, now)) return false;
   if (rules.regions > 0 && (a.regions & b.regions) == 0) return false;
+  if (shuns(rules, a, b, now) || shuns(rules, b, a, now)) return false;
   for (std::size_t i = 0; i < rules.rules.size(); ++i) {
     const MatchRules::Rule& rule = rules.rules[i];
     switch (rule.kind) {
@@ -214,6 +216,7 @@ bool MatchSearch::worth_searching(const WaitingTicket& anchor) const {
 
 void MatchSearch::gather(const TicketIndex& index, const WaitingTicket& anchor, Time now) {
   candidates_.clear();
+  now_ = now;
   players_min_ = rules_.players;
   for_each_in_window(rules_, index, anchor, now, [&](const WaitingTicket& ticket) {
     if (ticket.id != anchor.id && !accept(rules_, anchor, ticket, now)) return true;
@@ -238,11 +241,27 @@ void MatchSearch::gather(const TicketIndex& index, const WaitingTicket& anchor, 
   sort_into_kinds();
 }
 
+/// Whether anybody shuns somebody of it.
+bool MatchSearch::shunned(const WaitingTicket& ticket) const {
+  return std::any_of(ticket.players.begin(), ticket.players.end(), [&](const PlayerKey& player) {
+    return std::binary_search(shunned_.begin(), shunned_.end(), player);
+  });
+}
+
+/// Who shuns or is shunned stands for nobody else.
 void MatchSearch::sort_into_kinds() {
+  shunned_.clear();
+  for (const Candidate& candidate : candidates_)
+    for (const Shunned& shunned : candidate.ticket->shunned) shunned_.push_back(shunned.player);
+  std::sort(shunned_.begin(), shunned_.end());
   std::vector<std::uint32_t> first_of_kind;
   kinds_ = 0;
   for (std::uint32_t i = 0; i < candidates_.size(); ++i) {
     Candidate& candidate = candidates_[i];
+    if (!shunned_.empty() && (!candidate.ticket->shunned.empty() || shunned(*candidate.ticket))) {
+      candidate.kind = kinds_++;
+      continue;
+    }
     const auto alike = [&](std::uint32_t other_index) {
       const Candidate& other = candidates_[other_index];
       return other.ticket->seats == candidate.ticket->seats &&
@@ -414,6 +433,11 @@ bool MatchSearch::include(std::uint32_t position) {
   const Candidate& candidate = candidates_[position];
   const WaitingTicket& ticket = *candidate.ticket;
   if (ticket.seats > missing_) return false;
+  if (!shunned_.empty() && std::any_of(chosen_.begin(), chosen_.end(), [&](std::uint32_t other) {
+        const WaitingTicket& chosen = *candidates_[other].ticket;
+        return shuns(rules_, ticket, chosen, now_) || shuns(rules_, chosen, ticket, now_);
+      }))
+    return false;
   Common common;
   if (!common_.empty() && (!rules_.rules.empty() || rules_.regions > 0)) common = common_.back();
   common.regions &= ticket.regions;

@@ -10,6 +10,7 @@
 //   - for each rule: `equal` and `any_of` have a value that all share; the values of a `distance`
 //     differ by no more than the limit of any of them; `min` and `max` hold for each by its own
 //     limit. Limits are those for the time that a ticket has waited.
+//   - nobody of them shuns another (match_company.h);
 //   - in a queue with regions, there is one where all of them may be played (match_regions.h).
 //   - Of players_min alone that of the oldest of them counts: a match that is not full has as many
 //     players as its oldest ticket wants by then. (By that of all, whoever has just come would keep
@@ -93,6 +94,7 @@ class MatchSearch {
   bool worth_searching(const WaitingTicket& anchor) const;
   void gather(const TicketIndex& index, const WaitingTicket& anchor, Time now);
   void sort_into_kinds();
+  bool shunned(const WaitingTicket& ticket) const;
   bool search_shapes(Time now);
   void search_frames();
   void search_frame(std::int64_t low, std::int64_t limit);
@@ -116,6 +118,8 @@ class MatchSearch {
   std::vector<Candidate> candidates_;  // By age.
   std::uint32_t anchor_ = 0;           // Its position there.
   std::uint32_t kinds_ = 0;
+  std::vector<PlayerKey> shunned_;  // By any of them; sorted.
+  Time now_{};
   std::uint64_t effort_ = 0;
   bool cut_ = false;
   std::vector<bool> seats_reachable_;      // By sums of seats, the anchor's among them.

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <tuple>
 
+#include "core/match_company.h"
 #include "core/match_regions.h"
 #include "core/match_search.h"
 #include "core/rule_matcher.h"
@@ -55,6 +56,10 @@ Refusal region_refusal(const WaitingTicket& us, const WaitingTicket& them) {
   return Refusal::ours;
 }
 
+Refusal company_refusal(bool we_do, bool they_do) {
+  return we_do ? Refusal::ours : they_do ? Refusal::theirs : Refusal::none;
+}
+
 /// As they will be then.
 bool will_accept(const RuleMatcher& matcher, WaitingTicket us, WaitingTicket them, Time then) {
   us.regions = matcher.regions_at(us, then);
@@ -88,8 +93,10 @@ void look_at_rules(const State& state, TicketId id, const RuleMatcher& matcher, 
   const WaitingTicket& us = *matcher.find(state.tickets[id].place);
   if (rules.rating_limited) why.rules.push_back({"rating_distance", 0, 0});
   if (rules.regions > 0) why.rules.push_back({"latency_max", 0, 0});
+  if (config.avoid_recent > 0) why.rules.push_back({"avoid_recent", 0, 0});
   look_at_regions(config, us, why);
   for (const RuleConfig& rule : config.rules) why.rules.push_back({rule.name, 0, 0});
+  why.rules.push_back({"blocked", 0, 0});
   std::optional<Time> widening;
   for (const Duration after : rules.widenings)
     if (const Time at = us.since + after; at > state.now && (!widening || at < *widening))
@@ -112,10 +119,16 @@ void look_at_rules(const State& state, TicketId id, const RuleMatcher& matcher, 
     std::size_t at = 0;
     if (rules.rating_limited) count(at++, rating_refusal(rules, us, *them, state.now));
     if (rules.regions > 0) count(at++, region_refusal(us, *them));
+    const bool blocked = blocks(us, *them) || blocks(*them, us);
+    if (config.avoid_recent > 0)
+      count(at++, blocked ? Refusal::none
+                          : company_refusal(shuns(rules, us, *them, state.now),
+                                            shuns(rules, *them, us, state.now)));
     for (std::size_t i = 0; i < why.regions.size(); ++i)
       why.regions[i].others += them->regions >> i & 1;
     for (std::size_t rule = 0; rule < rules.rules.size(); ++rule)
       count(at++, refusal(rules, rule, us, *them, state.now));
+    count(at, company_refusal(blocks(us, *them), blocks(*them, us)));
     if (excluded_by.empty()) {
       ++why.accepted;
       why.seats_accepted += ticket.seats;
@@ -128,6 +141,7 @@ void look_at_rules(const State& state, TicketId id, const RuleMatcher& matcher, 
     nearest = key;
     why.nearest = TicketWhy::Nearest{them->id, apart, std::move(excluded_by)};
   });
+  if (why.rules.back().excludes == 0) why.rules.pop_back();  // Mostly nobody is.
 }
 
 }  // namespace

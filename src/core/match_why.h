@@ -12,7 +12,8 @@ namespace muster::core {
 
 struct TicketWhy {
   struct Excluding {
-    std::string name;  // "rating_distance", "latency_max", or the rule's.
+    std::string
+        name;  // "rating_distance", "latency_max", "avoid_recent", "blocked", or the rule's.
     std::uint32_t excludes =
         0;  // Waiting tickets that this alone keeps from being matched with it.
     std::uint32_t by_theirs = 0;  // Of those: this ticket would accept them, but not they it.

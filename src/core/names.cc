@@ -80,12 +80,13 @@ constexpr ErrorText error_texts[] = {
      "That queue is played in regions. Say how many milliseconds it is to one of them at least."},
     {Error::latency_too_high, "latency_too_high",
      "No region of that queue is near enough to play in."},
+    {Error::blocked_invalid, "blocked_invalid", "A block list has at most 256 ids of players."},
 };
 
 constexpr bool in_order() {
   for (std::size_t i = 0; i < std::size(error_texts); ++i)
     if (error_texts[i].error != static_cast<Error>(i)) return false;
-  return error_texts[std::size(error_texts) - 1].error == Error::latency_too_high;
+  return error_texts[std::size(error_texts) - 1].error == Error::blocked_invalid;
 }
 static_assert(in_order(), "one row per Error, in the enum's order");
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/match_company.h"
 #include "core/match_regions.h"
 #include "core/matchmaker.h"
 #include "core/rule_matcher.h"
@@ -76,10 +77,14 @@ void Turn::on(const StartMatch& e) {
   const auto& measured = e.latency.empty() ? player.latency : e.latency;
   if (const auto latency = region_latencies(config, {{&measured}}); !latency)
     return refuse(e.session, e.request, latency.error().error, latency.error().detail);
+  if (e.blocked && e.blocked->size() > blocked_max)
+    return refuse(e.session, e.request, Error::blocked_invalid,
+                  "there are " + std::to_string(e.blocked->size()));
   if (draining(s_, *queue_index))
     return refuse(e.session, e.request, Error::queue_draining, config.name);
 
   if (!e.latency.empty()) player.latency = e.latency;
+  if (e.blocked) player.blocked = block_list(s_, *e.blocked, player.blocked);
 
   const TicketId id = begin_ticket(
       *queue_index, {{player_id, static_cast<std::uint32_t>(e.seats), e.attributes}}, now_);
@@ -157,9 +162,10 @@ void Turn::enqueue(TicketId id) {
     CHECK(values, "a ticket's attributes were checked when it began");
     auto latency = latencies_of(ticket.queue, ticket.members);
     CHECK(latency, "so was how far its players are");
-    ticket.place = queue.matcher->add({id, ticket.since, ticket.seats, rating_of(ticket),
-                                       *std::move(values), *std::move(latency)},
-                                      now_);
+    WaitingTicket waiting{
+        id, ticket.since, ticket.seats, rating_of(ticket), *std::move(values), *std::move(latency)};
+    add_company(s_, ticket.queue, ticket.members, waiting);
+    ticket.place = queue.matcher->add(std::move(waiting), now_);
     arm_widening(ticket.queue);
     return;
   }

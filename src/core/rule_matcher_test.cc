@@ -326,6 +326,10 @@ QueueConfig draw_queue(Prng& prng) {
   if (queue.team_rating_distance && prng.below(2) == 0)
     queue.widen.push_back({"team_rating_distance", seconds{6}, *queue.team_rating_distance + 100});
   draw_regions(queue, prng);
+  if (prng.below(3) == 0) {
+    queue.avoid_recent = 1 + prng.below(3);
+    if (prng.below(3) != 0) queue.widen.push_back({"avoid_recent", seconds{8}, 0});
+  }
   return queue;
 }
 
@@ -344,6 +348,14 @@ WaitingTicket draw_ticket(const QueueConfig& queue, const MatchRules& rules, std
     else
       out.values.push_back(1000 * prng.between(0, 12));
   }
+  out.players.push_back({0, {slot, 1}});
+  if (out.seats > 1) out.players.push_back({slot + 1, {}});
+  while (prng.below(3) == 0) {  // Some of those around.
+    const std::uint32_t other = slot + prng.below(12) - std::min(slot, 6u);
+    const PlayerKey player = prng.below(3) == 0 ? PlayerKey{other, {}} : PlayerKey{0, {other, 1}};
+    out.shunned.push_back({player, prng.below(4)});
+  }
+  std::sort(out.shunned.begin(), out.shunned.end());
   for (std::size_t i = 0; i < queue.region.size(); ++i)
     out.latency.push_back(prng.below(6) == 0
                               ? latency_unknown
@@ -354,7 +366,7 @@ WaitingTicket draw_ticket(const QueueConfig& queue, const MatchRules& rules, std
 /// Whoever can be matched is matched by the event that made it possible, and with whom it should
 /// be: after each event the matcher and the slow way agree, and then nobody is left who could play.
 TEST(RuleMatcher, AgreesWithTryingAll) {
-  int formed = 0, widened = 0, with_parties = 0, not_full = 0, with_regions = 0;
+  int formed = 0, widened = 0, with_parties = 0, not_full = 0, with_regions = 0, with_shunned = 0;
   for (std::uint64_t seed = 0; seed < 600; ++seed) {
     SCOPED_TRACE(seed);
     Prng prng(seed);
@@ -382,6 +394,7 @@ TEST(RuleMatcher, AgreesWithTryingAll) {
         std::vector<WaitingTicket> tickets;
         for (const TicketId id : found->tickets) tickets.push_back(line[id]);
         ASSERT_TRUE(reference_is_match(queue, tickets, found->teams, now));
+        for (const WaitingTicket& t : tickets) with_shunned += !t.shunned.empty();
         if (!queue.region.empty()) {
           ASSERT_EQ(found->region, reference_region(queue, tickets, now));
           ++with_regions;
@@ -407,6 +420,7 @@ TEST(RuleMatcher, AgreesWithTryingAll) {
   EXPECT_GT(with_parties, 100);
   EXPECT_GT(not_full, 100);
   EXPECT_GT(with_regions, 100);
+  EXPECT_GT(with_shunned, 100);
 }
 
 /// Whether the match would be one as well with that ticket in the place of one of its own.

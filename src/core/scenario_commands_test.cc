@@ -182,6 +182,7 @@ void configure_queue(Config& config, const ScenarioLine& line) {
   queue.requeue_on_server_lost = line.flag("requeue_on_server_lost");
   queue.bots = line.flag("bots");
   queue.accounts_only = line.flag("accounts_only");
+  queue.blocks = line.flag("blocks");
   for (const auto& [key, text] : line.values) {
     if (key == "fleet") {
       queue.fleet = fleet_of(config, text);
@@ -215,6 +216,8 @@ void configure_queue(Config& config, const ScenarioLine& line) {
       queue.team.push_back(team_of(text));
     } else if (key == "rule") {
       queue.rules.push_back(rule_of(text));
+    } else if (key == "avoid_recent") {
+      queue.avoid_recent = number<std::uint32_t>(text);
     } else if (key == "region") {
       queue.region.push_back(region_of(config, text));
     } else if (key == "latency_max") {
@@ -521,10 +524,18 @@ std::optional<Event> Scenario::session_event(const ScenarioLine& line) {
     if (line.flag("wrong_secret")) event.secret.back() ^= 1;
     return event;
   }
-  if (command == "start")
-    return StartMatch{session(line),       request(session(line)),
-                      line.word_or(2, {}), number_or<std::int32_t>(line, "seats", 1),
-                      attributes_of(line), latency_of(line)};
+  if (command == "start") {
+    StartMatch event{session(line),       request(session(line)),
+                     line.word_or(2, {}), number_or<std::int32_t>(line, "seats", 1),
+                     attributes_of(line), latency_of(line)};
+    for (const auto& [key, text] : line.values)
+      if (key == "blocked") {
+        event.blocked.emplace();
+        for (const std::string& name : parts_of(text, ','))
+          if (!name.empty()) event.blocked->push_back(player(name));
+      }
+    return event;
+  }
   if (command == "cancel") return CancelMatch{session(line), request(session(line))};
   if (command == "leave") return LeaveMatch{session(line), request(session(line))};
   if (command == "classic-login")

@@ -40,6 +40,12 @@ struct PlayerRating {
   std::uint32_t deviation = 0;
 };
 
+/// With whom somebody has played, in a queue that keeps them apart for a while.
+struct RecentMatch {
+  QueueIndex queue = 0;
+  std::vector<PlayerKey> others;
+};
+
 struct Player {
   std::string name;
   Secret secret{};
@@ -50,6 +56,8 @@ struct Player {
   std::vector<PlayerRating> ratings;   // Those that are known; of other queues, rating_default.
   std::int64_t account = 0;            // 0: a guest.
   std::vector<RegionLatency> latency;  // As they said last.
+  std::vector<Blocked> blocked;        // The same.
+  std::vector<RecentMatch> recent;     // Latest last; of each queue as many as it keeps apart.
 };
 
 /// A wish to play, of one player or of several who stay together. Ended tickets are gone from the

@@ -16,6 +16,13 @@
 
 namespace muster::core {
 
+/// Somebody with whom those of a ticket do not want to play.
+struct Shunned {
+  PlayerKey player;
+  std::uint32_t matches_ago = 0;  // That they played together, 1 being the last; 0: blocked.
+  auto operator<=>(const Shunned&) const = default;
+};
+
 /// What matching knows of a ticket.
 struct WaitingTicket {
   TicketId id;
@@ -25,6 +32,8 @@ struct WaitingTicket {
   std::vector<std::int64_t> values;    // One for each rule of the queue; see rule_values().
   std::vector<std::uint16_t> latency;  // To each region of the queue; see region_latencies().
   std::uint32_t regions = 0;           // Where it may be played by now: a bit for each of them.
+  std::vector<PlayerKey> players;      // Who play on it.
+  std::vector<Shunned> shunned;        // Who they do not want to play with, in that order.
 };
 
 class TicketIndex {

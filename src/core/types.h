@@ -48,6 +48,20 @@ struct RegionLatency {
 constexpr std::size_t regions_max = 32;           // Of a player's measurements, and of a queue.
 constexpr std::uint32_t latency_ms_max = 60'000;  // Of a measurement, and of a limit.
 
+/// Who somebody is to others: their account, or, of a guest, that one stay.
+struct PlayerKey {
+  std::int64_t account = 0;  // 0: a guest.
+  PlayerId guest;
+  auto operator<=>(const PlayerKey&) const = default;
+};
+/// Somebody with whom a player does not want to play, as they were called; and their account, if
+/// they were known then and had one.
+struct Blocked {
+  PlayerId player;
+  std::int64_t account = 0;
+};
+constexpr std::size_t blocked_max = 256;  // By one player.
+
 /// A port of a game server beside the main one, as [fleet.port.NAME] calls it.
 struct NamedPort {
   std::string name;

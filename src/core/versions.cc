@@ -146,6 +146,7 @@ QueueIndex Turn::queue_slot(const QueueConfig& config, const std::set<std::strin
     configs[i] = config;
     s_.players.for_each([i](PlayerId, Player& player) {  // They were about another queue.
       std::erase_if(player.ratings, [i](const auto& rating) { return rating.queue == i; });
+      std::erase_if(player.recent, [i](const auto& match) { return match.queue == i; });
     });
     return i;
   }

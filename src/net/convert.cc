@@ -92,6 +92,20 @@ std::expected<std::vector<core::Attribute>, Refusal> to_attributes(
   return out;
 }
 
+std::expected<std::optional<std::vector<core::PlayerId>>, Refusal> to_block_list(
+    const player::StartMatch& start) {
+  if (!start.has_blocked()) return std::nullopt;
+  std::vector<core::PlayerId> players;
+  for (const std::string& id : start.blocked().player_ids()) {
+    const auto parsed = parse_id<core::PlayerId>(id);
+    if (!parsed)
+      return std::unexpected(
+          Refusal{Error::blocked_invalid, fmt::format("\"{:.40}\" is no player's id", id)});
+    players.push_back(*parsed);
+  }
+  return players;
+}
+
 /// By name: a map has no order.
 std::vector<core::RegionLatency> to_latency(
     const google::protobuf::Map<std::string, std::uint32_t>& in) {
@@ -252,12 +266,15 @@ std::expected<core::Event, Refusal> to_event(core::SessionId session,
       if (!attributes) return std::unexpected(attributes.error());
       // More than the core's type holds is more than any match has: let the core say so.
       const auto seats = static_cast<std::int32_t>(std::min(start.seats(), 0x7fffffffu));
+      auto blocked = to_block_list(start);
+      if (!blocked) return std::unexpected(blocked.error());
       return core::StartMatch{session,
                               request,
                               start.queue(),
                               seats == 0 ? 1 : seats,
                               *std::move(attributes),
-                              to_latency(start.latency())};
+                              to_latency(start.latency()),
+                              *std::move(blocked)};
     }
     case player::ClientMessage::kCancelMatch:
       return core::CancelMatch{session, request};

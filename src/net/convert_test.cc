@@ -96,6 +96,25 @@ TEST(ToEvent, LatencyIsInTheOrderOfTheRegions) {
             (std::vector<R>{{"asia", 20}, {"eu", 20}, {"us", 20}}));
 }
 
+TEST(ToEvent, ABlockListIsThereOrNot) {
+  const auto list = [](const std::vector<const char*>& ids) {
+    return start_with([&](auto& m) {
+      m.mutable_blocked();
+      for (const char* id : ids) m.mutable_blocked()->add_player_ids(id);
+    });
+  };
+  using Players = std::optional<std::vector<core::PlayerId>>;
+  const auto of = [](const std::expected<core::Event, Refusal>& event) {
+    return std::get<core::StartMatch>(event.value()).blocked;
+  };
+  EXPECT_EQ(of(to_event(session, start_with([](auto&) {}))), Players{});
+  EXPECT_EQ(of(to_event(session, list({}))), Players{std::in_place});
+  EXPECT_EQ(of(to_event(session, list({"3.1", "4.7"}))), (Players{{{3, 1}, {4, 7}}}));
+  const auto refused = to_event(session, list({"3.1", "bob"}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().error, Error::blocked_invalid);
+}
+
 TEST(ToEvent, AbsurdSeatsAreLeftToTheCoreToRefuse) {
   const auto event = to_event(session, start_with([](auto& m) { m.set_seats(0xffffffffu); }));
   EXPECT_EQ(std::get<core::StartMatch>(event.value()).seats, 0x7fffffff);

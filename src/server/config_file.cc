@@ -181,6 +181,8 @@ const std::vector<Field<NamedQueue>>& queue_fields() {
       limit<NamedQueue>("rating_distance", AT(queue.rating_distance), 2 * core::rating_max),
       limit<NamedQueue>("team_rating_distance", AT(queue.team_rating_distance),
                         2 * core::rating_max),
+      boolean<NamedQueue>("blocks", AT(queue.blocks)),
+      count<NamedQueue>("avoid_recent", AT(queue.avoid_recent), 0, core::avoid_recent_max),
       limit<NamedQueue>("latency_max", AT(queue.latency_max), core::latency_ms_max),
       limit<NamedQueue>("latency_default", AT(queue.latency_default), core::latency_ms_max,
                         "none: latency_missing"),

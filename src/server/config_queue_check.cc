@@ -51,6 +51,7 @@ class RulesChecker {
           fmt::format("there are {}; a queue may have {}", queue_.widen.size(), core::widen_max));
     check_widenings();
     check_regions();
+    check_avoided();
     check_bounds();
     check_reach();
     if (!problems_.failed()) check_fewer_players();
@@ -161,7 +162,8 @@ class RulesChecker {
       problems_.error(lines.of("attribute"), "queue.rule.attribute",
                       "\"rating\" is no attribute; write rating_distance in the [[queue]]");
     if (rule.name == "rating_distance" || rule.name == "team_rating_distance" ||
-        rule.name == "players_min" || rule.name == "latency_max")
+        rule.name == "players_min" || rule.name == "latency_max" || rule.name == "avoid_recent" ||
+        rule.name == "blocked")
       problems_.error(lines.of("name"), "queue.rule.name",
                       fmt::format("\"{}\" is a limit of every queue; choose another", rule.name));
     for (std::size_t i = 0; i < index; ++i)
@@ -205,6 +207,8 @@ class RulesChecker {
     if (name == "team_rating_distance" && queue_.team_rating_distance)
       return Limit{*queue_.team_rating_distance, false, true};
     if (name == "latency_max" && queue_.latency_max) return Limit{*queue_.latency_max, false, true};
+    if (name == "avoid_recent" && queue_.avoid_recent > 0)
+      return Limit{queue_.avoid_recent, true, true};
     if (name == "players_min")
       return Limit{queue_.players_min.value_or(queue_.players), true, true};
     for (const RuleConfig& rule : queue_.rules)
@@ -227,9 +231,11 @@ class RulesChecker {
       }
       if (limit->counts) {
         const bool of_players = widen.limit == "players_min";
-        if (widen.to % 1000 != 0 || (of_players && widen.to < 1000))
+        const bool of_matches = widen.limit == "avoid_recent";
+        if (widen.to % 1000 != 0 || (of_players && widen.to < 1000) || (of_matches && widen.to < 0))
           problems_.error(lines.of("to"), "queue.widen.to",
-                          of_players ? "must be a whole number of players, 1 or more"
+                          of_players   ? "must be a whole number of players, 1 or more"
+                          : of_matches ? "must be a whole number of matches, 0 or more"
                           : widen.limit == "latency_max" ? "must be whole milliseconds"
                                                          : "must be a whole number of points");
         widen.to /= 1000;
@@ -308,6 +314,23 @@ class RulesChecker {
                                   *queue_.latency_default, core::latency_widest(queue_)));
   }
 
+  void check_avoided() {
+    if (queue_.avoid_recent == 0) return;
+    if (queue_.avoid_recent * queue_.players > core::avoided_players_max)
+      problems_.error(lines_.of("avoid_recent"), "queue.avoid_recent",
+                      fmt::format("{} matches of {} are {} players to remember for everybody; may "
+                                  "be {}",
+                                  queue_.avoid_recent, queue_.players,
+                                  queue_.avoid_recent * queue_.players, core::avoided_players_max));
+    const bool ends = std::ranges::any_of(queue_.widen, [](const WidenConfig& widen) {
+      return widen.limit == "avoid_recent" && widen.to == 0;
+    });
+    if (!ends)
+      problems_.warn(lines_.of("avoid_recent"), "queue.avoid_recent",
+                     "never ends: when few are there, who has played with all of them waits in "
+                     "vain. Let a [[queue.widen]] of it go to 0");
+  }
+
   /// A smallest and a largest value that leave nothing between them.
   void check_bounds() {
     for (std::size_t i = 0; i < queue_.rules.size(); ++i)
@@ -347,6 +370,7 @@ class RulesChecker {
     if (queue_.rating_distance) names.emplace_back("rating_distance");
     if (queue_.team_rating_distance) names.emplace_back("team_rating_distance");
     if (queue_.latency_max) names.emplace_back("latency_max");
+    if (queue_.avoid_recent > 0) names.emplace_back("avoid_recent");
     names.emplace_back("players_min");
     for (const RuleConfig& rule : queue_.rules)
       if (has_number(rule.kind)) names.emplace_back(rule.name);

@@ -153,6 +153,40 @@ TEST(ConfigQueue, RegionsThatCannotBe) {
   }
 }
 
+TEST(ConfigQueue, WhoIsKeptApart) {
+  const std::string widen = "[[queue.widen]]\nlimit = \"avoid_recent\"\nafter = \"1s\"\nto = ";
+  struct Row {
+    const char* name;
+    std::string text;
+    bool accepted;
+    const char* want;
+  };
+  const Row rows[] = {
+      {"for a time", ranked + "blocks = true\navoid_recent = 3\n" + widen + "0\n", true, ""},
+      {"for ever", ranked + "avoid_recent = 1\n", true,
+       "muster.toml:8: warning: queue.avoid_recent: never ends"},
+      {"too many", ranked + "avoid_recent = 16\nplayers = 20\n", false,
+       "muster.toml:8: queue.avoid_recent: 16 matches of 20 are 320 players"},
+      {"less than none", ranked + "avoid_recent = 1\n" + widen + "-1\n", false,
+       "muster.toml:12: queue.widen.to: must be a whole number of matches, 0 or more"},
+      {"more than before", ranked + "avoid_recent = 1\n" + widen + "2\n", false,
+       "muster.toml:12: queue.widen.to: 2 is no wider than the 1 before"},
+      {"widened where nobody is avoided", ranked + widen + "0\n", false,
+       "muster.toml:9: queue.widen.limit: this queue has no limit \"avoid_recent\""},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    const auto config = parse(row.text);
+    ASSERT_EQ(config.has_value(), row.accepted) << (config ? "" : shown(config.error()));
+    EXPECT_THAT(shown(config ? config->warnings : config.error()), HasSubstr(row.want));
+    if (config && *row.want == 0) {
+      EXPECT_THAT(config->warnings, IsEmpty());
+      EXPECT_EQ(config->core.queues[0].avoid_recent, 3u);
+      EXPECT_TRUE(config->core.queues[0].blocks);
+    }
+  }
+}
+
 TEST(ConfigQueue, RulesThatCannotBe) {
   struct Row {
     const char* name;

@@ -56,6 +56,9 @@ template <class F>
 void fields(const core::StartMatch& e, F&& f) {
   f("session", e.session), f("request", e.request), f("queue", e.queue), f("seats", e.seats);
   f("attributes", e.attributes), f("latency", e.latency);
+  f("blocks", e.blocked.has_value());
+  if (e.blocked)
+    for (const core::PlayerId id : *e.blocked) f("blocked", id);
 }
 template <class F>
 void fields(const core::CancelMatch& e, F&& f) {

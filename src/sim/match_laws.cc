@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/match_company.h"
 #include "core/match_reference.h"
 #include "core/match_regions.h"
 #include "core/match_rules.h"
@@ -56,7 +57,15 @@ WaitingTicket described(const State& state, QueueIndex queue, TicketId id,
     out.latency = *std::move(latency);
   else
     out.latency.assign(state.config.queues[queue].region.size(), core::latency_unknown);
+  core::add_company(state, queue, members, out);
   return out;
+}
+
+/// Of a match that has just begun, which is remembered by now: as it was before.
+void forget_last_match(WaitingTicket& ticket) {
+  std::erase_if(ticket.shunned, [](const core::Shunned& s) { return s.matches_ago == 1; });
+  for (core::Shunned& shunned : ticket.shunned)
+    if (shunned.matches_ago > 0) --shunned.matches_ago;
 }
 
 bool enough_by_rules(const State& state, QueueIndex queue) {
@@ -120,6 +129,7 @@ std::optional<std::string> rule_broken(const State& state) {
           i + 1 == match.players.size() || match.players[i + 1].ticket != match.players[i].ticket;
       if (!last) continue;
       tickets.push_back(described(state, *match.queue, {}, members, match.players[i].since));
+      if (state.config.queues[*match.queue].avoid_recent > 0) forget_last_match(tickets.back());
       teams.push_back(entry.team);
       members.clear();
     }

@@ -106,6 +106,11 @@ void Crowd::start_match(Person& person) {
   for (const core::RegionConfig& region : setting.config.queues[chosen].region)
     if (!person.classic && prng_.below(4) != 0)
       start.latency.push_back({region.name, static_cast<std::uint32_t>(prng_.between(5, 260))});
+  if (!person.classic && prng_.below(4) == 0) {
+    start.blocked.emplace();
+    const Person& other = people_[prng_.below(static_cast<std::uint32_t>(people_.size()))];
+    if (other.token) start.blocked->push_back(other.token->player);
+  }
   world_.say(person.session, std::move(start));
 }
 

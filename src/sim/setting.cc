@@ -107,7 +107,11 @@ void draw_rules(Prng& prng, core::QueueConfig& queue) {
       queue.widen.push_back({"players_min", between(prng, seconds{1}, seconds{10}),
                              prng.between(1, *queue.players_min - 1)});
   }
-  if (!queue.ruled()) queue.rating_distance = 500;
+  if (prng.below(4) == 0) {
+    queue.avoid_recent = static_cast<std::uint32_t>(prng.between(1, 3));
+    queue.widen.push_back({"avoid_recent", between(prng, seconds{2}, seconds{20}), 0});
+  }
+  if (!queue.ruled()) queue.blocks = true;
 }
 
 /// Some queues are played in regions, maybe all of them served by the same fleet.
@@ -243,6 +247,7 @@ core::Config draw_reload(const core::Config& now, Prng& prng) {
       queue.rating_distance = queue.team_rating_distance = std::nullopt;
       queue.rules.clear(), queue.widen.clear();
       queue.players_min.reset(), queue.bots = false;
+      queue.avoid_recent = 0, queue.blocks = false;
       queue.region.clear(), queue.latency_max.reset(), queue.latency_default.reset();
       if (one_in(2)) draw_rules(prng, queue);
       if (queue.ruled()) draw_regions(prng, queue, static_cast<std::uint32_t>(next.fleets.size()));
