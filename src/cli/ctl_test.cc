@@ -148,13 +148,14 @@ TEST(CtlText, Lists) {
       "5.1     duel   77aa3301        starting                 0s   n     7004  -    -     -       "
       "-      -\n"
       "… 2 of 3; --limit and --after show more\n");
-  EXPECT_THAT(
-      tickets_text(object(R"({"tickets": [{"id": "1.1", "queue": "q", "state": "queued",
-      "waitingSeconds": 61, "seats": 2, "players": [
+  EXPECT_THAT(tickets_text(object(R"({"tickets": [{"id": "1.1", "queue": "q", "state": "queued",
+      "waitingSeconds": 61, "waitEstimate": {"seconds": 12, "lowSeconds": 3, "highSeconds": 75},
+       "seats": 2, "players": [
         {"id": "2.1", "name": "ann", "connected": false, "seats": 1},
         {"id": "3.1", "name": "bob", "connected": true, "seats": 1}],
       "matchId": null}], "more": false})")),
-      HasSubstr("1.1     q      queued  1m 1s        2  -      2.1 ann (disconnected), 3.1 bob\n"));
+              HasSubstr("1.1     q      queued  1m 1s    12s (3s to 1m 15s)      2  -      2.1 ann "
+                        "(disconnected), 3.1 bob\n"));
 }
 
 /// What `muster ctl WORDS` asked for and returned.

@@ -172,11 +172,20 @@ std::string players_text(const json::object& ticket) {
   return out;
 }
 
+/// "12s (8s to 30s)"
+std::string estimate_text(const json::object& ticket) {
+  const json::value* wait = member(ticket, "waitEstimate");
+  if (!wait || !wait->is_object()) return "-";
+  return fmt::format("{} ({} to {})", age(ticket, "waitEstimate.seconds"),
+                     age(ticket, "waitEstimate.lowSeconds"),
+                     age(ticket, "waitEstimate.highSeconds"));
+}
+
 std::string tickets_text(const json::object& answer) {
-  Rows rows{{"TICKET", "QUEUE", "STATE", "WAITING", "SEATS", "MATCH", "PLAYERS"}};
+  Rows rows{{"TICKET", "QUEUE", "STATE", "WAITING", "ESTIMATE", "SEATS", "MATCH", "PLAYERS"}};
   for_each(answer, "tickets", [&](const json::object& o) {
     rows.push_back({text(o, "id"), text(o, "queue"), text(o, "state"), age(o, "waitingSeconds"),
-                    text(o, "seats"), text(o, "matchId"), players_text(o)});
+                    estimate_text(o), text(o, "seats"), text(o, "matchId"), players_text(o)});
   });
   return list_text(rows, "no tickets", answer);
 }

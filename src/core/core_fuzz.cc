@@ -508,6 +508,8 @@ class World {
     check_open(e.session);
     CHECK(!ended_.contains(e.ticket), "a ticket that has ended is not heard of again");
     CHECK(e.players <= e.players_needed, "no more are gathered than needed");
+    CHECK(!e.wait || (e.wait->low <= e.wait->median && e.wait->median <= e.wait->high),
+          "an estimate lies within its spread");
     if (e.state == TicketState::cancelled || e.state == TicketState::expired ||
         e.state == TicketState::failed)
       ended_.insert(e.ticket);

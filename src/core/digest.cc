@@ -92,7 +92,13 @@ std::uint64_t Core::digest() const {
   for (const auto& node : s.nodes)
     d.add(node->link), d.add(node->name), d.add(node->host), d.add(node->draining),
         d.add(node->limits), d.add(node->run), d.add(node->reported);
-  for (const Queue& queue : s.queues) d.add(queue.removed), d.add(queue.gathered_told);
+  for (const Queue& queue : s.queues) {
+    d.add(queue.removed), d.add(queue.gathered_told);
+    queue.waits.for_each([&](const WaitNeighbourhood& where, const MatchedWait& wait) {
+      d.add(where.region), d.add(where.seats), d.add(where.band), d.add(wait.at);
+      d.add(wait.waited.count());
+    });
+  }
   for (const Fleet& fleet : s.fleets) {
     for (const std::uint16_t port : fleet.ports.free()) d.add(port);
     for (const auto& [until, port] : fleet.ports.aside()) d.add(until), d.add(port);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "core/ids.h"
 #include "core/result.h"
 #include "core/types.h"
+#include "core/wait_estimate.h"
 
 namespace muster::core {
 
@@ -42,7 +44,8 @@ struct SendTicket {
   TicketState state = TicketState::queued;
   std::uint32_t players = 0;  // Seats gathered so far for the match this ticket is next for.
   std::uint32_t players_needed = 0;
-  Error error = Error::none;  // Failed and Expired: why.
+  Error error = Error::none;         // Failed and Expired: why.
+  std::optional<WaitEstimate> wait;  // Queued, if enough is known of tickets like it.
 };
 struct SendAssignment {
   SessionId session;

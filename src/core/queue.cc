@@ -269,6 +269,7 @@ void Turn::form_match(QueueIndex queue, std::vector<TicketId> tickets, std::uint
   ++s_.totals.matches;
   for (const TicketId id : match.tickets) {
     Ticket& ticket = s_.tickets[id];
+    s_.queues[queue].waits.add(neighbourhood_of(s_, ticket), {now_, now_ - ticket.since});
     dequeue(ticket, id);
     ticket.state = TicketState::matched;
     ticket.match = match_id;
@@ -359,7 +360,7 @@ void Turn::send_ticket_to(PlayerId player, std::uint32_t request, Error error) {
   const Ticket& ticket = s_.tickets[id];
   const QueueConfig& config = s_.config.queues[ticket.queue];
   emit(SendTicket{session, request, id, config.name, ticket.state, gathered(ticket),
-                  seats_needed(ticket), error});
+                  seats_needed(ticket), error, estimate_wait(s_, ticket)});
 }
 
 /// A match has as many as its queue had when it was formed.

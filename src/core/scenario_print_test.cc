@@ -24,6 +24,12 @@ std::string option(std::string_view key, Id<Tag> id) {
   return id ? fmt::format(" {}={}", key, to_string(id)) : std::string{};
 }
 
+std::string print(const std::optional<WaitEstimate>& wait) {
+  if (!wait) return {};
+  return fmt::format(" wait={} ({} to {})", print_duration(wait->median), print_duration(wait->low),
+                     print_duration(wait->high));
+}
+
 std::string print(const NamedPorts& ports) {
   std::string text;
   for (const NamedPort& port : ports) text += fmt::format(" port.{}={}", port.name, port.port);
@@ -108,8 +114,9 @@ void Scenario::print(const Effect& effect) {
           [&](const SendTicket& e) {
             to_session(
                 e.session, e.request,
-                fmt::format("ticket {} {} {} {}/{}{}", to_string(e.ticket), e.queue,
+                fmt::format("ticket {} {} {} {}/{}{}{}", to_string(e.ticket), e.queue,
                             to_string(e.state), e.players, e.players_needed,
+                            muster::core::print(e.wait),
                             e.error == Error::none ? "" : fmt::format(" {}", code(e.error))));
           },
           [&](const SendAssignment& e) {

@@ -19,6 +19,7 @@
 #include "core/fleet_ports.h"
 #include "core/ids.h"
 #include "core/types.h"
+#include "core/wait_estimate.h"
 
 namespace muster::core {
 
@@ -224,6 +225,7 @@ struct Queue {
   TimerId widening;                 // Then: when limits grow.
   Time widening_at{};               // What it is set to.
   std::uint32_t gathered_told = 0;  // Without rules: what those in line were told last, in steps.
+  Waits waits;                      // Of those who were matched.
 };
 
 /// Launching matches in the order they were formed.

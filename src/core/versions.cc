@@ -144,6 +144,7 @@ QueueIndex Turn::queue_slot(const QueueConfig& config, const std::set<std::strin
   for (QueueIndex i = 0; i < configs.size(); ++i) {
     if (!s_.queues[i].removed || in_use.contains(i) || kept.contains(configs[i].name)) continue;
     configs[i] = config;
+    s_.queues[i].waits.clear();
     s_.players.for_each([i](PlayerId, Player& player) {  // They were about another queue.
       std::erase_if(player.ratings, [i](const auto& rating) { return rating.queue == i; });
       std::erase_if(player.recent, [i](const auto& match) { return match.queue == i; });

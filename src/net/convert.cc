@@ -190,6 +190,13 @@ void fill(const core::SendTicket& e, const SignJoinToken&, player::LobbyMessage&
   ticket.set_players(e.players);
   ticket.set_players_needed(e.players_needed);
   if (e.error != Error::none) set(*ticket.mutable_error(), e.error, {});
+  if (!e.wait) return;
+  const auto ms = [](Duration duration) {
+    return static_cast<std::uint32_t>(duration / std::chrono::milliseconds{1});
+  };
+  ticket.mutable_wait_estimate()->set_ms(ms(e.wait->median));
+  ticket.mutable_wait_estimate()->set_low_ms(ms(e.wait->low));
+  ticket.mutable_wait_estimate()->set_high_ms(ms(e.wait->high));
 }
 
 void fill(const core::SendAssignment& e, const SignJoinToken& sign, player::LobbyMessage& out) {

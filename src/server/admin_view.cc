@@ -323,6 +323,14 @@ json::object ended_view(const State& state) {
   return {{"ended", std::move(list)}};
 }
 
+json::value wait_estimate_view(const State& state, const core::Ticket& ticket) {
+  const auto wait = core::estimate_wait(state, ticket);
+  if (!wait) return nullptr;
+  return {{"seconds", seconds_of(wait->median)},
+          {"lowSeconds", seconds_of(wait->low)},
+          {"highSeconds", seconds_of(wait->high)}};
+}
+
 json::object tickets_view(const State& state, const Page& page) {
   return page_of("tickets", state.tickets, page, [&](TicketId id, const core::Ticket& ticket) {
     json::array players;
@@ -339,7 +347,8 @@ json::object tickets_view(const State& state, const Page& page) {
                         {"players", std::move(players)},
                         {"seats", ticket.seats},
                         {"matchId", id_or_null(ticket.match)},
-                        {"waitingSeconds", age(state, ticket.since)}};
+                        {"waitingSeconds", age(state, ticket.since)},
+                        {"waitEstimate", wait_estimate_view(state, ticket)}};
   });
 }
 

@@ -227,6 +227,7 @@ void fields(const core::SendTicket& e, F&& f) {
   f("session", e.session), f("request", e.request), f("ticket", e.ticket), f("queue", e.queue);
   f("state", e.state), f("players", e.players), f("players_needed", e.players_needed);
   f("error", e.error);
+  if (e.wait) f("wait", e.wait->median), f("wait_low", e.wait->low), f("wait_high", e.wait->high);
 }
 template <class F>
 void fields(const core::SendAssignment& e, F&& f) {
