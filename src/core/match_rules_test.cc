@@ -46,7 +46,9 @@ TEST(RuleValues, OfPlayersWhoStayTogether) {
     SCOPED_TRACE(row.name);
     const auto values = rule_values(row.queue, row.members);
     EXPECT_EQ(values.has_value(), row.want.has_value());
-    if (values && row.want) EXPECT_EQ(*values, std::vector{*row.want});
+    if (values && row.want) {
+      EXPECT_EQ(*values, std::vector{*row.want});
+    }
   }
 }
 
