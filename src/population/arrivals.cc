@@ -16,6 +16,9 @@ using std::chrono::seconds;
 // Purposes of streams.
 constexpr std::uint64_t arrivals_of_region = 1u << 20;
 constexpr std::uint64_t visits_of_region = 2u << 20;
+// Of a visit.
+constexpr std::uint64_t home_stream = 4u << 20;
+constexpr std::uint64_t latency_stream = 5u << 20;
 
 /// How busy it is, in parts of the region's busiest hour: as given at each full hour, and between
 /// two of them in a straight line.
@@ -42,6 +45,19 @@ std::uint32_t party_size_max(const core::QueueConfig& queue) {
   if (!queue.ruled()) return queue.players;
   const auto sizes = core::team_sizes(queue);
   return *std::ranges::max_element(sizes);
+}
+
+/// A queue, and those that a ticket of it may go on to.
+std::vector<const core::QueueConfig*> ways_on(const core::Config& config,
+                                              const core::QueueConfig& entrance) {
+  std::vector<const core::QueueConfig*> ways{&entrance};
+  while (ways.size() < config.queues.size()) {
+    const auto next =
+        std::ranges::find(config.queues, ways.back()->timeout_queue, &core::QueueConfig::name);
+    if (next == config.queues.end()) break;
+    ways.push_back(&*next);
+  }
+  return ways;
 }
 
 }  // namespace
@@ -108,6 +124,7 @@ Crowd::Habits Crowd::habits_for(const core::QueueConfig& queue) const {
   if (std::ranges::all_of(habits.party_sizes, [](std::uint32_t weight) { return weight == 0; }))
     habits.party_sizes = {1};
   habits.facts = facts_for(queue);
+  habits.regions = regions_for(queue);
   return habits;
 }
 
@@ -115,15 +132,42 @@ Crowd::Habits Crowd::habits_for(const core::QueueConfig& queue) const {
 std::vector<Crowd::Fact> Crowd::facts_for(const core::QueueConfig& entrance) const {
   std::vector<Fact> facts;
   std::set<std::string> seen;
-  const core::QueueConfig* queue = &entrance;
-  for (std::size_t i = 0; queue && i < config_.queues.size(); ++i) {
+  for (const core::QueueConfig* queue : ways_on(config_, entrance))
     for (const core::RuleConfig& rule : queue->rules)
       if (seen.insert(rule.attribute).second) facts.push_back(fact_for(*queue, rule));
-    const auto next =
-        std::ranges::find(config_.queues, queue->timeout_queue, &core::QueueConfig::name);
-    queue = next == config_.queues.end() ? nullptr : &*next;
-  }
   return facts;
+}
+
+/// The same, of the regions that they are played in.
+std::vector<std::string> Crowd::regions_for(const core::QueueConfig& entrance) const {
+  std::vector<std::string> names;
+  for (const core::QueueConfig* queue : ways_on(config_, entrance))
+    for (const core::RegionConfig& region : queue->region)
+      if (std::ranges::find(names, region.name) == names.end()) names.push_back(region.name);
+  if (names.size() > core::regions_max) names.resize(core::regions_max);
+  return names;
+}
+
+std::vector<core::RegionLatency> Crowd::latencies(const Habits& habits, const Region& region,
+                                                  std::uint64_t seed) const {
+  std::vector<core::RegionLatency> out;
+  if (habits.regions.empty()) return out;
+  Stream home(seed_of(seed, home_stream));
+  std::size_t near = home.below(static_cast<std::uint32_t>(habits.regions.size()));
+  const auto own = std::ranges::find(habits.regions, region.name);
+  if (own != habits.regions.end()) near = static_cast<std::size_t>(own - habits.regions.begin());
+  for (std::size_t i = 0; i < habits.regions.size(); ++i) {
+    const auto told = std::ranges::find(region.latency, habits.regions[i],
+                                        [](const auto& latency) { return latency.first; });
+    const Spread& spread = told != region.latency.end() ? told->second
+                           : i == near                  ? latency_near
+                                                        : latency_far;
+    const std::int64_t ms =
+        Stream(seed_of(seed, latency_stream, i)).spread(spread) / std::chrono::milliseconds{1};
+    out.push_back({habits.regions[i], static_cast<std::uint32_t>(
+                                          std::clamp<std::int64_t>(ms, 1, core::latency_ms_max))});
+  }
+  return out;
 }
 
 Crowd::Fact Crowd::fact_for(const core::QueueConfig& queue, const core::RuleConfig& rule) const {
@@ -208,6 +252,7 @@ Visit Crowd::take() {
   visit.rating = newcomer ? config_.queues[visit.queue].rating_default
                           : static_cast<core::Rating>(std::clamp<std::int64_t>(
                                 shown, -core::rating_max, core::rating_max));
+  visit.latency = latencies(habits, regions_[region], visit.seed);
   for (const Fact& fact : habits.facts) visit.attributes.push_back(draw(fact, visit.seed));
   return visit;
 }

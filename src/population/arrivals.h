@@ -24,7 +24,8 @@ struct Visit {
   core::Rating skill = 0;     // Truly; of a party the average.
   core::Rating rating = 0;    // As shown when they come.
   std::vector<core::Attribute> attributes;
-  std::optional<Duration> patience;  // Of one who was seen to give up.
+  std::vector<core::RegionLatency> latency{};  // To the regions that their queue may be played in.
+  std::optional<Duration> patience;            // Of one who was seen to give up.
 };
 
 class Arrivals {
@@ -72,11 +73,15 @@ class Crowd final : public Arrivals {
     std::vector<std::uint32_t> party_sizes;
     Spread match;
     std::vector<Fact> facts;
+    std::vector<std::string> regions;
   };
 
   Habits habits_for(const core::QueueConfig& queue) const;
   std::vector<Fact> facts_for(const core::QueueConfig& queue) const;
   Fact fact_for(const core::QueueConfig& queue, const core::RuleConfig& rule) const;
+  std::vector<std::string> regions_for(const core::QueueConfig& queue) const;
+  std::vector<core::RegionLatency> latencies(const Habits& habits, const Region& region,
+                                             std::uint64_t seed) const;
   void advance(Source& source, const Region& region);
   core::Attribute draw(const Fact& fact, std::uint64_t seed) const;
 

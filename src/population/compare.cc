@@ -61,6 +61,8 @@ void of_queues(std::vector<Difference>& out, const Report& ra, const QueueReport
               thousandths_of(other->expired, other->players));
   }
   lines.percentiles("for a game server", Unit::ms, a.server, b.server);
+  if (a.all.latency.count() > 0 || b.all.latency.count() > 0)
+    lines.percentiles("ms to the match's region", Unit::points, a.all.latency, b.all.latency);
   lines.percentiles("highest less lowest rating", Unit::points, a.spread, b.spread);
   lines.percentiles("strongest team beats weakest", Unit::thousandths, a.favourite, b.favourite);
 }

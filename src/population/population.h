@@ -18,12 +18,19 @@ namespace muster::population {
 inline constexpr std::array<std::uint32_t, 24> hours_default{
     45, 30, 20, 13, 10, 9, 10, 13, 18, 24, 30, 36, 42, 46, 50, 55, 60, 66, 74, 84, 95, 100, 90, 68};
 
+/// To the region of a queue where players live: the one called like theirs, or else one by chance.
+inline constexpr Spread latency_near{std::chrono::milliseconds{30}, std::chrono::milliseconds{60}};
+/// To the others.
+inline constexpr Spread latency_far{std::chrono::milliseconds{120}, std::chrono::milliseconds{180}};
+
 /// Players who live by one clock.
 struct Region {
   std::string name;                                     // [a-z0-9-], 1 to 32 characters, unique.
   std::uint32_t weight = 1;                             // Its part of the players.
   std::int32_t utc_offset = 0;                          // Hours, -12 to 14.
   std::array<std::uint32_t, 24> hours = hours_default;  // By its own clock.
+  // To regions of queues, by their names; to others, see latency_near and latency_far.
+  std::vector<std::pair<std::string, Spread>> latency{};
 };
 
 /// What is different in one queue.

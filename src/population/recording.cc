@@ -45,11 +45,13 @@ class Members {
   explicit Members(const json::object& object) : object_(object) {}
 
   const json::value* find(std::string_view key) {
+    const json::value* const value = find_if(key);
+    if (!value) fail(fmt::format("has no \"{}\"", key));
+    return value;
+  }
+  const json::value* find_if(std::string_view key) {
     const json::value* const value = object_.if_contains(key);
-    if (value)
-      ++asked_;
-    else
-      fail(fmt::format("has no \"{}\"", key));
+    if (value) ++asked_;
     return value;
   }
   std::int64_t whole(std::string_view key, std::int64_t min, std::int64_t max) {
@@ -114,6 +116,19 @@ void read_attribute(const json::key_value_pair& pair, Members& members,
   out.push_back(std::move(attribute));
 }
 
+void read_latency(const json::value& value, Members& members, RecordedTicket& ticket) {
+  const json::object* const regions = value.if_object();
+  if (!regions || regions->size() > core::regions_max)
+    return members.fail("has a \"latency\" that is no object of at most 32 regions");
+  for (const json::key_value_pair& pair : *regions) {
+    const std::int64_t* const ms = pair.value().if_int64();
+    if (pair.key().empty() || pair.key().size() > 32 || !ms || *ms < 0 ||
+        *ms > core::latency_ms_max)
+      return members.fail("has a latency that is no region with 0 to 60000 ms");
+    ticket.latency.push_back({std::string(pair.key()), static_cast<std::uint32_t>(*ms)});
+  }
+}
+
 std::expected<RecordedTicket, std::string> read_ticket(const json::object& object) {
   RecordedTicket ticket;
   Members members(object);
@@ -136,6 +151,8 @@ std::expected<RecordedTicket, std::string> read_ticket(const json::object& objec
       for (const json::key_value_pair& pair : *attributes)
         read_attribute(pair, members, ticket.attributes);
   }
+  if (const json::value* const value = members.find_if("latency"))
+    read_latency(*value, members, ticket);
   if (std::string problem = members.problem(); !problem.empty())
     return std::unexpected("a ticket that " + problem);
   return ticket;
@@ -176,6 +193,7 @@ class Replay final : public Arrivals {
     visit.size = ticket.seats;
     visit.skill = visit.rating = ticket.rating;
     visit.attributes = ticket.attributes;
+    visit.latency = ticket.latency;
     const milliseconds waited{ticket.wait_ms};
     if (ticket.end == End::cancelled)
       visit.patience = waited;
@@ -228,10 +246,16 @@ std::string to_line(const RecordedTicket& t) {
     if (!attributes.empty()) attributes += ",";
     attributes += attribute_json(attribute);
   }
+  std::string latency;
+  for (const core::RegionLatency& region : t.latency)
+    latency +=
+        fmt::format("{}{}:{}", latency.empty() ? "" : ",", json_string(region.region), region.ms);
+  if (!latency.empty()) latency = "\"latency\":{" + latency + "},";
   return fmt::format(
       "{{\"ticket\":{{\"at\":{},\"queue\":{},\"seats\":{},\"rating\":{},\"attributes\":{{{}}},"
-      "\"wait\":{},\"end\":\"{}\"}}}}\n",
-      t.at_ms, json_string(t.queue), t.seats, t.rating, attributes, t.wait_ms, to_string(t.end));
+      "{}\"wait\":{},\"end\":\"{}\"}}}}\n",
+      t.at_ms, json_string(t.queue), t.seats, t.rating, attributes, latency, t.wait_ms,
+      to_string(t.end));
 }
 
 std::string to_line(const RecordedMatch& m) {

@@ -30,6 +30,9 @@ struct RecordedTicket {
   std::uint32_t seats = 1;
   core::Rating rating = 0;                  // As it was then.
   std::vector<core::Attribute> attributes;  // Those that rules of its queue ask for; no others.
+  // To regions, in tens of ms: nearer would say more of who it was. One that measured none has
+  // none.
+  std::vector<core::RegionLatency> latency{};
   std::int64_t wait_ms = 0;
   End end = End::assigned;
   bool operator==(const RecordedTicket&) const = default;

@@ -31,6 +31,7 @@ TEST(Recording, WhatIsWrittenIsRead) {
                         .attributes = {{"mode", std::string("c\"t\\f\n")},
                                        {"level", -7.25},
                                        {"maps", std::vector<std::string>{"ice", "wood"}}},
+                        .latency = {{"eu", 30}, {"us", 120}},
                         .wait_ms = 1234,
                         .end = End::expired};
   RecordedMatch match{.at_ms = 1'790'000'001'000, .queue = "ranked", .players = 2, .length_ms = 77};
@@ -78,6 +79,8 @@ TEST(Recording, Refusals) {
       {with("\"ctf\"", "1e300"), "has an attribute that is no number of a rule"},
       {with("\"mode\"", "\"\""), "has an attribute whose name is not 1 to 64 bytes"},
       {with("{\"mode\":\"ctf\"}", "7"), "has \"attributes\" that are no object"},
+      {with("\"wait\"", "\"latency\":3,\"wait\""), "has a \"latency\" that is no object"},
+      {with("\"wait\"", "\"latency\":{\"eu\":-1},\"wait\""), "has a latency that is no region"},
       {with("cancelled", "bored"), "has an \"end\" of no kind there is: bored"},
       {with("\"seats\":2", "\"seats\":2,\"name\":\"ann\""), "has a member that is not known"},
       {R"({"match":{"at":1,"queue":"duel","players":0,"length":1}})",

@@ -8,6 +8,7 @@ namespace muster::population {
 
 void Waits::add(const Waits& other) {
   assigned.add(other.assigned);
+  latency.add(other.latency);
   players += other.players;
   gave_up += other.gave_up, expired += other.expired, failed += other.failed;
 }

@@ -15,6 +15,7 @@ namespace muster::population {
 /// Of those who pressed Match Start, counted when they did.
 struct Waits {
   Histogram assigned;         // How long until they knew where to go.
+  Histogram latency;          // To their match's region, where the queue has regions.
   std::uint64_t players = 0;  // All who pressed, by now:
   std::uint64_t gave_up = 0;  // Cancelled, out of patience.
   std::uint64_t expired = 0;  // ticket_timeout.

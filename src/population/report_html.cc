@@ -103,6 +103,18 @@ std::string waits_table(const Report& report, const QueueReport& queue) {
   return table(rows);
 }
 
+/// How far from its players their match is, where the queue says where.
+std::string latency_table(const Report& report, const QueueReport& queue) {
+  std::vector<std::vector<std::string>> rows{
+      {"ms to the match's region", "players", "p50", "p90", "p99"}};
+  for (const WaitRow& r : wait_rows(report, queue))
+    if (const Histogram& ms = r.waits->latency; ms.count() > 0 && r.group != "party")
+      rows.push_back({r.group == "all" ? "everybody" : fmt::format("{} {}", r.group, r.name),
+                      show_count(ms.count()), std::to_string(ms.percentile(500)),
+                      std::to_string(ms.percentile(900)), std::to_string(ms.percentile(990))});
+  return rows.size() == 1 ? std::string{} : table(rows);
+}
+
 /// The waiting time in the course of the day, by when people pressed.
 Plot day_plot(const Queues& queues, std::uint32_t hours) {
   Plot plot{.title = "Waiting time over the day",
@@ -209,11 +221,11 @@ std::string queue_html(const Runs& runs, const Queues& queues) {
   std::string out = fmt::format("<h2>Queue {}</h2>\n", escape_html(queues.a.name));
   if (runs.two()) {
     out += fmt::format("<h3>a: {}</h3>\n", escape_html(runs.a.title));
-    out += waits_table(runs.a, queues.a);
+    out += waits_table(runs.a, queues.a) + latency_table(runs.a, queues.a);
     out += fmt::format("<h3>b: {}</h3>\n", escape_html(runs.b->title));
-    out += waits_table(*runs.b, *queues.b);
+    out += waits_table(*runs.b, *queues.b) + latency_table(*runs.b, *queues.b);
   } else {
-    out += waits_table(runs.a, queues.a);
+    out += waits_table(runs.a, queues.a) + latency_table(runs.a, queues.a);
   }
   out += fmt::format("<div class=\"{}\">", runs.two() ? "pair" : "one");
   out += to_svg(day_plot(queues, runs.a.hours));

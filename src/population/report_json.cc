@@ -39,6 +39,7 @@ void waits(JsonWriter& json, const Waits& w) {
   json.value("expired", w.expired);
   json.value("failed", w.failed);
   percentiles(json, "wait_ms", w.assigned);
+  percentiles(json, "latency_ms", w.latency);
 }
 
 void queue_json(JsonWriter& json, const Report& report, const QueueReport& queue) {

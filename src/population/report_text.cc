@@ -27,6 +27,19 @@ std::string line_of(const std::string& label, const Waits& w) {
                      show_ms(w.assigned.max()), part(w.gave_up), part(w.expired), part(w.failed));
 }
 
+std::string latency_lines(const Report& report, const QueueReport& queue) {
+  std::string out;
+  for (const WaitRow& row : wait_rows(report, queue))
+    if (const Histogram& ms = row.waits->latency; ms.count() > 0 && row.group != "party")
+      out += fmt::format("    {:<{}}{:>12}{:>9}{:>9}{:>9}\n", label_of(row), label_width - 2,
+                         show_count(ms.count()), ms.percentile(500), ms.percentile(900),
+                         ms.percentile(990));
+  if (out.empty()) return out;
+  return fmt::format("    {:<{}}{:>12}{:>9}{:>9}{:>9}\n", "to the match's region, ms",
+                     label_width - 2, "players", "p50", "p90", "p99") +
+         out;
+}
+
 std::string quality_lines(const QueueReport& queue) {
   std::string out;
   if (queue.spread.count() > 0)
@@ -75,7 +88,7 @@ std::string queue_text(const Report& report, const QueueReport& queue) {
                        show_ms(queue.server.percentile(500)), show_ms(queue.server.percentile(900)),
                        show_ms(queue.server.percentile(990)));
   }
-  return out + quality_lines(queue);
+  return out + latency_lines(report, queue) + quality_lines(queue);
 }
 
 std::string fleet_text(const FleetReport& fleet) {

@@ -116,6 +116,7 @@ void Simulation::do_next(const Plan& plan) {
 void Simulation::carry_out(const core::Effect& effect) {
   if (const auto* ticket = std::get_if<core::SendTicket>(&effect)) return visitors_.hear(*ticket);
   if (const auto* ended = std::get_if<core::SendMatchEnded>(&effect)) return visitors_.hear(*ended);
+  if (const auto* sent = std::get_if<core::SendAssignment>(&effect)) return visitors_.hear(*sent);
   if (const auto* welcome = std::get_if<core::SendWelcome>(&effect))
     return visitors_.hear(*welcome);
   if (const auto* error = std::get_if<core::SendError>(&effect)) return visitors_.hear(*error);

@@ -82,6 +82,36 @@ Population quiet() {
   return population;
 }
 
+/// Everybody is 30 ms from game servers of their own and 100 ms from the others'.
+TEST(Simulation, MatchesAreNearWhereAQueueHasRegions) {
+  core::Config config = duel_config();
+  config.fleets.push_back(config.fleets.front());
+  config.fleets[1].name = "us";
+  config.queues[0].region = {{"eu", 0}, {"us", 1}};
+  config.queues[0].latency_max = 50;
+  Population population = small_population();
+  const auto both = [](int eu, int us) {
+    const auto ms = [](int n) {
+      return Spread{std::chrono::milliseconds{n}, std::chrono::milliseconds{n}};
+    };
+    return std::vector<std::pair<std::string, Spread>>{{"eu", ms(eu)}, {"us", ms(us)}};
+  };
+  population.regions[0].latency = both(30, 100);
+  population.regions[1].latency = both(100, 30);
+  const Report near = run(config, population);
+  EXPECT_TRUE(near.refusals.empty());
+  const Waits& all = near.queues[0].all;
+  EXPECT_GT(all.assigned.count(), 0u);
+  EXPECT_EQ(all.latency.count(), all.assigned.count());
+  EXPECT_EQ(all.latency.max(), 30);
+  for (const FleetReport& fleet : near.fleets) EXPECT_GT(fleet.launches, 0u) << fleet.name;
+
+  config.queues[0].latency_max = 100;  // Then others' game servers will do.
+  const Report far = run(config, population);
+  EXPECT_EQ(far.queues[0].all.latency.max(), 100);
+  EXPECT_LE(far.queues[0].all.assigned.percentile(900), all.assigned.percentile(900));
+}
+
 /// Every number of a report, from a case that can be worked out by hand.
 TEST(Simulation, FourPlayersByHand) {
   const Population population = quiet();

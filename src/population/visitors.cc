@@ -95,7 +95,8 @@ void Visitors::press(std::uint32_t who, std::uint32_t plan) {
                            .request = 2,
                            .queue = s_.config().queues[visitor.visit.queue].name,
                            .seats = static_cast<std::int32_t>(visitor.visit.size),
-                           .attributes = visitor.visit.attributes});
+                           .attributes = visitor.visit.attributes,
+                           .latency = visitor.visit.latency});
   if (visitor.plan != patience_plan) return;  // They play already, or were refused.
   const Duration patience =
       visitor.visit.patience ? *visitor.visit.patience
@@ -146,6 +147,15 @@ void Visitors::hear(const core::SendTicket& e) {
     case core::TicketState::failed:
       return ticket_ends(visitor, e.session.slot, &Waits::failed);
   }
+}
+
+void Visitors::hear(const core::SendAssignment& e) {
+  if (e.region.empty()) return;
+  const Visitor& visitor = visitors_[e.session.slot];
+  const auto measured =
+      std::ranges::find(visitor.visit.latency, e.region, &core::RegionLatency::region);
+  if (measured == visitor.visit.latency.end()) return;
+  count(visitor, [&](Waits& waits) { waits.latency.add(measured->ms, visitor.visit.size); });
 }
 
 void Visitors::ticket_ends(Visitor& visitor, std::uint32_t who, std::uint64_t Waits::* how) {

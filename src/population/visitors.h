@@ -26,6 +26,7 @@ class Visitors {
   // ---- What the lobby tells them.
   void hear(const core::SendWelcome& e);
   void hear(const core::SendTicket& e);
+  void hear(const core::SendAssignment& e);
   void hear(const core::SendMatchEnded& e);
   void hear(const core::SendError& e);
 

@@ -159,6 +159,7 @@ Field<T> count_if(std::string name, Access access, std::string fallback, std::ui
 }
 
 constexpr std::uint32_t weight_max = 10'000;
+constexpr Duration latency_max = std::chrono::milliseconds{core::latency_ms_max};
 
 std::string read_weights(std::vector<std::uint32_t>& out, const toml::node& node,
                          std::size_t count_min, std::size_t count_max) {
@@ -237,6 +238,29 @@ Field<T> text_weights(std::string name, Access access) {
           }};
 }
 
+/// How far it is to regions of queues.
+template <class T, class Access>
+Field<T> latencies(std::string name, Access access) {
+  return {
+      std::move(name), "table", "see below", "regions of queues, each with a duration or spread",
+      [=](T& out, const toml::node& node) -> std::string {
+        const toml::table* const table = node.as_table();
+        if (!table) return wrong_type(node, R"(a table such as { eu = "30ms", us = "110ms" })");
+        if (table->size() > core::regions_max)
+          return fmt::format("has {} regions; must have at most {}", table->size(),
+                             core::regions_max);
+        std::vector<std::pair<std::string, Spread>> values;
+        for (const auto& [key, value] : *table) {
+          values.emplace_back(key.str(), Spread{});
+          const std::string problem =
+              read_spread(values.back().second, value, std::chrono::milliseconds{1}, latency_max);
+          if (!problem.empty()) return fmt::format("{:.60} {}", key.str(), problem);
+        }
+        access(out) = std::move(values);
+        return {};
+      }};
+}
+
 // ---- The tables.
 
 // The value of a key, for the field's kind.
@@ -288,6 +312,7 @@ const std::vector<Field<Region>>& region_fields() {
       count<Region>("weight", AT(weight), 1, weight_max),
       integer<Region>("utc_offset", AT(utc_offset), -12, 14),
       day<Region>("hours", AT(hours)),
+      latencies<Region>("latency", AT(latency)),
   };
   return fields;
 }
@@ -334,6 +359,15 @@ class Checker {
   void region(const Region& region, const ConfigLines& lines) {
     const auto [first, added] = seen_.emplace("region " + region.name, lines.of("name"));
     if (!added) twice(lines, "region", region.name, first->second);
+    std::vector<std::string_view> names;
+    for (const core::Config& config : rules_)
+      for (const core::QueueConfig& queue : config.queues)
+        for (const core::RegionConfig& there : queue.region) names.push_back(there.name);
+    for (const auto& [name, spread] : region.latency)
+      if (std::ranges::find(names, name) == names.end())
+        problems_.error(lines.of("latency"), "region.latency",
+                        fmt::format("no queue of the configuration has a region \"{:.60}\"{}", name,
+                                    did_you_mean(name, names)));
   }
 
   void queue(const QueueHabits& queue, const ConfigLines& lines) {

@@ -31,6 +31,8 @@ is = "distance"
 limit = 5
 [[queue]]
 name = "casual"
+[[queue.region]]
+name = "eu"
 fleet = "duel"
 [[queue]]
 name = "ranked"
@@ -84,6 +86,7 @@ servers_max = 20000
 name = "eu"
 weight = 3
 utc_offset = 1
+latency = { eu = { median = "20ms", p90 = "40ms" } }
 [[region]]
 name = "us"
 utc_offset = -5
@@ -127,6 +130,10 @@ deviation = 4
   ASSERT_EQ(p.regions.size(), 2u);
   EXPECT_EQ(p.regions[0].weight, 3u);
   EXPECT_EQ(p.regions[0].hours, population::hours_default);
+  ASSERT_EQ(p.regions[0].latency.size(), 1u);
+  EXPECT_EQ(p.regions[0].latency[0].first, "eu");
+  EXPECT_EQ(p.regions[0].latency[0].second,
+            (population::Spread{core::milliseconds{20}, core::milliseconds{40}}));
   EXPECT_EQ(p.regions[1].utc_offset, -5);
   EXPECT_EQ(p.regions[1].hours[23], 7u);
   ASSERT_EQ(p.queues.size(), 1u);
@@ -187,6 +194,12 @@ TEST(PopulationFile, Refusals) {
        "players.toml:3: region.utc_offset: is 15; must be -12 to 14"},
       {"[[region]]\nname = \"eu\"\nhours = [1, 2]",
        "players.toml:3: region.hours: has 2 numbers; must have 24"},
+      {"[[region]]\nname = \"eu\"\nlatency = 30",
+       "players.toml:3: region.latency: is a number; must be a table such as"},
+      {"[[region]]\nname = \"eu\"\nlatency = { eu = \"0ms\" }",
+       "players.toml:3: region.latency: eu is 0ms; must be 1ms to 1m"},
+      {"[[region]]\nname = \"eu\"\nlatency = { us = \"30ms\" }",
+       "players.toml:3: region.latency: no queue of the configuration has a region \"us\""},
       {"[[region]]\nname = \"eu\"\n[[region]]\nname = \"eu\"",
        "players.toml:4: region.name: \"eu\" is in line 2 already"},
       {"[[queue]]\nname = \"dual\"",

@@ -53,7 +53,7 @@ void Recorder::watch(Time now, const core::Event& event, std::span<const core::E
             begin(now, *start, *ticket, state);
           break;
         case core::TicketState::cancelled:
-          end(now, ticket->ticket, End::cancelled);
+          if (!state.tickets.find(ticket->ticket)) end(now, ticket->ticket, End::cancelled);
           break;
         case core::TicketState::expired:
           end(now, ticket->ticket, End::expired);
@@ -97,6 +97,10 @@ void Recorder::begin(Time now, const core::StartMatch& event, const core::SendTi
                 .seats = seats,
                 .rating = rating_of(state, session->player, index),
                 .attributes = for_rules(event.attributes, *queue)};
+  if (queue->region.empty()) return;
+  if (const core::Player* const player = state.players.find(session->player))
+    begun.line.latency = player->latency;
+  for (core::RegionLatency& region : begun.line.latency) region.ms = (region.ms + 5) / 10 * 10;
 }
 
 void Recorder::end(Time now, core::TicketId id, End how) {
