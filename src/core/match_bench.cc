@@ -99,10 +99,21 @@ QueueConfig duel() {
   return queue;
 }
 
+/// The same in eight regions, of which three or four are near enough for each; and everybody blocks
+/// two others.
+QueueConfig duel_in_regions() {
+  QueueConfig queue = duel();
+  for (const char* name : {"a", "b", "c", "d", "e", "f", "g", "h"})
+    queue.region.push_back({name, 0});
+  queue.latency_max = 100;
+  return queue;
+}
+
 /// Tickets that wait and that nobody can be matched with, at even ratings.
 class Pool {
  public:
-  Pool(const QueueConfig& queue, std::uint32_t size) : matcher_(compile(queue)), places_(size) {
+  Pool(const QueueConfig& queue, std::uint32_t size)
+      : matcher_(compile(queue)), regions_(queue.region.size()), places_(size) {
     std::vector<std::uint32_t> order = numbers_below(size);
     shuffle(order, prng_);
     for (const std::uint32_t i : order) add(i);
@@ -118,10 +129,15 @@ class Pool {
     ticket.id = {i, 1};
     ticket.since = now_;
     ticket.rating = static_cast<Rating>(apart * i);
+    ticket.players = {{0, {i, 1}}};
+    for (std::uint32_t region = 0; region < regions_; ++region)
+      ticket.latency.push_back(static_cast<std::uint16_t>((i + region) % 8 * 30 + i % 20));
+    if (regions_ > 0) ticket.shunned = {{{0, {i + 7, 1}}, 0}, {{0, {i + 9, 1}}, 0}};
     return ticket;
   }
 
   RuleMatcher matcher_;
+  std::size_t regions_ = 0;
   std::vector<TicketPlace> places_;
   Time now_{};
   FoundMatch found_;
@@ -149,8 +165,8 @@ void floor_bench(benchmark::State& state) {
   watch.report(state, "floor", size);
 }
 
-void add_bench(benchmark::State& state) {
-  Pool pool(duel(), size_of(state));
+void time_adding(benchmark::State& state, const QueueConfig& queue, const std::string& name) {
+  Pool pool(queue, size_of(state));
   Watch watch;
   for (auto _ : state) {
     const auto some = some_below(size_of(state), pool.prng_);
@@ -159,7 +175,11 @@ void add_bench(benchmark::State& state) {
       for (const std::uint32_t i : some) pool.add(i);
     });
   }
-  watch.report(state, "add", size_of(state));
+  watch.report(state, name, size_of(state));
+}
+void add_bench(benchmark::State& state) { time_adding(state, duel(), "add"); }
+void add_in_regions_bench(benchmark::State& state) {
+  time_adding(state, duel_in_regions(), "add in regions");
 }
 
 void cancel_bench(benchmark::State& state) {
@@ -199,9 +219,10 @@ void widen_bench(benchmark::State& state) {
 }
 
 /// Tickets come that one of those who wait can play with: each is added, found, and both are gone.
-void match_of_two_bench(benchmark::State& state) {
+void time_matches_of_two(benchmark::State& state, const QueueConfig& queue,
+                         const std::string& name) {
   const std::uint32_t size = size_of(state);
-  Pool pool(duel(), size);
+  Pool pool(queue, size);
   Watch watch;
   for (auto _ : state) {
     const auto some = some_below(size, pool.prng_);
@@ -217,7 +238,13 @@ void match_of_two_bench(benchmark::State& state) {
     });
     for (const std::uint32_t i : some) pool.add(i);
   }
-  watch.report(state, "match of two", size);
+  watch.report(state, name, size);
+}
+void match_of_two_bench(benchmark::State& state) {
+  time_matches_of_two(state, duel(), "match of two");
+}
+void match_of_two_in_regions_bench(benchmark::State& state) {
+  time_matches_of_two(state, duel_in_regions(), "match of two in regions");
 }
 
 void sizes(benchmark::internal::Benchmark* bench) {
@@ -228,6 +255,8 @@ BENCHMARK(add_bench)->Apply(sizes);
 BENCHMARK(cancel_bench)->Apply(sizes);
 BENCHMARK(widen_bench)->Apply(sizes);
 BENCHMARK(match_of_two_bench)->Apply(sizes);
+BENCHMARK(add_in_regions_bench)->Apply(sizes);
+BENCHMARK(match_of_two_in_regions_bench)->Apply(sizes);
 
 // ---- Teams.
 
@@ -302,17 +331,25 @@ std::size_t bytes_in_use() {
 }
 
 /// Bytes of the heap for each ticket that waits in the matcher.
-void waiting_ticket_bench(benchmark::State& state) {
+void measure_tickets(benchmark::State& state, const QueueConfig& queue) {
   const std::uint32_t size = size_of(state);
   double bytes = 0;
   for (auto _ : state) {
     const std::size_t before = bytes_in_use();
-    const Pool pool(duel(), size);
+    const Pool pool(queue, size);
     bytes = static_cast<double>(bytes_in_use() - before) / size - sizeof(TicketPlace);
   }
   state.counters["bytes"] = bytes;
 }
+void waiting_ticket_bench(benchmark::State& state) { measure_tickets(state, duel()); }
+void waiting_ticket_in_regions_bench(benchmark::State& state) {
+  measure_tickets(state, duel_in_regions());
+}
 BENCHMARK(waiting_ticket_bench)->Apply(sizes)->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(waiting_ticket_in_regions_bench)
+    ->Apply(sizes)
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace muster::core
