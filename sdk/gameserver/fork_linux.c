@@ -2,9 +2,10 @@
 // servers. What they say to each other is in proto/fork.proto.
 //
 // A child must be the node's own, as a launched process is: the node then hears of its end, and the
-// kernel ends it when the node ends. clone(CLONE_PARENT) does that in one copy. Where it cannot be
-// used, the C library's fork does it in two: the process between ends at once, and its child goes
-// to the nearest subreaper, which the node is.
+// kernel ends it when the node ends, for as long as it is not on the node's record.
+// clone(CLONE_PARENT) does that in one copy. Where it cannot be used, the C library's fork does it
+// in two: the process between ends at once, and its child goes to the nearest subreaper, which the
+// node is.
 #define _GNU_SOURCE
 #include "muster/gs.h"
 
@@ -243,6 +244,7 @@ static void become_server(int channel, pid_t node, uint8_t *bytes) {
   if (output < 0 || dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0 ||
       !change_environment(&begin))
     _exit(1);
+  if (begin.outlives_node) prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
   if (output > STDERR_FILENO) close(output);
   close(channel);
   mst_arena_free(&arena);

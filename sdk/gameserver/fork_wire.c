@@ -43,6 +43,7 @@ static bool read_begin(const mst_pb_field *from, mst_arena *arena, fork_message 
   if (!(to->environment = mst_arena_alloc(arena, count, sizeof *to->environment))) return false;
   mst_pb_reader r = mst_pb_read(from->bytes, from->size);
   for (mst_pb_field f; mst_pb_next(&r, &f);) {
+    if (f.number == 2 && f.wire == MST_PB_VARINT) to->outlives_node = f.value != 0;
     if (f.number != 1 || f.wire != MST_PB_BYTES) continue;
     char *const text = mst_arena_text(arena, f.bytes, f.size);
     if (!text) return false;

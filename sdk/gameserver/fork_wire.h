@@ -30,6 +30,7 @@ typedef struct fork_message {
   uint32_t node_pid;   // MAKE_CHILD
   char **environment;  // BEGIN: "NAME=value"
   size_t environment_count;
+  bool outlives_node;  // BEGIN
 } fork_message;
 
 /// False if the bytes are no ToForkPoint, or hold more than the arena may.

@@ -14,6 +14,9 @@
 namespace muster::wire::game_server {
 class MatchStarted;
 }
+namespace muster::wire::node_record {
+class AgonesState;
+}
 namespace muster::wire::agones {
 class GameServer;
 class List;
@@ -152,6 +155,11 @@ class Record {
   // ---- Time.
   std::optional<Time> next_deadline() const;
   void deadlines(Time now);
+
+  /// For another process, to whose record `restore` gives all of it. What a silence of the game
+  /// server means begins anew there.
+  void save(wire::node_record::AgonesState& out) const;
+  void restore(const wire::node_record::AgonesState& saved, Time now);
 
   /// Everything, as GetGameServer shows it.
   void show(wire::agones::GameServer& out) const;

@@ -404,7 +404,8 @@ class World {
 
   Event exited(ServerId id) {
     const auto code = static_cast<std::int32_t>(bytes_.below(2));
-    return ServerExited{id, code, bytes_.below(3) ? 0 : 9, "last line"};
+    const std::uint32_t how = bytes_.below(3);
+    return ServerExited{id, code, how != 0 ? 0 : 9, "last line", {}, {}, code == 1 && how == 1};
   }
 
   Event classic_login() {

@@ -134,6 +134,7 @@ struct ServerExited {
   std::string detail;               // The last line of its output, at most 200 bytes.
   std::string result;               // Of its match, if it left in good order; like MatchOver's,
   std::vector<Standing> standings;  // as are these.
+  bool unknown = false;             // How it ended: its node was not the one that launched it.
 };
 struct ServerUnhealthy {
   ServerId server;

@@ -219,21 +219,23 @@ void Turn::on(const ForkParentChanged& e) {
 void Turn::on(const ServerExited& e) {
   const Server* server = s_.servers.find(e.server);
   if (!server) return;
-  const bool clean = e.signal == 0 && e.exit_code == 0;
+  const bool clean = !e.unknown && e.signal == 0 && e.exit_code == 0;
   constexpr std::int32_t sigkill = 9;
   std::string why = e.signal != 0 ? fmt::format("killed by signal {}", e.signal)
                                   : fmt::format("exit code {}", e.exit_code);
   // After its grace nobody but the node sends it.
   if (server->stopping && e.signal == sigkill && now_ >= server->killed_at)
     why = "did not end within stop_grace: " + why;
+  if (e.unknown) why = "ended; exit code unknown, since it was launched by an earlier node process";
   if (!e.detail.empty()) why += ": " + e.detail;
-  server_gone(e.server, clean, why, e.result, e.standings);
+  server_gone(e.server, clean, why, e.unknown ? Blame::nobody : Blame::fleet, e.result,
+              e.standings);
 }
 
-void Turn::server_gone(ServerId id, bool clean, const std::string& why, const std::string& result,
-                       const std::vector<Standing>& standings) {
+void Turn::server_gone(ServerId id, bool clean, const std::string& why, Blame blame,
+                       const std::string& result, const std::vector<Standing>& standings) {
   const FleetIndex index = s_.servers[id].fleet;
-  lose_server(id, clean, why, Blame::fleet, result, standings);
+  lose_server(id, clean, why, blame, result, standings);
   balance(index);
 }
 

@@ -126,7 +126,7 @@ void Turn::on(const LaunchFailed& e) {
   if (!server) return;
   // It did run, so it does no more.
   if (server->match || server->state == ServerState::ready || holds_itself(*server))
-    return server_gone(e.server, false, e.detail);
+    return server_gone(e.server, false, e.detail, Blame::fleet);
   const FleetIndex index = server->fleet;
   Fleet& fleet = s_.fleets[index];
   if (server->reason.empty()) server->reason = "could not be launched";

@@ -184,6 +184,17 @@ const Row rows[] = {
      {},
      "ann <- match-ended 0.1 server_lost\n"},
     {"it is gone while Ready", ready, {}, {}, ""},
+    {"it has ended while there was no node",
+     allocated,
+     {"exited srv1 unknown"},
+     {},
+     "ann <- match-ended 0.1 server_lost\n"},
+    {"it has ended before it was Ready, while there was no node",
+     starting,
+     {"exited srv1 unknown"},
+     {},
+     "n2 <- launch srv2=0.2 duel port=7001 match=0.1 queue=duel players=1\n"
+     "server 0.2 duel starting port=7001 for=0.1\n"},
     {"it has stopped", stopping, {"exited srv1 signal=15"}, {}, ""},
     {"it has stopped without a word", stopping, {}, {}, ""},
 };

@@ -566,7 +566,8 @@ std::optional<Event> Scenario::server_event(const ScenarioLine& line) {
                         signal,
                         line.text(),
                         line.value("result").value_or(""),
-                        standings(line)};
+                        standings(line),
+                        line.flag("unknown")};
   }
   if (command == "unhealthy") return ServerUnhealthy{id(), line.text()};
   if (command == "noted") return ServerNoted{id(), line.text()};

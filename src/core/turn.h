@@ -250,8 +250,8 @@ class Turn {
   void reported(Node& node, std::uint64_t number);
   std::optional<FleetIndex> fleet_of(const ServerReport& report);
   void tell_match_again(NodeId link, const ServerReport& report);
-  void server_gone(ServerId id, bool clean, const std::string& why, const std::string& result = {},
-                   const std::vector<Standing>& standings = {});
+  void server_gone(ServerId id, bool clean, const std::string& why, Blame blame,
+                   const std::string& result = {}, const std::vector<Standing>& standings = {});
   void lose_server(ServerId id, bool clean, const std::string& why, Blame blame = Blame::fleet,
                    const std::string& result = {}, const std::vector<Standing>& standings = {});
   void watch_for_nodes();

@@ -346,6 +346,7 @@ std::optional<core::Event> to_event(const FromNode& message) {
         event->detail = message.exited().detail();
         event->result = message.exited().result();
         event->standings = standings_in(event->result);
+        event->unknown = message.exited().status_unknown();
       }
       return event;
     }

@@ -9,6 +9,7 @@
 
 #include "agones/grpc_connection.h"
 #include "agones/rest_connection.h"
+#include "proto/node_record.pb.h"
 
 namespace muster::node {
 namespace asio = boost::asio;
@@ -121,12 +122,36 @@ std::expected<std::shared_ptr<AgonesEndpoint>, std::string> AgonesEndpoint::list
   return endpoint;
 }
 
+std::shared_ptr<AgonesEndpoint> AgonesEndpoint::listen_again(
+    asio::io_context& io, agones::Settings settings, const wire::node_record::AgonesState& saved,
+    AgonesPorts ports) {
+  std::shared_ptr<AgonesEndpoint> endpoint(new AgonesEndpoint(io, std::move(settings)));
+  endpoint->record_.restore(saved, now());
+  endpoint->told_revision_ = endpoint->settled_revision_ = endpoint->record_.revision();
+  endpoint->listen_on(ports);
+  return endpoint;
+}
+
+// Meanwhile a port may have become the near end of somebody's connection: for a moment.
+void AgonesEndpoint::listen_on(AgonesPorts ports) {
+  error_code error;
+  if (!grpc_listener_.listening()) error = grpc_listener_.listen(ports.grpc);
+  if (!error && !http_listener_.listening()) error = http_listener_.listen(ports.http);
+  if (!error) return;
+  listen_timer_.expires_after(std::chrono::milliseconds{100});
+  listen_timer_.async_wait([weak = weak_from_this(), ports](error_code canceled) {
+    const auto self = weak.lock();
+    if (!canceled && self && !self->closed_) self->listen_on(ports);
+  });
+}
+
 AgonesEndpoint::AgonesEndpoint(asio::io_context& io, agones::Settings settings)
     : io_(io),
       record_(std::move(settings), now()),
       grpc_listener_(io, [this](StreamSocket socket) { adopt_grpc(std::move(socket)); }),
       http_listener_(io, [this](StreamSocket socket) { adopt_http(std::move(socket)); }),
       timer_(io.get_executor()),
+      listen_timer_(io.get_executor()),
       told_revision_(record_.revision()) {}
 
 AgonesEndpoint::~AgonesEndpoint() { close(); }
@@ -179,6 +204,8 @@ agones::Status AgonesEndpoint::call(agones::Method method, const agones::Message
 void AgonesEndpoint::settle() {
   if (on_fact_)
     for (agones::Fact& fact : record_.take_facts()) on_fact_(std::move(fact));
+  if (std::exchange(settled_revision_, record_.revision()) != record_.revision() && on_change_)
+    on_change_();
   arm_timer();
   if (told_revision_ == record_.revision() || std::exchange(telling_posted_, true)) return;
   asio::post(io_, [weak = weak_from_this()] {
@@ -217,7 +244,9 @@ void AgonesEndpoint::arm_timer() {
 void AgonesEndpoint::close() {
   closed_ = true;
   on_fact_ = nullptr;
+  on_change_ = nullptr;
   timer_.cancel();
+  listen_timer_.cancel();
   for (const auto& connection : std::exchange(connections_, {})) connection->close();
 }
 

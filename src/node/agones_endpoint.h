@@ -29,11 +29,19 @@ class AgonesEndpoint : public agones::Host, public std::enable_shared_from_this<
   /// Listens; the kernel chooses the ports.
   static std::expected<std::shared_ptr<AgonesEndpoint>, std::string> listen(
       boost::asio::io_context& io, agones::Settings settings);
+  /// With a record from another process, on the ports that its endpoint had: for as long as
+  /// somebody else has one of them, it is tried again.
+  static std::shared_ptr<AgonesEndpoint> listen_again(boost::asio::io_context& io,
+                                                      agones::Settings settings,
+                                                      const wire::node_record::AgonesState& saved,
+                                                      AgonesPorts ports);
   ~AgonesEndpoint() override;
 
   AgonesPorts ports() const { return {grpc_listener_.port(), http_listener_.port()}; }
   /// From then on; what has happened before is told at once.
   void set_on_fact(OnFact on_fact);
+  /// Called after a call has changed the record, before it is answered.
+  void set_on_change(std::function<void()> on_change) { on_change_ = std::move(on_change); }
 
   const agones::Record& record() const { return record_; }
   /// Lets the lobby change the record; then watchers are told.
@@ -59,6 +67,7 @@ class AgonesEndpoint : public agones::Host, public std::enable_shared_from_this<
   class Connection;
 
   AgonesEndpoint(boost::asio::io_context& io, agones::Settings settings);
+  void listen_on(AgonesPorts ports);
   void adopt(StreamSocket socket, std::unique_ptr<agones::Protocol> protocol);
   void settle();
   void tell_watchers();
@@ -67,11 +76,14 @@ class AgonesEndpoint : public agones::Host, public std::enable_shared_from_this<
   boost::asio::io_context& io_;
   agones::Record record_;
   OnFact on_fact_;
+  std::function<void()> on_change_;
   LoopbackListener grpc_listener_, http_listener_;
   std::list<std::shared_ptr<Connection>> connections_;  // The oldest first.
   Timer timer_;
+  Timer listen_timer_;
   std::optional<Time> armed_for_;
   std::uint64_t told_revision_ = 0;
+  std::uint64_t settled_revision_ = 0;
   bool telling_posted_ = false;
   bool closed_ = false;
 };

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "node/server_record.h"
 #include "proto/node.pb.h"
 
 namespace muster::node {
@@ -57,10 +58,11 @@ std::optional<End> end_of(int fd, int (*name)(int, sockaddr*, socklen_t*)) {
 }  // namespace
 
 AgonesServer::AgonesServer(asio::io_context& io, Supervisor& servers, OwnerFinder& owners,
-                           Report report)
+                           NodeRecord& record, Report report)
     : io_(io),
       servers_(servers),
       owners_(owners),
+      record_(record),
       report_(std::move(report)),
       fixed_grpc_(io, [this](StreamSocket socket) { on_fixed(std::move(socket), true); }),
       fixed_http_(io, [this](StreamSocket socket) { on_fixed(std::move(socket), false); }) {}
@@ -103,6 +105,19 @@ void AgonesServer::attach(GameServer& server, const wire::node::Launch& launch,
   server.agones->set_on_fact([this, id = server.id](agones::Fact&& fact) {
     if (GameServer* const known = servers_.find(id)) on_fact(*known, std::move(fact));
   });
+  server.agones->set_on_change([this, id = server.id] {
+    if (GameServer* const known = servers_.find(id)) record_state(record_, *known);
+  });
+}
+
+void AgonesServer::take_over(GameServer& server, const wire::node::Launch& launch,
+                             const wire::node_record::AgonesState& saved) {
+  if (launch.agones().fixed_ports())
+    if (const auto listening = listen_on_fixed_ports(); !listening)
+      fmt::print(stderr, "node: {}\n", listening.error().detail);
+  server.agones_on_record = saved.revision();
+  attach(server, launch,
+         AgonesEndpoint::listen_again(io_, settings_of(launch), saved, server.context.agones));
 }
 
 /// On ports that all share nobody says who they are; the kernel does.

@@ -26,7 +26,7 @@ class AgonesServer {
   using Report = std::function<void(GameServer&, wire::node::FromNode&&)>;
 
   AgonesServer(boost::asio::io_context& io, Supervisor& servers, OwnerFinder& owners,
-               Report report);
+               NodeRecord& record, Report report);
 
   /// For a server that is about to be launched. None if it has no Agones SDK.
   std::expected<std::shared_ptr<AgonesEndpoint>, LaunchFailure> open(
@@ -34,6 +34,9 @@ class AgonesServer {
   /// It has been launched.
   void attach(GameServer& server, const wire::node::Launch& launch,
               std::shared_ptr<AgonesEndpoint> endpoint);
+  /// Another node has launched it, and its endpoint was this.
+  void take_over(GameServer& server, const wire::node::Launch& launch,
+                 const wire::node_record::AgonesState& saved);
 
   // From the lobby, after Muster's own SDK has heard it, which an Agones server may have as well
   // (to verify join tokens, say); nothing for a server without an endpoint.
@@ -54,6 +57,7 @@ class AgonesServer {
   boost::asio::io_context& io_;
   Supervisor& servers_;
   OwnerFinder& owners_;
+  NodeRecord& record_;
   Report report_;
   LoopbackListener fixed_grpc_, fixed_http_;
   bool refusal_said_ = false;  // Once is enough for the log.

@@ -241,6 +241,12 @@ void Cgroup::remove() {
   groups_.clear();
 }
 
+std::vector<CgroupPlace> Cgroup::places() const {
+  std::vector<CgroupPlace> places;
+  for (const Group& group : groups_) places.push_back({group.version, group.folder});
+  return places;
+}
+
 std::vector<int> Cgroup::procs() const {
   std::vector<int> fds;
   for (const Group& group : groups_)
@@ -291,8 +297,19 @@ Cgroups::Cgroups(std::string tag) : Cgroups(std::move(tag), look()) {}
 
 Cgroups::Cgroups(std::string tag, std::vector<CgroupHierarchy> hierarchies)
     : tag_(std::move(tag)), hierarchies_(std::move(hierarchies)) {
-  for (const CgroupHierarchy& hierarchy : hierarchies_)
+  for (const CgroupHierarchy& hierarchy : hierarchies_)  // Those with a process in them stay.
     if (exists(base(hierarchy))) remove_with_children(base(hierarchy));
+}
+
+Cgroup Cgroup::find(const std::vector<CgroupPlace>& places) {
+  Cgroup found;
+  for (const CgroupPlace& place : places) {
+    Cgroup::Group group{place.version, place.folder, {}};
+    if (place.version != 2)
+      group.procs.reset(::open((place.folder + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
+    found.groups_.push_back(std::move(group));
+  }
+  return found;
 }
 
 Cgroups::~Cgroups() {

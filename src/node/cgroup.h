@@ -7,7 +7,7 @@
 //   v1   <own folder>/muster-<tag>/<server id>/     in each hierarchy that is needed
 //
 // Nothing is made before the first server with such limits is launched; all is removed with the
-// last. What a killed node left behind, the next one of the same tag removes.
+// last. What a killed node left behind, the next one of the same tag takes over or removes.
 
 #include <sys/types.h>
 
@@ -50,6 +50,12 @@ struct CgroupSetting {
 };
 std::vector<CgroupSetting> cgroup_settings(int version, const CgroupLimits& limits);
 
+/// One group, for the node's record.
+struct CgroupPlace {
+  int version = 2;
+  std::string folder;
+};
+
 /// One server's groups; removed with it. They must be empty by then.
 class Cgroup {
  public:
@@ -66,6 +72,9 @@ class Cgroup {
   bool take_in(pid_t pid) const;
   /// SIGKILL to every process in it. False if there was none.
   bool kill() const;
+  std::vector<CgroupPlace> places() const;
+  /// The same in another process, for a server that still runs in them.
+  static Cgroup find(const std::vector<CgroupPlace>& places);
   /// How many of its processes the kernel has killed for want of memory.
   std::uint64_t memory_kills() const;
 

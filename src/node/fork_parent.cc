@@ -36,7 +36,7 @@ bool starts_with_one_of(const std::string& text, std::initializer_list<std::stri
 void make_environment_of_parent(std::vector<std::string>& environment) {
   std::erase_if(environment, [](const std::string& entry) {
     return starts_with_one_of(
-        entry, {"PORT=", "MUSTER_PORT=", "MUSTER_SERVER_ID=", "MUSTER_SDK", "AGONES_SDK_"});
+        entry, {"PORT=", "MUSTER_PORT=", "MUSTER_SERVER_ID=", "MUSTER_SDK=", "AGONES_SDK_"});
   });
   environment.push_back(fmt::format("MUSTER_FORK={}", channel_in_parent));
 }
@@ -265,16 +265,19 @@ std::expected<Process, std::string> ForkParent::begin(Spare& spare, const Comman
   if (message.ByteSizeLong() > fork_packet_bytes_max)
     return std::unexpected(
         fmt::format("its environment is larger than {} KiB", fork_packet_bytes_max >> 10));
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) < 0) return std::unexpected(::strerrordesc_np(errno));
-  UniqueFd output(ends[0]);
-  const UniqueFd output_of_child(ends[1]);
-  ::fcntl(output.get(), F_SETFL, O_NONBLOCK);
-  if (send_packet(spare.channel.native_handle(), message, output_of_child.get()) != 0)
+  auto output = make_output_pipe();
+  if (!output) return std::unexpected(::strerrordesc_np(output.error()));
+  message.mutable_begin()->set_outlives_node(
+      command.birth_register &&
+      put_on_record(*command.birth_register, command.registered_as, output->name, spare.pid));
+  if (send_packet(spare.channel.native_handle(), message, output->writer.get()) != 0) {
+    remove_output(output->name);
     return std::unexpected(std::string());
+  }
   boost::system::error_code ignored;
   spare.channel.close(ignored);  // What was sent stays to be read.
-  return Process{spare.pid, std::move(spare.pidfd), std::move(output)};
+  return Process{spare.pid, std::move(spare.pidfd), std::move(output->reader),
+                 std::move(output->name)};
 }
 
 void ForkParent::drop_spare(const std::shared_ptr<Spare>& spare) {

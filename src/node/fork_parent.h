@@ -56,6 +56,8 @@ class ForkParent : public std::enable_shared_from_this<ForkParent> {
   /// while: the program may not be made for it. The next then shows whether it is.
   static constexpr std::uint32_t early_ends_max = 2;
   static constexpr std::chrono::seconds early_ends_pause{30};
+  /// id() of those whose node is no more, and they with it.
+  static constexpr std::uint64_t id_of_earlier_node = ~std::uint64_t{0};
 
   /// `launch` is what all launches of the fleet have in common.
   ForkParent(boost::asio::io_context& io, Supervisor& supervisor, wire::node::Launch launch,

@@ -19,6 +19,13 @@ class AgonesEndpoint;
 
 class PlainServer;
 
+/// What the node's record has of a match, to know when it has to be told more.
+struct MatchOnRecord {
+  std::string match_id;
+  std::uint64_t started_ms = 0;
+  int players = -1;
+};
+
 struct GameServer : Child {
   GameServer(boost::asio::io_context& io, std::string launch_token, ServerLog output_log)
       : Child(io, std::move(launch_token), std::move(output_log)),
@@ -55,6 +62,10 @@ struct GameServer : Child {
   bool agones_fixed_ports = false;
   bool reserved = false;
   bool allocated = false;  // By itself, without a match.
+
+  // What the node's record has already: server_record's.
+  MatchOnRecord match_on_record;
+  std::uint64_t agones_on_record = 0;
 
   /// For NodeHello.
   wire::node::Server inventory_entry() const {

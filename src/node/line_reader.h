@@ -32,6 +32,9 @@ class LineReader {
     }
   }
 
+  /// What was printed of a line before, to somebody else.
+  void begin_with(std::string_view part) { begin(part); }
+
   /// The last line, if the output ended without ending it.
   template <class F>
   void finish(F&& f) {

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sodium.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -10,6 +9,8 @@
 #include <cstdio>
 #include <cstring>
 #include <utility>
+
+#include "node/server_record.h"
 
 namespace muster::node {
 namespace asio = boost::asio;
@@ -19,13 +20,6 @@ using boost::system::error_code;
 namespace {
 constexpr auto hello_timeout = std::chrono::seconds{10};
 constexpr std::size_t strangers_max = 16;
-
-std::string random_run() {
-  unsigned char bytes[8];
-  randombytes_buf(bytes, sizeof bytes);
-  char text[2 * sizeof bytes + 1];
-  return sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
-}
 
 /// What need not be kept at all costs: the inventory says it too, or it is about one player.
 bool is_droppable(const wire::node::FromNode& message) {
@@ -56,18 +50,25 @@ struct LobbyLink::Peer {
 };
 
 LobbyLink::LobbyLink(asio::io_context& io, LobbyLinkOptions options, Supervisor& servers,
-                     Handlers handlers)
+                     NodeRecord& record, Handlers handlers)
     : io_(io),
       options_(std::move(options)),
       servers_(servers),
+      record_(record),
       handlers_(std::move(handlers)),
       acceptor_(io.get_executor()),
-      accept_pause_(io.get_executor()),
-      run_(random_run()) {}
+      accept_pause_(io.get_executor()) {}
 
 LobbyLink::~LobbyLink() {  // A connection and its handlers hold each other until it is closed.
   for (const auto& peer : strangers_) peer->connection->close();
   if (lobby_) lobby_->connection->close();
+}
+
+void LobbyLink::go_on() {
+  run_ = record_.recorded().begun.run();
+  wire::node_record::Entry nothing_new;
+  for (const auto& [number, report] : record_.recorded().reports)
+    keep(report.server_id(), report.message(), nothing_new);
 }
 
 std::expected<void, std::string> LobbyLink::listen(const std::string& path) {
@@ -200,23 +201,34 @@ void LobbyLink::lose_lobby() {
   handlers_.on_lost();
 }
 
+// On record first, and with what it says has changed: a lobby that has heard it, or a game server
+// that is told Ok, can rely on the next node.
 void LobbyLink::report(const std::string& server_id, wire::node::FromNode&& message) {
-  message.set_number(++last_number_);
-  if (lobby_) {
-    lobby_->connection->send(message);
-    // Players wait for this one: it goes before what the server itself is still to be told.
-    if (message.has_ready()) lobby_->connection->flush();
-  }
-  keep(server_id, std::move(message));
+  message.set_number(record_.next_number());
+  wire::node_record::Entry entry;
+  keep(server_id, message, entry);
+  if (GameServer* const server = servers_.find(server_id))
+    *entry.mutable_state() = state_of(*server);
+  else
+    entry.set_gone(server_id);
+  record_.write(entry);
+  if (!lobby_) return;
+  lobby_->connection->send(message);
+  // Players wait for this one: it goes before what the server itself is still to be told.
+  if (message.has_ready()) lobby_->connection->flush();
 }
 
-void LobbyLink::keep(const std::string& server_id, wire::node::FromNode&& message) {
+void LobbyLink::keep(const std::string& server_id, const wire::node::FromNode& message,
+                     wire::node_record::Entry& entry) {
   KeptOf& kept = kept_of_[server_id];
   ++kept.reports;  // First, so that it stays while an older one goes.
   std::uint64_t* const last = message.has_players_counted() ? &kept.counted
                               : message.has_noted()         ? &kept.noted
                                                             : nullptr;
-  if (last && *last != 0) drop(kept_.find(*last));
+  if (last && *last != 0) {
+    entry.add_dropped(*last);
+    drop(kept_.find(*last));
+  }
   const std::uint64_t number = message.number();
   const bool droppable = is_droppable(message);
   if (droppable && kept.droppable >= kept_max) {
@@ -225,7 +237,9 @@ void LobbyLink::keep(const std::string& server_id, wire::node::FromNode&& messag
   }
   kept.droppable += droppable ? 1 : 0;
   if (last) *last = number;
-  kept_.emplace(number, Report{server_id, droppable, std::move(message)});
+  entry.mutable_report()->set_server_id(server_id);
+  *entry.mutable_report()->mutable_message() = message;
+  kept_.emplace(number, Report{server_id, droppable, message});
 }
 
 void LobbyLink::drop(std::map<std::uint64_t, Report>::iterator report) {
@@ -239,6 +253,10 @@ void LobbyLink::drop(std::map<std::uint64_t, Report>::iterator report) {
 }
 
 void LobbyLink::heard(std::uint64_t number) {
+  if (kept_.empty() || kept_.begin()->first > number) return;
+  wire::node_record::Entry entry;
+  entry.set_heard(number);
+  record_.write(entry);
   while (!kept_.empty() && kept_.begin()->first <= number) drop(kept_.begin());
 }
 

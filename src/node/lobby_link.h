@@ -48,9 +48,11 @@ class LobbyLink {
   };
 
   LobbyLink(boost::asio::io_context& io, LobbyLinkOptions options, Supervisor& servers,
-            Handlers handlers);
+            NodeRecord& record, Handlers handlers);
   ~LobbyLink();
 
+  /// Goes on with the run and the reports that are on record: before a lobby can be heard.
+  void go_on();
   /// Listens on a unix socket that only this user may connect to. Whatever has that name is
   /// replaced: the caller holds the folder's lock.
   std::expected<void, std::string> listen(const std::string& path);
@@ -85,20 +87,21 @@ class LobbyLink {
   void on_hello(const std::shared_ptr<Peer>& peer, const wire::node::LobbyHello& hello);
   void on_closed(const std::shared_ptr<Peer>& peer);
   void lose_lobby();
-  void keep(const std::string& server_id, wire::node::FromNode&& message);
+  void keep(const std::string& server_id, const wire::node::FromNode& message,
+            wire::node_record::Entry& entry);
   void drop(std::map<std::uint64_t, Report>::iterator report);
   void heard(std::uint64_t number);
 
   boost::asio::io_context& io_;
   LobbyLinkOptions options_;
   Supervisor& servers_;
+  NodeRecord& record_;
   Handlers handlers_;
   boost::asio::basic_socket_acceptor<boost::asio::local::stream_protocol, Executor> acceptor_;
   Timer accept_pause_;
   std::list<std::shared_ptr<Peer>> strangers_;  // Have not said hello.
   std::shared_ptr<Peer> lobby_;
-  const std::string run_;
-  std::uint64_t last_number_ = 0;
+  std::string run_;
   std::map<std::uint64_t, Report> kept_;  // By number.
   std::map<std::string, KeptOf> kept_of_;
 };

@@ -56,6 +56,21 @@ void ServerLog::write(std::string_view bytes) {
   }
 }
 
+std::string ServerLog::go_on() {
+  constexpr std::size_t looked_at = 8 << 10;
+  const UniqueFd file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat status{};
+  if (!file || ::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode)) return {};
+  const off_t from = std::max<off_t>(0, status.st_size - static_cast<off_t>(looked_at));
+  std::string end(looked_at, '\0');
+  const ssize_t n = ::pread(file.get(), end.data(), end.size(), from);
+  end.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+  if (end.empty()) return {};
+  remember_lines(end);
+  at_line_start_ = end.ends_with('\n');
+  return end.substr(end.rfind('\n') + 1);
+}
+
 std::string ServerLog::last_line() const {
   return printable(is_blank(current_line_) ? last_line_ : current_line_, line_bytes_max);
 }

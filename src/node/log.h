@@ -25,6 +25,9 @@ class ServerLog {
   ServerLog(std::string path, LogLimits limits);
 
   void write(std::string_view bytes);
+  /// Goes on with a file that an earlier node has written. Returns the beginning of a line that is
+  /// not ended there.
+  std::string go_on();
   /// Output that came faster than is kept: counted, and said with the next that is written.
   void drop(std::string_view bytes);
 

@@ -20,6 +20,7 @@
 #include <expected>
 #include <filesystem>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "base/check.h"
@@ -29,7 +30,9 @@
 #include "node/lobby_link.h"
 #include "node/owner.h"
 #include "node/plain_server.h"
+#include "node/record.h"
 #include "node/sdk_server.h"
+#include "node/server_record.h"
 #include "node/supervisor.h"
 #include "node/text_file.h"
 #include "wire/join_token.h"
@@ -56,7 +59,12 @@ class Node {
   void on_launch(const wire::node::Launch& launch);
   void on_forked(const std::string& server_id, const Command& command,
                  std::expected<ForkParent::Forked, std::string> forked);
+  void take_over();
+  void report_ended(const std::string& id, const Recorded::Server& recorded);
+  void watch_again(GameServer& server, const Recorded::Server& recorded);
   void watch_plain(GameServer& server, const wire::node::Launch& message);
+  void cannot_watch(GameServer& server, const std::string& why);
+  PlainServer::Tools plain_tools();
   void begun(GameServer& server, std::expected<void, LaunchFailure> result);
   void launch(const wire::node::Launch& launch);
   void launch_next();
@@ -74,6 +82,7 @@ class Node {
   asio::io_context io_{1};
   const NodeOptions options_;
   const std::string data_;
+  NodeRecord record_;
   Supervisor servers_;
   ForkParents forks_;
   OwnerFinder owners_;
@@ -103,9 +112,11 @@ std::string tag_of(const std::string& data) {
 Node::Node(const NodeOptions& options, const std::string& data, rlim_t open_files_of_servers)
     : options_(options),
       data_(data),
+      record_(io_, data + "/node.record", data),
       servers_(io_,
-               {data + "/logs", data + "/servers", options.logs_kept_max, open_files_of_servers,
-                "unix:" + data + "/sdk.sock", tag_of(data)},
+               {data + "/logs", data + "/servers", data + "/output", options.logs_kept_max,
+                open_files_of_servers, "unix:" + data + "/sdk.sock", tag_of(data)},
+               record_,
                [this](GameServer& server, const std::string& line) { on_exited(server, line); }),
       forks_(
           io_, servers_,
@@ -124,12 +135,12 @@ Node::Node(const NodeOptions& options, const std::string& data, rlim_t open_file
              }
              lobby_.report(server.id, std::move(message));
            }),
-      agones_(io_, servers_, owners_,
+      agones_(io_, servers_, owners_, record_,
               [this](GameServer& server, wire::node::FromNode&& message) {
                 if (message.has_ready()) look_at_port_later(server);
                 lobby_.report(server.id, std::move(message));
               }),
-      lobby_(io_, {options.name, options.host, servers_.limits_text()}, servers_,
+      lobby_(io_, {options.name, options.host, servers_.limits_text()}, servers_, record_,
              {[this](const wire::node::LobbyHello& hello) { on_hello(hello); },
               [this](const wire::node::ToNode& message) { on_message(message); },
               [this] {
@@ -138,6 +149,9 @@ Node::Node(const NodeOptions& options, const std::string& data, rlim_t open_file
               }}) {}
 
 std::expected<void, std::string> Node::start() {
+  if (auto opened = record_.open(); !opened) return opened;
+  lobby_.go_on();
+  take_over();
   if (auto listening = sdk_.listen(data_ + "/node.port"); !listening) return listening;
   if (auto listening = sdk_.listen_locally(data_ + "/sdk.sock"); !listening) return listening;
   if (auto listening = lobby_.listen(data_ + "/node.sock"); !listening) return listening;
@@ -148,6 +162,54 @@ std::expected<void, std::string> Node::start() {
   watch_idleness();
   fmt::print(stderr, "node: limits of game servers: {}\n", servers_.limits_text());
   return {};
+}
+
+/// What an earlier node has left running. Before anybody can connect: a game server that is not
+/// known yet would be refused.
+void Node::take_over() {
+  const auto earlier = record_.recorded().servers;
+  std::size_t running = 0;
+  for (const auto& [id, recorded] : earlier) {
+    if (GameServer* const server = servers_.take_over(recorded)) {
+      ++running;
+      watch_again(*server, recorded);
+    } else if (recorded.born.pid() != 0) {
+      report_ended(id, recorded);
+    } else {  // It has not come to be.
+      wire::node_record::Entry entry;
+      entry.set_gone(id);
+      record_.write(entry);
+    }
+  }
+  servers_.clear_left_behind();
+  if (!earlier.empty())
+    fmt::print(stderr, "node: {} of {} game servers of the node before this one (pid {}) run on\n",
+               running, earlier.size(), record_.earlier_pid());
+}
+
+/// While there was no node.
+void Node::report_ended(const std::string& id, const Recorded::Server& recorded) {
+  ServerLog log(recorded.entered.log(), {});
+  log.go_on();
+  wire::node::FromNode message;
+  wire::node::ServerExited& exited = *message.mutable_exited();
+  exited.set_server_id(id);
+  exited.set_exit_code(-1);
+  exited.set_status_unknown(true);
+  exited.set_detail(log.last_line());
+  lobby_.report(id, std::move(message));
+}
+
+void Node::watch_again(GameServer& server, const Recorded::Server& recorded) {
+  const wire::node::Launch& launch = recorded.entered.launch();
+  const std::string begun = server.log.go_on();
+  if (begun.empty()) server.log.write("[muster: from here on another node keeps this log]\n");
+  sdk_.take_over(server);
+  if (launch.sdk() == wire::node::SDK_AGONES)
+    agones_.take_over(server, launch, recorded.state.agones());
+  if (launch.sdk() != wire::node::SDK_NONE) return;
+  const auto watched = PlainServer::watch_again(server, launch, plain_tools(), begun);
+  if (!watched) cannot_watch(server, watched.error());
 }
 
 void Node::on_hello(const wire::node::LobbyHello& hello) {
@@ -170,7 +232,10 @@ void Node::on_message(const wire::node::ToNode& message) {
       launch(due);
     }
     // One that has just ended: the lobby is being told.
-    if (GameServer* server = servers_.find(about.server_id())) act(*server);
+    if (GameServer* server = servers_.find(about.server_id())) {
+      act(*server);
+      record_state(record_, *server);
+    }
   };
   switch (message.body_case()) {
     case ToNode::kLaunch:
@@ -252,14 +317,19 @@ void Node::launch(const wire::node::Launch& message) {
 
 // One that cannot be watched would never be Ready.
 void Node::watch_plain(GameServer& server, const wire::node::Launch& message) {
-  const auto watched = PlainServer::watch(
-      server, message,
-      {io_, diag_, patterns_, [this](GameServer& about, wire::node::FromNode&& news) {
-         lobby_.report(about.id, std::move(news));
-       }});
-  if (watched) return;
-  server.log.write(fmt::format("[muster: {}]\n", watched.error()));
+  const auto watched = PlainServer::watch(server, message, plain_tools());
+  if (!watched) cannot_watch(server, watched.error());
+}
+
+void Node::cannot_watch(GameServer& server, const std::string& why) {
+  server.log.write(fmt::format("[muster: {}]\n", why));
   servers_.stop(server, milliseconds{0});
+}
+
+PlainServer::Tools Node::plain_tools() {
+  return {io_, diag_, patterns_, [this](GameServer& about, wire::node::FromNode&& news) {
+            lobby_.report(about.id, std::move(news));
+          }};
 }
 
 void Node::on_forked(const std::string& server_id, const Command& command,
@@ -368,6 +438,7 @@ void Node::on_exited(GameServer& server, const std::string& last_line) {
     exited.set_server_id(server.id);
     exited.set_exit_code(server.exit->exit_code);
     exited.set_signal(server.exit->signal);
+    exited.set_status_unknown(server.exit->unknown);
     exited.set_detail(last_line);
     if (server.agones) exited.set_result(server.agones->record().result());
   }
@@ -405,6 +476,7 @@ void Node::end_if_stopped() {
   if (!stopping_ || !servers_.idle()) return;
   servers_.kill_orphans();
   lobby_.flush();
+  record_.close();
   io_.stop();
 }
 
@@ -416,6 +488,18 @@ void Node::watch_idleness() {
   });
 }
 
+// One that was killed may leave a process in the making, which holds it for a moment longer.
+constexpr auto lock_patience = milliseconds{1000};
+
+bool lock_in_time(int fd) {
+  const auto deadline = std::chrono::steady_clock::now() + lock_patience;
+  while (::flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    if (errno != EWOULDBLOCK || std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(milliseconds{1});
+  }
+  return true;
+}
+
 // Held until the process ends. To lock what is inherited and locked already changes nothing.
 std::expected<int, std::string> lock(const std::string& path, int inherited) {
   const int fd =
@@ -423,7 +507,7 @@ std::expected<int, std::string> lock(const std::string& path, int inherited) {
   if (fd < 0)
     return std::unexpected(fmt::format("cannot open {}: {}", path, ::strerrordesc_np(errno)));
   ::fcntl(fd, F_SETFD, FD_CLOEXEC);
-  if (::flock(fd, LOCK_EX | LOCK_NB) < 0) {
+  if (!lock_in_time(fd)) {
     const int error = errno;
     ::close(fd);
     if (error != EWOULDBLOCK)

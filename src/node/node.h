@@ -4,13 +4,15 @@
 //
 // In the data folder: node.lock (held while it runs; has its pid), node.sock (the lobby connects
 // here), node.port (the port of the SDK endpoint, kept over restarts), sdk.sock (the same endpoint
-// for SDKs on this machine), logs/<fleet>/.
+// for SDKs on this machine), logs/<fleet>/, node.record and output/ (for the next node: record.h).
 //
 // Without a lobby it goes on: matches are played on, and the next lobby takes its servers back.
 // With neither lobby nor server for a minute it ends by itself. SIGTERM and SIGINT, like StopNode,
 // stop every server first (SIGTERM, after a grace time SIGKILL; at once when told twice).
 //
-// Today, servers die with their node if it is killed (see process_posix.h).
+// If it is killed, its servers go on, and the next node on the same folder takes them over: those
+// that are on record. It reads what they print, learns of their end and is asked by their SDKs as
+// the first one was; only how one of them ended it cannot know, since it is not their parent.
 
 #include <chrono>
 #include <string>

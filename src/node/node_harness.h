@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -322,7 +323,9 @@ class TestSdk : public Peer<wire::game_server::NodeMessage, wire::game_server::S
 /// run_node() in a process of its own, forked from the test.
 class NodeProcess {
  public:
-  explicit NodeProcess(NodeOptions options) {
+  explicit NodeProcess(NodeOptions options) { start(std::move(options)); }
+  /// Another one, once the last has ended.
+  void start(NodeOptions options) {
     pid_ = ::fork();
     if (pid_ != 0) return;
     // Nothing of the test's connections may stay open here, nor what it keeps for its processes.
@@ -340,10 +343,21 @@ class NodeProcess {
   NodeProcess(const NodeProcess&) = delete;
   NodeProcess& operator=(const NodeProcess&) = delete;
   ~NodeProcess() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGTERM);
-    ::kill(pid_, SIGTERM);  // Twice: at once.
-    EXPECT_EQ(wait(), 0);
+    if (pid_ > 0) {
+      ::kill(pid_, SIGTERM);
+      ::kill(pid_, SIGTERM);  // Twice: at once.
+      EXPECT_EQ(wait(), 0);
+    }
+    if (!has_left_children_) return;
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) continue;
+    ::prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+  }
+  /// What it has launched becomes the test's own.
+  void kill() {
+    has_left_children_ = true;
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    ::kill(pid_, SIGKILL);
+    EXPECT_EQ(wait(), -1);
   }
   pid_t pid() const { return pid_; }
   void signal(int number) { ::kill(pid_, number); }
@@ -361,6 +375,7 @@ class NodeProcess {
 
  private:
   pid_t pid_ = -1;
+  bool has_left_children_ = false;
 };
 
 /// What `sh -c` runs, as a launch.
@@ -404,6 +419,18 @@ class NodeTest : public testing::Test {
     EXPECT_TRUE(eventually([&] { return std::filesystem::exists(file); }));
     std::ifstream(file) >> launched.token >> launched.sdk;
     return launched;
+  }
+
+  /// Another node on the same folder, with a lobby that has heard the reports up to that number.
+  void start_node(std::uint64_t heard = 0) {
+    // A process that the killed node was making may still listen there for a moment.
+    std::filesystem::remove(data_ / "node.sock");
+    node_.start(options(data_.path()));
+    lobby_ = TestLobby::connect(data_.path());
+    wire::node::ReportsHeard reports;
+    reports.set_run(lobby_hello_.run());
+    reports.set_number(heard);
+    lobby_hello_ = lobby_.hello(std::string(32, 'k'), reports);
   }
 
   NodeOptions options(const std::string& data) {

@@ -461,13 +461,6 @@ TEST_F(NodeTest, StoppedBySignalLeavesNothing) {
   EXPECT_FALSE(is_running(daemon));
 }
 
-TEST_F(NodeTest, KilledItTakesItsServersWithIt) {
-  const pid_t a = lobby_.launch(shell("0.1", "exec sleep 1000"));
-  node_.signal(SIGKILL);
-  EXPECT_EQ(node_.wait(), -1);
-  EXPECT_TRUE(eventually([&] { return !is_running(a); }));
-}
-
 TEST_F(NodeTest, WhileStoppingNothingIsLaunched) {
   ASSERT_GT(lobby_.launch(shell(
                 "0.1", "trap '' TERM; touch " + (data_ / "a") + "; while :; do sleep 0.01; done")),

@@ -64,16 +64,41 @@ PlainServer::PlainServer(GameServer& server, const Tools& tools)
 std::expected<void, std::string> PlainServer::watch(GameServer& server,
                                                     const wire::node::Launch& launch,
                                                     const Tools& tools) {
-  const std::shared_ptr<PlainServer> plain(new PlainServer(server, tools));
-  if (auto prepared = plain->prepare(launch); !prepared) return prepared;
-  server.plain = plain;
-  if (plain->ready_.kind() == Ready::DELAY)
-    plain->after(plain->look_timer_, milliseconds{plain->ready_.delay_ms()},
-                 [](PlainServer& self) { self.become_ready(); });
-  else if (plain->ready_.kind() != Ready::LOG)
-    plain->look_again();
-  plain->note_later();
+  const auto plain = make(server, launch, tools);
+  if (!plain) return std::unexpected(plain.error());
+  (*plain)->wait_until_ready();
   return {};
+}
+
+std::expected<void, std::string> PlainServer::watch_again(GameServer& server,
+                                                          const wire::node::Launch& launch,
+                                                          const Tools& tools,
+                                                          std::string_view begun) {
+  const auto plain = make(server, launch, tools);
+  if (!plain) return std::unexpected(plain.error());
+  (*plain)->lines_.begin_with(begun);
+  (*plain)->players_ = server.players;
+  server.ready ? (*plain)->watch_health() : (*plain)->wait_until_ready();
+  if (server.match) (*plain)->match_started();
+  return {};
+}
+
+std::expected<std::shared_ptr<PlainServer>, std::string> PlainServer::make(
+    GameServer& server, const wire::node::Launch& launch, const Tools& tools) {
+  const std::shared_ptr<PlainServer> plain(new PlainServer(server, tools));
+  if (const auto prepared = plain->prepare(launch); !prepared)
+    return std::unexpected(prepared.error());
+  server.plain = plain;
+  return plain;
+}
+
+void PlainServer::wait_until_ready() {
+  if (ready_.kind() == Ready::DELAY)
+    after(look_timer_, milliseconds{ready_.delay_ms()},
+          [](PlainServer& self) { self.become_ready(); });
+  else if (ready_.kind() != Ready::LOG)
+    look_again();
+  note_later();
 }
 
 std::expected<void, std::string> PlainServer::prepare(const wire::node::Launch& launch) {
@@ -170,6 +195,10 @@ void PlainServer::become_ready() {
   wire::node::FromNode message;
   message.mutable_ready()->set_server_id(server_.id);
   report(std::move(message));
+  watch_health();
+}
+
+void PlainServer::watch_health() {
   if (ready_.repeat_ms() > 0)
     after(look_timer_, milliseconds{ready_.repeat_ms()},
           [](PlainServer& self) { self.look_at_health(); });
@@ -295,14 +324,13 @@ void PlainServer::on_line(std::string_view line) {
 }
 
 void PlainServer::end_match(std::string_view result) {
-  const std::string match_id = server_.match->match_id();
-  server_.match.reset();
-  stop_asking_for_players();
   wire::node::FromNode message;
   message.mutable_match_over()->set_server_id(server_.id);
-  message.mutable_match_over()->set_match_id(match_id);
+  message.mutable_match_over()->set_match_id(server_.match->match_id());
   message.mutable_match_over()->set_result(printable(result, result_bytes_max));
+  server_.match.reset();  // With the report on record, or neither.
   report(std::move(message));
+  stop_asking_for_players();
 }
 
 void PlainServer::on_exit() {

@@ -49,6 +49,12 @@ class PlainServer : public std::enable_shared_from_this<PlainServer> {
                                                 const wire::node::Launch& launch,
                                                 const Tools& tools);
 
+  /// The same for one that another node has watched before; `begun` is what it has printed of a
+  /// line that is not ended.
+  static std::expected<void, std::string> watch_again(GameServer& server,
+                                                      const wire::node::Launch& launch,
+                                                      const Tools& tools, std::string_view begun);
+
   void on_output(std::string_view bytes);
   /// The lobby has given the server a match (GameServer::match), or has ended it.
   void match_started();
@@ -66,6 +72,10 @@ class PlainServer : public std::enable_shared_from_this<PlainServer> {
   };
 
   PlainServer(GameServer& server, const Tools& tools);
+  static std::expected<std::shared_ptr<PlainServer>, std::string> make(
+      GameServer& server, const wire::node::Launch& launch, const Tools& tools);
+  void wait_until_ready();
+  void watch_health();
   std::expected<void, std::string> prepare(const wire::node::Launch& launch);
   std::expected<Question, std::string> prepare(const wire::node::UdpQuery& query,
                                                const wire::node::Launch& launch);

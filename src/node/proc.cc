@@ -2,7 +2,9 @@
 
 #include <dirent.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <memory>
@@ -43,16 +45,21 @@ std::vector<pid_t> children_of(pid_t pid) {
   return children;
 }
 
-std::vector<pid_t> children_by_scan(pid_t pid) {
-  std::vector<pid_t> children;
+std::vector<pid_t> all_processes() {
+  std::vector<pid_t> pids;
   const Folder processes(::opendir("/proc"));
   while (const dirent* entry = processes ? ::readdir(processes.get()) : nullptr) {
     const std::string_view name = entry->d_name;
-    pid_t candidate = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), candidate);
-    if (error == std::errc{} && end == name.data() + name.size() && parent_of(candidate) == pid)
-      children.push_back(candidate);
+    pid_t pid = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (error == std::errc{} && end == name.data() + name.size()) pids.push_back(pid);
   }
+  return pids;
+}
+
+std::vector<pid_t> children_by_scan(pid_t pid) {
+  std::vector<pid_t> children = all_processes();
+  std::erase_if(children, [&](pid_t candidate) { return parent_of(candidate) != pid; });
   return children;
 }
 
@@ -63,6 +70,30 @@ pid_t parent_of(pid_t pid) {
   pid_t parent = 0;  // ") S 123 …"
   std::from_chars(stat.data() + name_end + 4, stat.data() + stat.size(), parent);
   return parent;
+}
+
+std::optional<std::uint64_t> began_at(pid_t pid) {
+  constexpr int spaces_before = 20;  // Field 22, after the name, which is the second.
+  const std::string stat = read_text(fmt::format("/proc/{}/stat", pid));
+  std::size_t at = stat.rfind(')');
+  for (int i = 0; i < spaces_before && at != std::string::npos; ++i) at = stat.find(' ', at + 1);
+  std::uint64_t ticks = 0;
+  if (at == std::string::npos ||
+      std::from_chars(stat.data() + at + 1, stat.data() + stat.size(), ticks).ec != std::errc{})
+    return std::nullopt;
+  return ticks * (1'000'000'000u / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));
+}
+
+std::string environment_value(pid_t pid, std::string_view name) {
+  const std::string environment = read_text(fmt::format("/proc/{}/environ", pid));
+  std::string_view rest = environment;
+  while (!rest.empty()) {
+    const std::string_view entry = rest.substr(0, rest.find('\0'));
+    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=')
+      return std::string(entry.substr(name.size() + 1));
+    rest.remove_prefix(std::min(entry.size() + 1, rest.size()));
+  }
+  return {};
 }
 
 bool environment_has(pid_t pid, std::string_view entry) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,16 @@ std::vector<pid_t> children_by_scan(pid_t pid);
 
 /// 0 if it is gone.
 pid_t parent_of(pid_t pid);
+
+/// When it began: CLOCK_BOOTTIME in ns, never later than it was, and up to 10 ms earlier. Nothing
+/// if it is gone.
+std::optional<std::uint64_t> began_at(pid_t pid);
+
+/// What the environment it was started with has of that name; empty if that is nothing.
+std::string environment_value(pid_t pid, std::string_view name);
+
+/// Every process there is.
+std::vector<pid_t> all_processes();
 
 /// Whether the environment it was started with has this "NAME=value".
 bool environment_has(pid_t pid, std::string_view entry);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -13,9 +14,12 @@
 #include <cerrno>
 #include <concepts>
 #include <cstring>
+#include <ctime>
 #include <memory>
+#include <utility>
 
 #include "base/check.h"
+#include "node/proc.h"
 
 namespace muster::node {
 namespace {
@@ -58,6 +62,11 @@ struct Attempt {
   uid_t uid = 0;
   gid_t gid = 0;
   bool no_new_privileges = false;
+  // The note that puts it on record, if the process is to write that itself.
+  std::uint8_t* note = nullptr;
+  std::size_t note_size = 0, note_pid_at = 0, note_time_at = 0;
+  int note_file = -1;
+  bool on_record = false;  // So it need not die with the node.
   Step failed = Step::none;
   int error = 0;
   bool executing = false;  // It has come to the last step.
@@ -168,6 +177,28 @@ MUSTER_BARE bool confine(Attempt* a) {
          !failed(a, Step::no_new_privileges, bare(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
+MUSTER_BARE void put(std::uint8_t* at, std::uint64_t number, int bytes) {
+  for (int i = 0; i < bytes; ++i) at[i] = static_cast<std::uint8_t>(number >> (8 * i));
+}
+
+MUSTER_BARE void fill_in(std::uint8_t* pid_at, std::uint8_t* time_at, pid_t pid) {
+  timespec now{};
+  bare(SYS_clock_gettime, CLOCK_BOOTTIME, &now);
+  put(pid_at, static_cast<std::uint64_t>(pid), 4);
+  put(time_at,
+      static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+          static_cast<std::uint64_t>(now.tv_nsec),
+      8);
+}
+
+// From then on it is known to whoever comes after the node.
+MUSTER_BARE void go_on_record(Attempt* a) {
+  if (!a->note) return;
+  fill_in(a->note + a->note_pid_at, a->note + a->note_time_at,
+          static_cast<pid_t>(bare(SYS_getpid)));
+  a->on_record = bare(SYS_write, a->note_file, a->note, a->note_size) == word(a->note_size);
+}
+
 MUSTER_BARE bool die_with_parent(Attempt* a) {
   if (failed(a, Step::parent_death, bare(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)))
     return false;
@@ -191,7 +222,11 @@ MUSTER_BARE bool leave_the_node(Attempt* a) {
 
 MUSTER_BARE bool become_the_program(Attempt* a) {
   // The parent's death after a change of user, which would undo it.
-  if (!confine(a) || !die_with_parent(a)) return false;
+  if (!confine(a)) return false;
+  if (a->on_record)
+    bare(SYS_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);  // Of one that was made ahead.
+  else if (!die_with_parent(a))
+    return false;
   if (a->working_directory &&
       failed(a, Step::working_directory, bare(SYS_chdir, a->working_directory)))
     return false;
@@ -205,6 +240,7 @@ MUSTER_BARE bool become_the_program(Attempt* a) {
 
 MUSTER_BARE int child_main(void* argument) {
   auto* const attempt = static_cast<Attempt*>(argument);
+  go_on_record(attempt);  // While the record is still open here.
   if (join_cgroups(attempt) && leave_the_node(attempt)) become_the_program(attempt);
   bare(SYS_exit_group, 127);
   return 127;
@@ -235,7 +271,7 @@ MUSTER_BARE __attribute__((noinline)) long clone3_and_become(clone_args* args, A
 // For the next process. Made while the last one starts, so that nobody waits for it.
 struct Streams {
   UniqueFd input;  // /dev/null; kept.
-  UniqueFd output, output_of_child;
+  std::optional<OutputPipe> output;
 };
 Streams prepared;
 
@@ -244,11 +280,9 @@ int prepare_streams() {
   if (!prepared.input) prepared.input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!prepared.input) return errno;
   if (prepared.output) return 0;
-  int pipe_ends[2];
-  if (::pipe2(pipe_ends, O_CLOEXEC) < 0) return errno;
-  prepared.output.reset(pipe_ends[0]);
-  prepared.output_of_child.reset(pipe_ends[1]);
-  ::fcntl(pipe_ends[0], F_SETFL, O_NONBLOCK);
+  auto made = make_output_pipe();
+  if (!made) return made.error();
+  prepared.output = std::move(*made);
   return 0;
 }
 
@@ -265,7 +299,8 @@ struct Spare {
   std::uint32_t go = 0;        // Futex.
   std::uint32_t alive = 1;     // Futex; the kernel clears it once this memory is not used any more.
   pid_t pid = 0;
-  UniqueFd pidfd, output;
+  UniqueFd pidfd;
+  OutputPipe output;
 };
 std::unique_ptr<Spare> spare;
 
@@ -289,6 +324,7 @@ void forget_spare() {
   while (::waitid(P_PIDFD, static_cast<id_t>(spare->pidfd.get()), &info, WEXITED) < 0 &&
          errno == EINTR) {
   }
+  remove_output(spare->output.name);
   spare.reset();
 }
 
@@ -298,7 +334,11 @@ bool can_use_spare(const Command& command) {
 }
 
 // Nothing: there is no such child any more, and nothing has been done.
-std::optional<Process> start_spare(Attempt& attempt) {
+std::optional<Process> start_spare(const Command& command, Attempt& attempt) {
+  attempt.note = nullptr;  // It has no descriptor of the record, and its pid is known.
+  attempt.on_record =
+      command.birth_register &&
+      put_on_record(*command.birth_register, command.registered_as, spare->output.name, spare->pid);
   spare->attempt = &attempt;
   __atomic_store_n(&spare->go, 1, __ATOMIC_RELEASE);
   bare(SYS_futex, &spare->go, FUTEX_WAKE, 1);
@@ -308,7 +348,8 @@ std::optional<Process> start_spare(Attempt& attempt) {
     forget_spare();
     return std::nullopt;
   }
-  Process process{spare->pid, std::move(spare->pidfd), std::move(spare->output)};
+  Process process{spare->pid, std::move(spare->pidfd), std::move(spare->output.reader),
+                  std::move(spare->output.name)};
   spare.reset();
   return process;
 }
@@ -404,10 +445,20 @@ std::string explain(const Command& command, Step step, int error) {
 
 std::expected<Process, int> clone_process(const Command& command, Attempt& attempt) {
   if (const int error = prepare_streams(); error != 0) return std::unexpected(error);
-  UniqueFd output = std::move(prepared.output);
-  const UniqueFd output_of_child = std::move(prepared.output_of_child);
+  OutputPipe output = *std::exchange(prepared.output, {});
   attempt.input = prepared.input.get();
-  attempt.output = output_of_child.get();
+  attempt.output = output.writer.get();
+  attempt.on_record = false;
+  std::optional<BirthNote> note;
+  if (command.birth_register && !output.name.empty())
+    note = command.birth_register->note(command.registered_as, output.name);
+  if (note) {
+    attempt.note = reinterpret_cast<std::uint8_t*>(note->bytes.data());
+    attempt.note_size = note->bytes.size();
+    attempt.note_pid_at = note->pid_at;
+    attempt.note_time_at = note->time_at;
+    attempt.note_file = note->file;
+  }
   if (!ignored_at_first_start) ignored_at_first_start = ignored_signals();
   attempt.ignored = *ignored_at_first_start;
 
@@ -424,14 +475,20 @@ std::expected<Process, int> clone_process(const Command& command, Attempt& attem
   if (pid < 0 && clone_call == CloneCall::clone_only) pid = clone_pidfd(command, attempt, pidfd);
   const int clone_error = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (pid < 0) return std::unexpected(clone_error);
-  return Process{static_cast<pid_t>(pid), UniqueFd(pidfd), std::move(output)};
+  attempt.note = nullptr;
+  if (note && pid >= 0) command.birth_register->noted(*note, attempt.on_record);
+  if (pid < 0) {
+    remove_output(output.name);
+    return std::unexpected(clone_error);
+  }
+  return Process{static_cast<pid_t>(pid), UniqueFd(pidfd), std::move(output.reader),
+                 std::move(output.name)};
 }
 
 // The error is errno; of what the child itself could not do the attempt knows.
 std::expected<Process, int> start(const Command& command, Attempt& attempt) {
   if (can_use_spare(command))
-    if (auto process = start_spare(attempt)) return std::move(*process);
+    if (auto process = start_spare(command, attempt)) return std::move(*process);
   return clone_process(command, attempt);
 }
 
@@ -442,7 +499,7 @@ void keep_process_ready() {
     return;
   auto made = std::make_unique<Spare>();
   made->setup.input = prepared.input.get();
-  made->setup.output = prepared.output_of_child.get();
+  made->setup.output = prepared.output->writer.get();
   made->setup.parent = ::getpid();
   sigset_t everything, before;
   ::sigfillset(&everything);
@@ -455,8 +512,8 @@ void keep_process_ready() {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (made->pid < 0) return;
   made->pidfd.reset(pidfd);
-  made->output = std::move(prepared.output);
-  prepared.output_of_child.reset();
+  made->output = *std::exchange(prepared.output, {});
+  made->output.writer.reset();
   spare = std::move(made);
 }
 
@@ -505,6 +562,7 @@ std::expected<Process, StartError> start_process(const Command& command) {
   if (!process) return refuse(Step::none, process.error());
   if (attempt.failed != Step::none) {
     reap(*process);
+    remove_output(process->output_name);
     return refuse(attempt.failed, attempt.error);
   }
   prepare_streams();  // If that fails, the next launch will say so.
@@ -515,12 +573,35 @@ void use_clone_call(CloneCall call) {
   forget_spare();
   clone_call = call;
   ignored_at_first_start.reset();
+  if (prepared.output) remove_output(prepared.output->name);
   prepared = {};
 }
 
 bool is_limit(int error) {
   return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE ||
          error == ENOBUFS || error == ENOSPC;
+}
+
+bool put_on_record(BirthRegister& birth_register, const std::string& who, const std::string& output,
+                   pid_t pid) {
+  if (output.empty()) return false;  // Nobody could read what it prints.
+  auto note = birth_register.note(who, output);
+  if (!note) return false;
+  auto* const bytes = reinterpret_cast<std::uint8_t*>(note->bytes.data());
+  fill_in(bytes + note->pid_at, bytes + note->time_at, pid);
+  const bool whole = ::write(note->file, note->bytes.data(), note->bytes.size()) ==
+                     static_cast<ssize_t>(note->bytes.size());
+  birth_register.noted(*note, whole);
+  return whole;
+}
+
+std::optional<Process> find_process(pid_t pid, std::uint64_t alive_at) {
+  if (pid <= 1) return std::nullopt;
+  Process found{pid, UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))), {}, {}, false};
+  // Looked at after the pidfd was opened, so that both are of one process.
+  const auto began = began_at(pid);
+  if (!found.pidfd || !began || *began > alive_at || exit_status(found)) return std::nullopt;
+  return found;
 }
 
 namespace {
@@ -534,20 +615,44 @@ std::optional<ExitStatus> wait_for(const Process& process, int options) {
   if (info.si_code == CLD_EXITED) return ExitStatus{info.si_status, 0};
   return ExitStatus{-1, info.si_status};
 }
+
+// Another's child, which it may have reaped already.
+std::optional<ExitStatus> look_for_end(const Process& process) {
+  pollfd ended{process.pidfd.get(), POLLIN, 0};
+  if (::poll(&ended, 1, 0) <= 0) return std::nullopt;
+  return ExitStatus{-1, 0, true};
+}
+
+#ifndef PIDFD_SIGNAL_PROCESS_GROUP
+#define PIDFD_SIGNAL_PROCESS_GROUP 4
+#endif
+
+// The pid of another's child may be given to somebody else once it has ended. Linux 6.9 knows its
+// group by the pidfd; before, its group is signalled while nobody else has the number.
+void signal_group_of_other(const Process& process, int signal) {
+  if (::syscall(SYS_pidfd_send_signal, process.pidfd.get(), signal, nullptr,
+                PIDFD_SIGNAL_PROCESS_GROUP) == 0 ||
+      errno == ESRCH)
+    return;
+  if (!exit_status(process) || !began_at(process.pid)) ::kill(-process.pid, signal);
+}
 }  // namespace
 
 std::optional<ExitStatus> exit_status(const Process& process) {
-  return wait_for(process, WNOHANG | WNOWAIT);
+  return process.is_child ? wait_for(process, WNOHANG | WNOWAIT) : look_for_end(process);
 }
 
 void reap(Process& process) {
-  wait_for(process, 0);
+  if (process.is_child) wait_for(process, 0);
   process.pidfd.reset();
 }
 
 void signal_group(const Process& process, int signal) {
   CHECK(process.pid > 1 && process.pidfd, "its pid is still its own");
-  ::kill(-process.pid, signal);
+  if (process.is_child)
+    ::kill(-process.pid, signal);
+  else
+    signal_group_of_other(process, signal);
 }
 
 }  // namespace muster::node

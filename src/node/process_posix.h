@@ -4,25 +4,48 @@
 // A process is started with clone3 or clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD): nothing is
 // copied, so it costs the same however large the caller is, and the pidfd names the process for
 // good. It is a session and process group of its own; its standard input is /dev/null, its standard
-// output and error are one pipe; no other descriptor (but the one asked for), ignored signal or
-// blocked signal is inherited.
+// output and error are one pipe (output_pipe.h); no other descriptor (but the one asked for),
+// ignored signal or blocked signal is inherited.
 //
-// If the caller dies, however it dies, the kernel kills the process (PR_SET_PDEATHSIG): nobody
-// would be left to watch it, and its port would stay taken. That is today's behaviour; it does not
-// reach what the process itself has forked. It is tied to the calling thread: start processes from
-// a thread that lives as long as they should.
+// A process outlives the caller if it is on record (BirthRegister) before it runs its program, so
+// that the next node can find it. Otherwise, if the caller dies, however it dies, the kernel kills
+// the process (PR_SET_PDEATHSIG): nobody would be left to watch it, and its port would stay taken.
+// That does not reach what the process itself has forked. It is tied to the calling thread: start
+// processes from a thread that lives as long as they should.
 
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "node/output_pipe.h"
 #include "node/unique_fd.h"
 
 namespace muster::node {
+
+/// What puts a process on record, once its pid and the time are filled in: little-endian, at these
+/// places of the bytes. They are written with one call, by the process itself if need be.
+struct BirthNote {
+  int file = -1;
+  std::string bytes;
+  std::size_t pid_at = 0;   // 4 bytes.
+  std::size_t time_at = 0;  // 8 bytes: CLOCK_BOOTTIME in ns.
+};
+
+/// Keeps a record of which process is which, for whoever comes after the caller.
+class BirthRegister {
+ public:
+  virtual ~BirthRegister() = default;
+  /// Nothing if it cannot be written.
+  virtual std::optional<BirthNote> note(const std::string& who, const std::string& output) = 0;
+  /// What came of the last note; `whole`: all of it is in the file.
+  virtual void noted(const BirthNote& filled_in, bool whole) = 0;
+};
 
 /// What the process may use and be. Applied before its program runs; a step that fails is a
 /// StartError.
@@ -51,13 +74,17 @@ struct Command {
   std::string working_directory;         // Empty: the caller's.
   rlim_t open_files_max = 0;             // RLIMIT_NOFILE, soft. 0: as it is.
   Confinement confinement;
-  int inherited = -1;  // Becomes its descriptor 3. -1: none.
+  int inherited = -1;                       // Becomes its descriptor 3. -1: none.
+  BirthRegister* birth_register = nullptr;  // None: it ends with the caller.
+  std::string registered_as;
 };
 
 struct Process {
-  pid_t pid = 0;    // Also its process group and session.
-  UniqueFd pidfd;   // Readable once it has ended.
-  UniqueFd output;  // Its standard output and error; non-blocking.
+  pid_t pid = 0;            // Also its process group and session.
+  UniqueFd pidfd;           // Readable once it has ended.
+  UniqueFd output;          // Its standard output and error; non-blocking.
+  std::string output_name;  // Of its FIFO; empty: it has none.
+  bool is_child = true;     // Of this process. Another's cannot be asked how it ended.
 };
 
 struct StartError {
@@ -78,6 +105,15 @@ void keep_process_ready();
 /// Its pid; 0: there is none. A child of this process that is no game server.
 pid_t process_kept_ready();
 
+/// Puts a process that is there already, and has not begun to be what it is registered as, on
+/// record. False if that cannot be: it is to end with the caller.
+bool put_on_record(BirthRegister& birth_register, const std::string& who, const std::string& output,
+                   pid_t pid);
+
+/// A process that an earlier caller has put on record, without its output. Nothing if it has ended,
+/// also if somebody else has its pid by now: they began later than it was seen alive.
+std::optional<Process> find_process(pid_t pid, std::uint64_t alive_at);
+
 /// For tests: how start_process() clones from now on; also forgets what it keeps. `automatic` is
 /// clone3, and clone where the kernel or a sandbox does not have that.
 enum class CloneCall { automatic, clone_only };
@@ -88,12 +124,13 @@ void use_clone_call(CloneCall call);
 bool is_limit(int error);
 
 struct ExitStatus {
-  int exit_code = 0;  // -1 if a signal ended it.
-  int signal = 0;     // 0 if it exited.
+  int exit_code = 0;     // -1 if a signal ended it.
+  int signal = 0;        // 0 if it exited.
+  bool unknown = false;  // It was no child of this process.
 };
 
-/// How it ended, if it has. It stays a zombie, which keeps its pid, and so its process group and
-/// session, from being given to somebody else.
+/// How it ended, if it has. A child stays a zombie, which keeps its pid, and so its process group
+/// and session, from being given to somebody else.
 std::optional<ExitStatus> exit_status(const Process& process);
 
 /// Frees the pid. Only after exit_status() has said how it ended.

@@ -425,6 +425,11 @@ void SdkServer::end_match(GameServer& server, const std::string& match_id,
   server.sdk->send(news);
 }
 
+void SdkServer::take_over(GameServer& server) {
+  server.last_heard = steady_clock::now() + return_time;
+  if (server.was_ready) watch_health(server);
+}
+
 void SdkServer::forget(GameServer& server) {
   server.health_timer.cancel();
   if (server.sdk) server.sdk->close();

@@ -3,6 +3,7 @@
 // (proto/game_server.proto).
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <functional>
@@ -27,6 +28,8 @@ class SdkServer {
   static constexpr std::uint32_t frame_bytes_max = 64 << 10;
   static constexpr std::size_t unidentified_max = 256;  // Above it the oldest is closed.
   static constexpr std::size_t result_bytes_max = 16 << 10;
+  /// An SDK that has lost its node tries again every 2 s or sooner: silence counts from then on.
+  static constexpr std::chrono::seconds return_time{3};
 
   /// What a game server said that the lobby should know.
   using Report = std::function<void(GameServer&, wire::node::FromNode&&)>;
@@ -51,6 +54,9 @@ class SdkServer {
   void start_match(GameServer& server, const wire::game_server::MatchStarted& match);
   void remove_player(GameServer& server, const std::string& match_id, const std::string& player_id);
   void end_match(GameServer& server, const std::string& match_id, const std::string& reason);
+
+  /// One that another node has launched. Its SDK comes back by itself.
+  void take_over(GameServer& server);
 
   /// The process has ended.
   void forget(GameServer& server);

@@ -80,9 +80,12 @@ class World {
   const std::string folder_ = "/tmp/muster-sdk-fuzz-" + std::to_string(::getpid());
   boost::asio::io_context io_{1};
   int reports_ = 0;
-  Supervisor servers_{io_,
-                      {folder_ + "/logs", folder_ + "/servers", 50, 0, {}, "fuzz"},
-                      [](GameServer&, const std::string&) {}};
+  NodeRecord record_{io_, folder_ + "/node.record", folder_};
+  Supervisor servers_{
+      io_,
+      {folder_ + "/logs", folder_ + "/servers", folder_ + "/output", 50, 0, {}, "fuzz"},
+      record_,
+      [](GameServer&, const std::string&) {}};
   SdkServer sdk_{io_, servers_, [this](GameServer& server, wire::node::FromNode&& message) {
                    CHECK(server.id == "1.1", "it speaks for itself");
                    CHECK(!message.has_match_over(), "there was no match");

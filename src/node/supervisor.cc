@@ -24,6 +24,7 @@
 #include "node/port_probe.h"
 #include "node/proc.h"
 #include "node/server_files.h"
+#include "node/server_record.h"
 
 namespace muster::node {
 namespace {
@@ -83,6 +84,29 @@ std::expected<void, std::string> make_user_folder(const std::string& log_root,
   return {};
 }
 
+LogLimits log_limits(const wire::node::Launch& launch) {
+  LogLimits limits;
+  if (launch.log_bytes_max() > 0) limits.bytes_max = launch.log_bytes_max();
+  if (launch.log_files_max() > 0) limits.files_max = std::min(launch.log_files_max(), 100u);
+  return limits;
+}
+
+// By its name; or as the process itself has it, if somebody has removed that. If it cannot be
+// found, one that has ended.
+UniqueFd find_output(const Process& process, const std::string& name) {
+  if (UniqueFd fifo = open_output(name)) return fifo;
+  UniqueFd pipe(
+      ::open(fmt::format("/proc/{}/fd/1", process.pid).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  struct stat status{};
+  if (pipe && ::fstat(pipe.get(), &status) == 0 && S_ISFIFO(status.st_mode)) return pipe;
+  fmt::print(stderr, "node: what process {} prints cannot be read: {}/{} is gone\n", process.pid,
+             outputs_folder(), name);
+  auto ended = make_output_pipe();
+  if (!ended) return UniqueFd();
+  remove_output(ended->name);
+  return std::move(ended->reader);
+}
+
 std::expected<void, LaunchFailure> look_at_ports(const wire::node::Launch& launch,
                                                  PortLook& port_look) {
   const auto look = [&](std::uint32_t port,
@@ -105,15 +129,49 @@ std::expected<void, LaunchFailure> look_at_ports(const wire::node::Launch& launc
 
 }  // namespace
 
-Supervisor::Supervisor(boost::asio::io_context& io, SupervisorOptions options, OnExited on_exited)
+Supervisor::Supervisor(boost::asio::io_context& io, SupervisorOptions options, NodeRecord& record,
+                       OnExited on_exited)
     : io_(io),
       options_(std::move(options)),
+      record_(record),
       on_exited_(std::move(on_exited)),
       cgroups_(options_.cgroup_tag),
       enforceable_(look_at_enforceable(cgroups_)),
       prune_timer_(io.get_executor()) {
-  // Game servers end with their node, so these folders have been left behind.
-  remove_server_folder(options_.servers_root);
+  keep_outputs_in(options_.outputs_root);
+}
+
+Supervisor::~Supervisor() {
+  use_clone_call(CloneCall::automatic);  // Nothing is kept ready any more.
+  std::error_code ignored;
+  if (servers_.empty()) std::filesystem::remove(options_.outputs_root, ignored);
+}
+
+void Supervisor::clear_left_behind() {
+  namespace fs = std::filesystem;
+  std::set<std::string> names, tokens;
+  for_each([&](const GameServer& server) {
+    names.insert(server.id);
+    names.insert(server.process.output_name);
+    tokens.insert(server.token);
+  });
+  for (const std::string& folder : {options_.servers_root, options_.outputs_root}) {
+    std::error_code error;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+      if (!names.contains(it->path().filename().string()))
+        remove_server_folder(it->path().string());
+  }
+  // Nobody knows what they are, nor watches them; and their ports are taken. (One that was forked
+  // has the environment of its parent there: its session says whose it is.)
+  const std::set<pid_t> mains = main_pids();
+  for (const pid_t pid : all_processes()) {
+    if (environment_value(pid, "MUSTER_SDK_LOCAL") != options_.sdk_local) continue;
+    if (mains.contains(::getsid(pid))) continue;
+    const std::string token = environment_value(pid, "MUSTER_TOKEN");
+    if (token.empty() || tokens.contains(token)) continue;
+    fmt::print(stderr, "node: process {} of a game server that is not on record is ended\n", pid);
+    ::kill(pid, SIGKILL);
+  }
   keep_process_ready();
 }
 
@@ -127,7 +185,6 @@ std::expected<Supervisor::Entered, LaunchFailure> Supervisor::enter(
   if (servers_.contains(launch.server_id()))
     return refuse(LaunchFailed::COMMAND_FAILED,
                   fmt::format("this node already runs a server {}", launch.server_id()));
-  const auto port = static_cast<std::uint16_t>(launch.port());
 
   auto prepared = prepare(launch, launch.server_id(), sdk_address, join_key, agones_ports);
   if (!prepared) return std::unexpected(prepared.error());
@@ -140,33 +197,78 @@ std::expected<Supervisor::Entered, LaunchFailure> Supervisor::enter(
         !written)
       return refuse(LaunchFailed::COMMAND_FAILED, std::move(written.error()));
 
-  const auto server = std::make_shared<GameServer>(io_, prepared->context.token,
-                                                   make_log(launch, launch.server_id()));
+  GameServer& server = make_server(launch, prepared->context, make_log(launch, launch.server_id()));
+  give(server, *prepared);
+  wire::node_record::Entry entry;
+  *entry.mutable_entered() = entered_of(server, launch);
+  record_.write(entry);
+  prune_later(launch.fleet());
+  prepared->command.birth_register = &record_;
+  prepared->command.registered_as = server.id;
+  return Entered{&server, std::move(prepared->command)};
+}
+
+GameServer& Supervisor::make_server(const wire::node::Launch& launch, const LaunchContext& context,
+                                    ServerLog log) {
+  const auto server = std::make_shared<GameServer>(io_, context.token, std::move(log));
   server->id = launch.server_id();
   server->name = "server " + server->id;
   server->fleet = launch.fleet();
-  server->port = port;
+  server->port = static_cast<std::uint16_t>(launch.port());
   server->protocol = launch.protocol();
   server->version = launch.version();
   server->ports.assign(launch.ports().begin(), launch.ports().end());
-  server->context = prepared->context;
+  server->context = context;
   server->health_timeout = milliseconds{launch.health_timeout_ms()};
   server->on_output = [raw = server.get()](std::string_view bytes) {
     if (raw->plain) raw->plain->on_output(bytes);
   };
   server->on_ended = [this, id = server->id](const std::string& detail) {
     GameServer& ended = *servers_.find(id)->second;
-    if (!ended.ready && !ended.stopping && ended.exit->exit_code != 0)
+    if (!ended.ready && !ended.stopping && !ended.exit->unknown && ended.exit->exit_code != 0)
       if (const auto probe = probe_port(ended.port); !probe && !probe.error().limit_reached)
         ended.port_conflict = probe.error().detail;
     if (!ended.context.server_dir.empty()) remove_server_folder(ended.context.server_dir);
     const auto gone = servers_.extract(id);
     on_exited_(ended, detail);
   };
-  give(*server, *prepared);
-  servers_.emplace(server->id, server);
-  prune_later(launch.fleet());
-  return Entered{server.get(), std::move(prepared->command)};
+  return *servers_.emplace(server->id, server).first->second;
+}
+
+GameServer* Supervisor::take_over(const Recorded::Server& recorded) {
+  const wire::node_record::Entered& entered = recorded.entered;
+  const wire::node::Launch& launch = entered.launch();
+  std::vector<CgroupPlace> places;
+  for (const auto& cgroup : entered.cgroups())
+    places.push_back({static_cast<int>(cgroup.version()), cgroup.folder()});
+  Cgroup cgroup = Cgroup::find(places);
+  auto process = find_process(static_cast<pid_t>(recorded.born.pid()), recorded.born.alive_at());
+  if (process) process->output = find_output(*process, recorded.born.output());
+  if (!process) {
+    cgroup.kill();
+    return nullptr;
+  }
+  process->output_name = recorded.born.output();
+  LaunchContext context;
+  context.token = entered.token();
+  context.log_dir = entered.log_dir();
+  context.server_dir = entered.server_dir();
+  context.agones = {static_cast<std::uint16_t>(entered.grpc_port()),
+                    static_cast<std::uint16_t>(entered.http_port())};
+  log_folder(launch.fleet());
+  GameServer& server = make_server(launch, context, {entered.log(), log_limits(launch)});
+  server.cgroup = std::move(cgroup);
+  server.memory_bytes_max = entered.memory_bytes_max();
+  restore(server, recorded);
+  if (!run(servers_.find(server.id)->second, std::move(*process))) {  // Out of descriptors.
+    servers_.erase(server.id);
+    return nullptr;
+  }
+  if (recorded.state.stopping()) {
+    server.stopping = true;
+    kill_at(server, from_boot(recorded.state.kill_at()));
+  }
+  return &server;
 }
 
 std::expected<void, LaunchFailure> Supervisor::start(GameServer& server, const Command& command) {
@@ -189,6 +291,9 @@ std::expected<void, LaunchFailure> Supervisor::take(GameServer& server, Process 
 void Supervisor::drop(GameServer& server) {
   CHECK(server.process.pid == 0, "a process would be forgotten");
   if (!server.context.server_dir.empty()) remove_server_folder(server.context.server_dir);
+  wire::node_record::Entry entry;
+  entry.set_gone(server.id);
+  record_.write(entry);
   servers_.erase(server.id);
 }
 
@@ -273,6 +378,7 @@ std::expected<void, LaunchFailure> Supervisor::run(const Shared& child,
   if (const auto error = watch(child); error) {
     signal_group(child->process, SIGKILL);
     reap(child->process);
+    remove_output(child->process.output_name);
     child->process.pid = 0;
     return refuse(LaunchFailed::LIMIT_REACHED,
                   fmt::format("cannot watch the process: {}", error.message()));
@@ -302,13 +408,10 @@ std::string Supervisor::log_folder(const std::string& fleet) {
 }
 
 ServerLog Supervisor::make_log(const wire::node::Launch& launch, const std::string& name) {
-  LogLimits limits;
-  if (launch.log_bytes_max() > 0) limits.bytes_max = launch.log_bytes_max();
-  if (launch.log_files_max() > 0) limits.files_max = std::min(launch.log_files_max(), 100u);
   const auto now = std::chrono::system_clock::now();
   return {fmt::format("{}/{}-{:%Y%m%dT%H%M%S}.log", log_folder(launch.fleet()), name,
                       fmt::gmtime(std::chrono::system_clock::to_time_t(now))),
-          limits};
+          log_limits(launch)};
 }
 
 void Supervisor::stop(Child& child, milliseconds grace) {
@@ -321,8 +424,15 @@ void Supervisor::stop(Child& child, milliseconds grace) {
   if (child.stopping && child.process_timer.expiry() <= deadline) return;
   if (!child.stopping) signal_group(child.process, SIGTERM);
   child.stopping = true;
-  if (grace <= milliseconds{0}) return signal_group(child.process, SIGKILL);
-  child.process_timer.expires_at(deadline);
+  if (grace <= milliseconds{0}) {
+    child.process_timer.expires_at(deadline);
+    return signal_group(child.process, SIGKILL);
+  }
+  kill_at(child, deadline);
+}
+
+void Supervisor::kill_at(Child& child, steady_clock::time_point when) {
+  child.process_timer.expires_at(when);
   child.process_timer.async_wait([late = child.shared_from_this()](auto error) {
     if (!error && !late->exit) signal_group(late->process, SIGKILL);
   });
@@ -403,9 +513,12 @@ void Supervisor::clear_remains(const Shared& child) {
 // Its group dies by one signal. Children that made a group or session of their own came to the node
 // (it is their subreaper) and are known by the session they are in, or by the token in their
 // environment; if nothing else is running, they can be nobody else's.
+//
+// Those of a process that an earlier node started do not come to this one: the token is their mark.
 bool Supervisor::kill_remains(const Child& of) {
   signal_group(of.process, SIGKILL);
   bool any = of.cgroup.kill();
+  if (!of.process.is_child && kill_by_token(of.token)) any = true;
   reap_orphans();
   const std::set<pid_t> mains = main_pids();
   const std::string mark = "MUSTER_TOKEN=" + of.token;
@@ -415,6 +528,17 @@ bool Supervisor::kill_remains(const Child& of) {
     if (!alone && ::getsid(child) != of.process.pid && !environment_has(child, mark)) continue;
     any = true;
     ::kill(child, SIGKILL);
+  }
+  return any;
+}
+
+bool Supervisor::kill_by_token(const std::string& token) {
+  bool any = false;
+  if (token.empty()) return any;
+  for (const pid_t pid : all_processes()) {
+    if (environment_value(pid, "MUSTER_TOKEN") != token) continue;
+    any = true;
+    ::kill(pid, SIGKILL);
   }
   return any;
 }
@@ -429,6 +553,7 @@ void Supervisor::finish(const Shared& child) {
   child->output_timer.cancel();
   child->output.close(ignored);
   child->exit_watch.release();
+  remove_output(child->process.output_name);
   reap(child->process);
   std::string detail = child->log.last_line();
   if (child->memory_bytes_max > 0 && child->cgroup.memory_kills() > 0)

@@ -17,12 +17,14 @@
 #include "node/launch_contract.h"
 #include "node/limits.h"
 #include "node/port_probe.h"
+#include "node/record.h"
 
 namespace muster::node {
 
 struct SupervisorOptions {
   std::string log_root;            // Absolute; <log_root>/<fleet>/ is made as needed.
   std::string servers_root;        // Absolute; <servers_root>/<server id>/ as needed.
+  std::string outputs_root;        // Absolute: the FIFOs that game servers print into.
   std::size_t logs_kept_max = 50;  // Servers of one fleet whose logs are kept.
   rlim_t open_files_max = 0;       // For the game servers: RLIMIT_NOFILE, soft.
   std::string sdk_local;           // For their environment: unix:/path.
@@ -51,7 +53,17 @@ class Supervisor {
     Command command;
   };
 
-  Supervisor(boost::asio::io_context& io, SupervisorOptions options, OnExited on_exited);
+  /// Game servers go on record before they are launched.
+  Supervisor(boost::asio::io_context& io, SupervisorOptions options, NodeRecord& record,
+             OnExited on_exited);
+  ~Supervisor();
+
+  /// A game server that an earlier node launched, as it is on record. Nothing if its process has
+  /// ended.
+  GameServer* take_over(const Recorded::Server& recorded);
+  /// To be called once, after that and before anything is launched: ends what an earlier node has
+  /// launched and was not taken over, and removes its files.
+  void clear_left_behind();
 
   /// Looks whether the port is free, and makes what the launch needs but a process. The others
   /// are for its environment.
@@ -122,10 +134,13 @@ class Supervisor {
                                                  const std::string& sdk_address,
                                                  const std::string& join_key,
                                                  AgonesPorts agones_ports);
+  GameServer& make_server(const wire::node::Launch& launch, const LaunchContext& context,
+                          ServerLog log);
   void give(Child& child, Prepared& prepared);
   std::expected<void, LaunchFailure> confine(const std::string& fleet, const std::string& name,
                                              const LimitPlan& plan, Prepared& prepared);
   std::expected<void, LaunchFailure> run(const Shared& child, std::expected<Process, StartError>);
+  static void kill_at(Child& child, std::chrono::steady_clock::time_point when);
   void keep_process_ready_later();
   boost::system::error_code watch(const Shared& child);
   void read_output(const Shared& child);
@@ -133,6 +148,7 @@ class Supervisor {
   void on_exit(const Shared& child);
   void clear_remains(const Shared& child);
   bool kill_remains(const Child& child);
+  bool kill_by_token(const std::string& token);
   void finish(const Shared& child);
   std::set<pid_t> main_pids() const;
   std::string log_folder(const std::string& fleet);
@@ -141,6 +157,7 @@ class Supervisor {
 
   boost::asio::io_context& io_;
   SupervisorOptions options_;
+  NodeRecord& record_;
   OnExited on_exited_;
   Cgroups cgroups_;
   Enforceable enforceable_;

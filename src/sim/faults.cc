@@ -150,7 +150,10 @@ void FaultSource::start() {
     world_.machine().lose_link(time);
   });
   every(i.link_replaced, [this] { world_.machine().replace_link(); });
-  every(i.node_killed, [this, down] { world_.machine().kill(down()); });
+  every(i.node_killed, [this, down] {
+    const bool alone = prng_.below(3) != 0;
+    alone ? world_.machine().kill_node(down()) : world_.machine().kill(down());
+  });
   every(i.lobby_restart, [this, down] {
     using enum World::Death;
     const World::Death death = std::array{none, before_journal, before_effects}[prng_.below(3)];

@@ -114,6 +114,7 @@ template <class F>
 void fields(const core::ServerExited& e, F&& f) {
   f("server", e.server), f("exit_code", e.exit_code), f("signal", e.signal);
   f("detail", e.detail), f("result", e.result), f("standings", e.standings);
+  f("unknown", e.unknown);
 }
 template <class F>
 void fields(const core::ServerUnhealthy& e, F&& f) {

@@ -237,7 +237,7 @@ void Machine::finish(ServerId id, Process& process, core::MatchId match) {
   const core::MatchOver over{id, match, R"({"winner":1})", process.standings};
   tell(over);
   hold_itself_perhaps(id, process);
-  if (process.match_lobby == lobbies_ && prng_.chance_ppm(world_.rates().over_twice)) {
+  if (process.match_lobby == lobbies_ && !no_node_ && prng_.chance_ppm(world_.rates().over_twice)) {
     world_.marks().hit(Mark::match_over_twice);
     tell(over);
     tell(core::ServerReady{id});
@@ -250,7 +250,10 @@ void Machine::exit(ServerId id, std::int32_t code, std::int32_t signal) {
   processes_.erase(id);
   gone_.push_back(id);
   world_.laws().process_gone(id);
-  tell(core::ServerExited{id, code, signal, code == 0 ? "" : "its last words"});
+  if (no_node_)
+    ended_unseen(id);
+  else
+    tell(core::ServerExited{id, code, signal, code == 0 ? "" : "its last words"});
   if (session) world_.hang_up(session);
 }
 

@@ -18,15 +18,21 @@ void Machine::connect() {
   core::NodeConnected hello{link_, "node", "198.51.100.7", {}, {}, fmt::format("run{}", run_)};
   for (const auto& node : world_.state().nodes)
     if (node->run == hello.run) hello.reported = node->reported;
+  const bool another = std::exchange(no_node_, false);
+  for (const core::ServerId server : std::exchange(ended_unseen_, {}))
+    reports_.emplace(++last_report_,
+                     core::ServerExited{server, -1, 0, "its last words", {}, {}, /*unknown=*/true});
   for (const auto& [number, event] : std::map(reports_)) {
     if (number <= hello.reported) continue;
     world_.marks().hit(Mark::reported_late);
-    world_.laws().report(run_, number, true);
+    world_.laws().report(run_, number, world_.setting().faults.events_kept);
     world_.step(event);
     hello.reported = number;
   }
-  hello.servers = inventory();
+  hello.servers = another ? std::exchange(on_record_, {}) : inventory();
+  std::erase_if(hello.servers, [this](const auto& server) { return !has(server.server); });
   world_.step(hello);
+  for (core::Event& event : std::exchange(unsaid_, {})) tell(std::move(event));
 }
 
 void Machine::connect_after(Duration down) {
@@ -73,15 +79,30 @@ void Machine::replace_link() {
   world_.step(core::NodeLost{was}, true);
 }
 
-/// Game servers do not outlive their node.
 void Machine::kill(Duration down) {
-  world_.marks().hit(Mark::node_killed);
+  world_.marks().hit(Mark::machine_restarted);
+  no_node_ = false;
+  on_record_.clear();
+  ended_unseen_.clear();
+  unsaid_.clear();
   const core::NodeId was = link_;
   unlink();
   while (!processes_.empty()) exit(processes_.begin()->first, -1, 9);
   reports_.clear();
   ++run_;
   last_report_ = 0;
+  if (was) world_.step(core::NodeLost{was});
+  connect_after(down);
+}
+
+/// Its record has what was reported, and what it runs.
+void Machine::kill_node(Duration down) {
+  if (no_node_) return;
+  world_.marks().hit(Mark::node_killed);
+  const core::NodeId was = link_;
+  on_record_ = inventory();
+  no_node_ = true;
+  unlink();
   if (was) world_.step(core::NodeLost{was});
   connect_after(down);
 }
@@ -108,9 +129,26 @@ void Machine::heal() {
   if (!link_) connect();
 }
 
+/// What it still had to say is gone with it.
+void Machine::ended_unseen(core::ServerId id) {
+  world_.marks().hit(Mark::ended_without_node);
+  ended_unseen_.push_back(id);
+  std::erase_if(unsaid_, [&](const core::Event& event) {
+    return std::visit(
+        [&](const auto& e) {
+          if constexpr (requires { e.server == id; })
+            return e.server == id;
+          else
+            return false;
+        },
+        event);
+  });
+}
+
 /// A report, kept until it is acknowledged. (Where Faults has none kept, because they were too
 /// many: until the link is lost.)
 void Machine::tell(core::Event event) {
+  if (no_node_) return unsaid_.push_back(std::move(event));
   const std::uint64_t number = ++last_report_;
   if (world_.setting().faults.events_kept) reports_.emplace(number, event);
   send(number, event);

@@ -39,7 +39,10 @@ class Machine {
   // ---- Faults.
   void lose_link(Duration down);
   void replace_link();
+  /// The node and all it runs: its machine was restarted.
   void kill(Duration down);
+  /// The node alone: the next one takes its game servers over.
+  void kill_node(Duration down);
   /// `remembers`: it comes back as it was, so what it gave out is still good.
   void lobby_died(Duration down, bool remembers);
   /// Comes back at once; what hangs is killed, and nothing hangs any more.
@@ -95,6 +98,7 @@ class Machine {
   void count_players(core::ServerId id, Process& process, std::uint32_t players);
   void finish(core::ServerId id, Process& process, core::MatchId match);
   void exit(core::ServerId id, std::int32_t code, std::int32_t signal);
+  void ended_unseen(core::ServerId id);
   void unlink();
   void connect_after(Duration down);
   std::vector<core::ServerReport> inventory() const;
@@ -114,6 +118,12 @@ class Machine {
   std::uint32_t run_ = 1;
   std::uint64_t last_report_ = 0;
   std::map<std::uint64_t, core::Event> reports_;
+  // While there is no node: what its record says that it runs; which of these have ended; and what
+  // the others have to say, which their SDKs do when there is a node again.
+  bool no_node_ = false;
+  std::vector<core::ServerReport> on_record_;
+  std::vector<core::ServerId> ended_unseen_;
+  std::vector<core::Event> unsaid_;
   std::vector<core::ServerId> gone_;
 };
 

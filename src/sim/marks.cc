@@ -64,6 +64,8 @@ std::string_view to_string(Mark mark) {
       "node_back_too_late",
       "node_link_replaced",
       "node_killed",
+      "machine_restarted",
+      "ended_without_node",
       "match_told_again",
       "reported_late",
       "stop_told_again",

@@ -75,6 +75,8 @@ enum class Mark : std::uint8_t {
   node_back_too_late,
   node_link_replaced,
   node_killed,
+  machine_restarted,
+  ended_without_node,
   match_told_again,
   reported_late,
   stop_told_again,

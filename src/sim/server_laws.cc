@@ -43,7 +43,9 @@ void Laws::on(const core::LaunchServer& e, const Step& step) {
        "a launch is of the fleet's newest version");
   must(!truth.draining || step.late, "nothing is launched in a drained fleet");
   must(!step.state.nodes.front()->draining || step.late, "nothing is launched on a drained node");
-  must(!truth.crash_loop || truth.starting + truth.outdated_starting <= 1 || step.late,
+  // One that began in this very step may have begun after the launch.
+  const bool in_loop = truth.crash_loop && truth.crash_loop_since < step.now;
+  must(!in_loop || truth.starting + truth.outdated_starting <= 1 || step.late,
        "in a crash loop one launch is tried at a time");
   if (truth.crash_loop) report_.marks.hit(Mark::crash_loop_launch);
   must(e.port >= fleet.ports.first && e.port <= fleet.ports.last, "a port is of its fleet");

@@ -69,6 +69,29 @@ TEST(Plain, FromMatchStartToItsEnd) {
   EXPECT_EQ(number(lobby.ask("status"), "/fleets/0/portsFree"), 4);
 }
 
+TEST(Plain, ALineThatIsPrintedWhileNobodyReadsEndsItsMatch) {
+  Lobby lobby({.command = {programs::plain_server, "--port", "{port}"},
+               .players = 1,
+               .fleet = "sdk = \"none\"\nprotocol = \"udp\"\nafter_match = \"exit\"\n" + answers +
+                        "[fleet.end]\nlog = 'match over, winner: (\\w+)'\n"});
+  Player ann(lobby.port(), "ann");
+  ann.start_match();
+  const Assignment assignment = ann.assignment();
+  const pid_t node = lobby.node_pid(), server = pid_of(lobby.server_in("allocated"));
+  lobby.end(SIGKILL);
+  ASSERT_EQ(::kill(node, SIGKILL), 0);
+  ask(assignment.port(), "win ann");
+  EXPECT_EQ(::kill(server, 0), 0);
+  lobby.start();
+  wait_until("it to be stopped", [&] { return lobby.list("servers").empty(); });
+  EXPECT_THAT(lobby.ask("status").at("totals").at("serversLost").as_int64(), 0);
+  EXPECT_TRUE(lobby.list("matches").empty());
+  Player again(lobby.port());
+  ASSERT_TRUE(again.resume(ann.me().session_token()).has_welcome());
+  again.start_match();
+  EXPECT_NE(again.assignment().match_id(), assignment.match_id());
+}
+
 TEST(Plain, TheOtherWaysToBeReady) {
   for (const char* const way :
        {"tcp = true", "udp = true", "delay = \"150ms\"", "log = '^listening on port'"}) {

@@ -107,7 +107,7 @@ TEST(Rated, FromTheTerminal) {
   wait_until("its result", [&] { return number(lobby.ask("status"), "/results/recorded") == 2; });
 }
 
-enum class Killed { before_the_end, at_the_end, once_told };
+enum class Killed { before_the_end, at_the_end, once_told, node_before_the_end, both };
 
 class RatedThoughKilled : public testing::TestWithParam<Killed> {};
 
@@ -118,7 +118,10 @@ TEST_P(RatedThoughKilled, AResultIsRecordedOnce) {
   ASSERT_TRUE(bob.log_in("bob", true).has_welcome());
   {
     Duel duel(ann, bob);
-    if (GetParam() == Killed::before_the_end) EXPECT_EQ(lobby.end(SIGKILL), -SIGKILL);
+    const pid_t node = lobby.node_pid();
+    const bool both = GetParam() == Killed::both;
+    if (both || GetParam() == Killed::before_the_end) EXPECT_EQ(lobby.end(SIGKILL), -SIGKILL);
+    if (both || GetParam() == Killed::node_before_the_end) EXPECT_EQ(::kill(node, SIGKILL), 0);
     duel.bobs->leave();
     EXPECT_EQ(duel.anns->hear("end "), "end won");
   }
@@ -143,11 +146,14 @@ TEST_P(RatedThoughKilled, AResultIsRecordedOnce) {
 
 INSTANTIATE_TEST_SUITE_P(Lobby, RatedThoughKilled,
                          testing::Values(Killed::before_the_end, Killed::at_the_end,
-                                         Killed::once_told),
+                                         Killed::once_told, Killed::node_before_the_end,
+                                         Killed::both),
                          [](const auto& killed) {
                            return killed.param == Killed::before_the_end ? "BeforeTheEnd"
                                   : killed.param == Killed::at_the_end   ? "AtTheEnd"
-                                                                         : "OnceTold";
+                                  : killed.param == Killed::once_told    ? "OnceTold"
+                                  : killed.param == Killed::both         ? "LobbyAndNode"
+                                                                         : "NodeBeforeTheEnd";
                          });
 
 TEST(Banned, IsOutAndStaysOut) {

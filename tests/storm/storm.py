@@ -339,8 +339,14 @@ class Weather:
 
     async def kill_node(self):
         pid = self.lobby.node_pid()
-        if pid:
-            self.signal(pid, signal.SIGKILL)
+        if not pid:
+            return
+        before = set(self.servers())
+        self.signal(pid, signal.SIGKILL)
+        await asyncio.sleep(0.1)
+        # One or another may end just then for reasons of its own, but not all of several.
+        if len(before) >= 4:
+            self.tally.check("game servers outlive their node", bool(before & set(self.servers())))
 
     async def kill_lobby_and_node(self):
         await self.kill_node()
