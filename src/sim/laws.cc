@@ -16,6 +16,16 @@ using core::SessionId;
 using core::TicketId;
 using core::TicketState;
 
+namespace {
+
+/// Why a ticket does not wait on when its match breaks up, which older rules had formed.
+bool is_misfit(Error error) {
+  return error == Error::seats_invalid || error == Error::attributes_invalid ||
+         error == Error::queue_removed;
+}
+
+}  // namespace
+
 void Laws::broken(const std::string& law) { throw LawBroken(law); }
 
 /// Of an operator, that ends no match.
@@ -328,7 +338,8 @@ void Laws::on(const core::SendTicket& e, const Step& step) {
       break;
     case TicketState::failed:
       must(e.error != Error::none, "a failed ticket says why");
-      must(failures_allowed_ || e.error == Error::lobby_stopping,
+      must(failures_allowed_ || e.error == Error::lobby_stopping ||
+               (was == TicketState::matched && is_misfit(e.error)),
            "no ticket fails once faults have stopped");
       if (e.error == Error::launch_failed) marks.hit(Mark::last_attempt_failed);
       if (e.error == Error::no_port_free) marks.hit(Mark::no_port_free);
