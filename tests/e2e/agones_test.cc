@@ -152,6 +152,26 @@ TEST(Agones, MatchesOneAfterAnotherAlsoWithAnotherLobby) {
   EXPECT_THAT(logs(lobby), Not(HasSubstr("health:")));
 }
 
+TEST(Agones, AMatchOutlivesItsNode) {
+  Lobby lobby(
+      {.command = {"node", scripts + "/server.mjs"}, .players = 1, .fleet = agones_fleet()});
+  pid_t server = 0;
+  for (const char* const name : {"ann", "bob"}) {
+    SCOPED_TRACE(name);
+    Player player(lobby.port(), name);
+    player.start_match();
+    const Assignment assignment = player.assignment();
+    if (server == 0) server = pid_of(lobby.server_in("allocated"));
+    if (name == std::string_view("ann")) ASSERT_EQ(::kill(lobby.node_pid(), SIGKILL), 0);
+    // On the same ports; the end is said again until there is somebody who answers.
+    wait_until("it to know of its match", [&] { return !end_match_at(assignment).is_null(); });
+    const MatchEnded ended = player.match_ended();
+    EXPECT_EQ(ended.reason(), MatchEnded::OVER);
+    EXPECT_EQ(ended.result(), "winner of " + assignment.match_id());
+    EXPECT_EQ(pid_of(lobby.server_in("ready")), server);
+  }
+}
+
 TEST(Agones, AServerThatHangsIsFoundOut) {
   Lobby lobby({.command = {"node", scripts + "/server.mjs"},
                .players = 1,

@@ -60,8 +60,8 @@ TEST(Ctl, TellsTheTruthThroughoutAMatch) {
   ASSERT_EQ(tickets.size(), 1u);
   EXPECT_EQ(text(tickets[0], "/id"), ticket.ticket_id());
   EXPECT_EQ(text(tickets[0], "/state"), "queued");
-  EXPECT_EQ(text(tickets[0], "/player"), "ann");
-  EXPECT_EQ(text(tickets[0], "/playerId"), ann.me().player_id());
+  EXPECT_EQ(text(tickets[0], "/players/0/name"), "ann");
+  EXPECT_EQ(text(tickets[0], "/players/0/id"), ann.me().player_id());
   EXPECT_THAT(lobby.ctl({"tickets"}).output, AllOf(HasSubstr("queued"), HasSubstr("ann")));
 
   bob.start_match();
