@@ -18,6 +18,7 @@ enum {
   password_bytes_max = 128,
   session_token_bytes_max = 512,
   queue_bytes_max = 64,
+  id_bytes_max = 64,
   attributes_max = 256
 };
 
@@ -80,7 +81,7 @@ static muster_client_status start(muster_client *c, identity who) {
   c->sign_up_lost = false;
   c->phase = CLIENT_DOWN;
   c->retry_at = 0;
-  c->has_ticket = c->has_assignment = false;
+  c->has_ticket = c->has_assignment = c->has_party = false;
   mst_backoff_reset(&c->backoff);
   return MUSTER_CLIENT_OK;
 }
@@ -208,6 +209,64 @@ muster_client_status muster_client_leave_match(muster_client *client, uint32_t *
   return status;
 }
 
+muster_client_status muster_client_accept_match(muster_client *client, uint32_t *request) {
+  return command(client, request, client_write_accept_match);
+}
+
+muster_client_status muster_client_decline_match(muster_client *client, uint32_t *request) {
+  return command(client, request, client_write_decline_match);
+}
+
+muster_client_status muster_client_create_party(muster_client *client, uint32_t *request) {
+  return command(client, request, client_write_create_party);
+}
+
+muster_client_status muster_client_leave_party(muster_client *client, uint32_t *request) {
+  return command(client, request, client_write_leave_party);
+}
+
+static muster_client_status command_with(muster_client *client, const char *text, uint32_t *request,
+                                         bool (*write)(mst_buffer *out, uint32_t number,
+                                                       const char *text)) {
+  if (!client || !is_text(text, 1, id_bytes_max)) return MUSTER_CLIENT_ERR_ARGUMENT;
+  const muster_client_status status = check_command(client);
+  if (status != MUSTER_CLIENT_OK) return status;
+  const uint32_t number = client_next_request(client);
+  if (!write(&client->link.out, number, text)) return MUSTER_CLIENT_ERR_BUSY;
+  sent(client, number, request);
+  return MUSTER_CLIENT_OK;
+}
+
+muster_client_status muster_client_join_party(muster_client *client, const char *code,
+                                              uint32_t *request) {
+  return command_with(client, code, request, client_write_join_party);
+}
+
+muster_client_status muster_client_kick_from_party(muster_client *client, const char *player_id,
+                                                   uint32_t *request) {
+  return command_with(client, player_id, request, client_write_kick_from_party);
+}
+
+muster_client_status muster_client_promote_in_party(muster_client *client, const char *player_id,
+                                                    uint32_t *request) {
+  return command_with(client, player_id, request, client_write_promote_in_party);
+}
+
+muster_client_status muster_client_set_party_attributes(muster_client *client,
+                                                        const muster_client_attribute *attributes,
+                                                        size_t attributes_count,
+                                                        uint32_t *request) {
+  if (!client || !are_attributes(attributes, attributes_count)) return MUSTER_CLIENT_ERR_ARGUMENT;
+  const muster_client_status status = check_command(client);
+  if (status != MUSTER_CLIENT_OK) return status;
+  const bool others_wait = client->link.out.size > 0;
+  const uint32_t number = client_next_request(client);
+  if (!client_write_set_party_attributes(&client->link.out, number, attributes, attributes_count))
+    return others_wait ? MUSTER_CLIENT_ERR_BUSY : MUSTER_CLIENT_ERR_ARGUMENT;
+  sent(client, number, request);
+  return MUSTER_CLIENT_OK;
+}
+
 // ---- What the lobby says.
 
 muster_client_status muster_client_poll(muster_client *client, int timeout_ms,
@@ -228,6 +287,10 @@ muster_client_status muster_client_poll(muster_client *client, int timeout_ms,
 
 const muster_client_ticket *muster_client_current_ticket(const muster_client *client) {
   return client && client->has_ticket ? &client->ticket : NULL;
+}
+
+const muster_client_party *muster_client_current_party(const muster_client *client) {
+  return client && client->has_party ? &client->party : NULL;
 }
 
 uint16_t muster_client_named_port(const muster_client_assignment *assignment, const char *name) {

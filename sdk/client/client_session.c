@@ -110,7 +110,7 @@ static bool welcomed(muster_client *c, const client_lobby_message *m, muster_cli
   c->phase = CLIENT_WELCOMED;
   c->sign_up = false;
   mst_backoff_reset(&c->backoff);
-  c->has_ticket = c->has_assignment = false;  // Told anew, if there are any.
+  c->has_ticket = c->has_assignment = c->has_party = false;  // Told anew, if there are any.
   e->type = MUSTER_CLIENT_EVENT_WELCOME;
   e->player_id = m->player_id;
   e->name = m->name;
@@ -154,6 +154,7 @@ static bool refused(muster_client *c, const client_lobby_message *m, muster_clie
   e->type = MUSTER_CLIENT_EVENT_ERROR;
   e->code = m->code;
   e->message = m->message;
+  e->retry_after_ms = m->retry_after_ms;
   if (m->request == c->hello_request && c->phase == CLIENT_GREETING) return greeting_refused(c, m);
   // Coming back would only push the other one out, or be refused.
   if (strcmp(m->code, "resumed_elsewhere") == 0 || strcmp(m->code, "banned") == 0)
@@ -172,11 +173,19 @@ static void ticket_told(muster_client *c, const client_lobby_message *m, mst_are
   take_arena(&c->ticket_arena, arena);
   c->ticket = m->ticket;
   const muster_client_ticket_state state = m->ticket.state;
-  c->has_ticket = state <= MUSTER_CLIENT_TICKET_ASSIGNED;
-  if (state == MUSTER_CLIENT_TICKET_QUEUED || state == MUSTER_CLIENT_TICKET_MATCHED)
-    c->has_assignment = false;
+  c->has_ticket = state <= MUSTER_CLIENT_TICKET_ASSIGNED || state == MUSTER_CLIENT_TICKET_OFFERED;
+  if (c->has_ticket && state != MUSTER_CLIENT_TICKET_ASSIGNED) c->has_assignment = false;
   e->type = MUSTER_CLIENT_EVENT_TICKET;
   e->ticket = &c->ticket;
+}
+
+static void party_told(muster_client *c, const client_lobby_message *m, mst_arena *arena,
+                       muster_client_event *e) {
+  take_arena(&c->party_arena, arena);
+  c->party = m->party;
+  c->has_party = *m->party.party_id != 0;
+  e->type = MUSTER_CLIENT_EVENT_PARTY;
+  e->party = &c->party;
 }
 
 static void assigned(muster_client *c, const client_lobby_message *m, mst_arena *arena,
@@ -217,6 +226,9 @@ static bool handle(muster_client *c, const client_lobby_message *m, mst_arena *a
       return welcomed(c, m, e);
     case CLIENT_LOBBY_TICKET:
       ticket_told(c, m, arena, e);
+      return true;
+    case CLIENT_LOBBY_PARTY:
+      party_told(c, m, arena, e);
       return true;
     case CLIENT_LOBBY_ASSIGNMENT:
       assigned(c, m, arena, e);
@@ -358,6 +370,7 @@ uint64_t client_due(const muster_client *c) {
 void client_session_free(muster_client *c) {
   mst_arena_free(&c->event_arena);
   mst_arena_free(&c->ticket_arena);
+  mst_arena_free(&c->party_arena);
   mst_arena_free(&c->assignment_arena);
   mst_link_free(&c->link);
   free(c->host);

@@ -61,6 +61,9 @@ struct muster_client {
   mst_arena ticket_arena;
   muster_client_ticket ticket;
   bool has_ticket;
+  mst_arena party_arena;
+  muster_client_party party;
+  bool has_party;
   mst_arena assignment_arena;
   muster_client_assignment assignment;
   bool has_assignment;

@@ -292,6 +292,81 @@ TEST(Client, FindsAMatch) {
   EXPECT_FALSE(lobby.client.current_ticket());
 }
 
+TEST(Client, AcceptsAndDeclines) {
+  Lobby lobby;
+  lobby.greet();
+  auto offer = ticket(0, pb::Ticket::OFFERED);
+  offer.mutable_ticket()->set_accepted(1);
+  offer.mutable_ticket()->set_accepts_needed(4);
+  offer.mutable_ticket()->set_accept_left_ms(20000);
+  lobby.connection.send(offer);
+  Event e = lobby.expect(EventType::ticket);
+  EXPECT_EQ(e.ticket->state, TicketState::offered);
+  EXPECT_EQ(e.ticket->accepted, 1u);
+  EXPECT_EQ(e.ticket->accepts_needed, 4u);
+  EXPECT_EQ(e.ticket->accept_left, 20s);
+  EXPECT_FALSE(e.ticket->you_accepted);
+  std::uint32_t request = 0;
+  EXPECT_EQ(lobby.client.accept_match(&request), MUSTER_CLIENT_OK);
+  EXPECT_EQ(lobby.heard(pb::ClientMessage::kAcceptMatch).request(), request);
+  offer.set_request(request);
+  offer.mutable_ticket()->set_you_accepted(true);
+  lobby.connection.send(offer);
+  EXPECT_TRUE(lobby.expect(EventType::ticket).ticket->you_accepted);
+  EXPECT_TRUE(lobby.client.current_ticket()) << "it waits still";
+  EXPECT_EQ(lobby.client.decline_match(), MUSTER_CLIENT_OK);
+  lobby.heard(pb::ClientMessage::kDeclineMatch);
+  auto refusal = error(0, "queue_penalty");
+  refusal.mutable_error()->set_retry_after_ms(29000);
+  lobby.connection.send(refusal);
+  EXPECT_EQ(lobby.expect(EventType::error).retry_after, 29s);
+}
+
+TEST(Client, IsInAParty) {
+  Lobby lobby;
+  lobby.greet();
+  std::uint32_t request = 0;
+  EXPECT_EQ(lobby.client.create_party(&request), MUSTER_CLIENT_OK);
+  EXPECT_EQ(lobby.heard(pb::ClientMessage::kCreateParty).request(), request);
+  pb::LobbyMessage told;
+  told.set_request(request);
+  told.mutable_party()->set_party_id("7.1");
+  told.mutable_party()->set_code("ABCDEFGH");
+  pb::PartyMember& leader = *told.mutable_party()->add_members();
+  leader.set_player_id("1.1");
+  leader.set_name("ann");
+  (*leader.mutable_attributes())["role"].set_text("healer");
+  told.mutable_party()->add_members()->set_away(true);
+  lobby.connection.send(told);
+  const Event e = lobby.expect(EventType::party);
+  EXPECT_EQ(e.request, request);
+  EXPECT_EQ(e.party->code, "ABCDEFGH");
+  ASSERT_EQ(e.party->members.size(), 2u);
+  EXPECT_EQ(e.party->members[0].name, "ann");
+  EXPECT_EQ(std::get<std::string>(e.party->members[0].attributes.at(0).value), "healer");
+  EXPECT_FALSE(e.party->members[0].away);
+  EXPECT_TRUE(e.party->members[1].away);
+  EXPECT_EQ(lobby.client.current_party()->party_id, "7.1");
+
+  EXPECT_EQ(lobby.client.join_party("ABCDEFGH"), MUSTER_CLIENT_OK);
+  EXPECT_EQ(lobby.heard(pb::ClientMessage::kJoinParty).join_party().code(), "ABCDEFGH");
+  EXPECT_EQ(lobby.client.join_party(""), MUSTER_CLIENT_ERR_ARGUMENT);
+  EXPECT_EQ(lobby.client.kick_from_party("2.1"), MUSTER_CLIENT_OK);
+  EXPECT_EQ(lobby.heard(pb::ClientMessage::kKickFromParty).kick_from_party().player_id(), "2.1");
+  EXPECT_EQ(lobby.client.promote_in_party("2.1"), MUSTER_CLIENT_OK);
+  EXPECT_EQ(lobby.heard(pb::ClientMessage::kPromoteInParty).promote_in_party().player_id(), "2.1");
+  EXPECT_EQ(lobby.client.set_party_attributes({{"skill", 1.5}}), MUSTER_CLIENT_OK);
+  const auto set = lobby.heard(pb::ClientMessage::kSetPartyAttributes);
+  EXPECT_EQ(set.set_party_attributes().attributes().at("skill").number(), 1.5);
+  EXPECT_EQ(lobby.client.leave_party(), MUSTER_CLIENT_OK);
+  lobby.heard(pb::ClientMessage::kLeaveParty);
+  pb::LobbyMessage gone;
+  gone.mutable_party()->mutable_error()->set_code("party_kicked");
+  lobby.connection.send(gone);
+  EXPECT_EQ(lobby.expect(EventType::party).party->error_code, "party_kicked");
+  EXPECT_FALSE(lobby.client.current_party());
+}
+
 TEST(Client, IsQueuedAgainWhenTheServerIsLost) {
   Lobby lobby;
   lobby.greet();

@@ -11,7 +11,15 @@ enum {
   say_cancel_match = 4,
   say_leave_match = 5,
   say_ping = 6,
-  say_pong = 7
+  say_pong = 7,
+  say_create_party = 20,
+  say_join_party = 21,
+  say_leave_party = 22,
+  say_kick_from_party = 23,
+  say_promote_in_party = 24,
+  say_set_party_attributes = 25,
+  say_accept_match = 26,
+  say_decline_match = 27
 };
 
 static bool write_hello(mst_buffer *out, uint32_t request, uint32_t identity, const char *text) {
@@ -88,6 +96,47 @@ static bool write_number(mst_buffer *out, uint32_t request, uint32_t body, uint6
   return mst_frame_end(out, frame);
 }
 
+/// One text in field 1.
+static bool write_text(mst_buffer *out, uint32_t request, uint32_t body, const char *text) {
+  const size_t frame = mst_frame_begin(out);
+  mst_pb_uint(out, 1, request);
+  const size_t message = mst_pb_begin(out, body);
+  mst_pb_text(out, 1, text);
+  mst_pb_end(out, message);
+  return mst_frame_end(out, frame);
+}
+
+bool client_write_create_party(mst_buffer *out, uint32_t request) {
+  return write_number(out, request, say_create_party, 0);
+}
+bool client_write_join_party(mst_buffer *out, uint32_t request, const char *code) {
+  return write_text(out, request, say_join_party, code);
+}
+bool client_write_leave_party(mst_buffer *out, uint32_t request) {
+  return write_number(out, request, say_leave_party, 0);
+}
+bool client_write_kick_from_party(mst_buffer *out, uint32_t request, const char *player_id) {
+  return write_text(out, request, say_kick_from_party, player_id);
+}
+bool client_write_promote_in_party(mst_buffer *out, uint32_t request, const char *player_id) {
+  return write_text(out, request, say_promote_in_party, player_id);
+}
+bool client_write_set_party_attributes(mst_buffer *out, uint32_t request,
+                                       const muster_client_attribute *attributes,
+                                       size_t attributes_count) {
+  const size_t frame = mst_frame_begin(out);
+  mst_pb_uint(out, 1, request);
+  const size_t body = mst_pb_begin(out, say_set_party_attributes);
+  for (size_t i = 0; i < attributes_count; ++i) write_attribute(out, 1, &attributes[i]);
+  mst_pb_end(out, body);
+  return mst_frame_end(out, frame);
+}
+bool client_write_accept_match(mst_buffer *out, uint32_t request) {
+  return write_number(out, request, say_accept_match, 0);
+}
+bool client_write_decline_match(mst_buffer *out, uint32_t request) {
+  return write_number(out, request, say_decline_match, 0);
+}
 bool client_write_cancel_match(mst_buffer *out, uint32_t request) {
   return write_number(out, request, say_cancel_match, 0);
 }
@@ -202,10 +251,45 @@ static bool read_welcome(const mst_pb_field *from, mst_arena *arena, client_lobb
 }
 
 static bool read_error(const mst_pb_field *from, mst_arena *arena, const char **code,
-                       const char **message) {
+                       const char **message, uint32_t *retry_after_ms) {
   mst_pb_reader r = mst_pb_read(from->bytes, from->size);
   for (mst_pb_field f; mst_pb_next(&r, &f);)
-    if (!take(arena, &f, 1, code) || !take(arena, &f, 2, message)) return false;
+    if (!take(arena, &f, 1, code) || !take(arena, &f, 2, message))
+      return false;
+    else if (is_uint(&f, 40) && retry_after_ms)
+      *retry_after_ms = (uint32_t)f.value;
+  return !r.malformed;
+}
+
+static bool read_party_member(const mst_pb_field *from, mst_arena *arena,
+                              muster_client_party_member *to) {
+  to->player_id = to->name = "";
+  muster_client_attribute *const attributes = elements(from, 4, arena, sizeof *attributes);
+  if (!attributes) return false;
+  to->attributes = attributes;
+  mst_pb_reader r = mst_pb_read(from->bytes, from->size);
+  for (mst_pb_field f; mst_pb_next(&r, &f);) {
+    if (!take(arena, &f, 1, &to->player_id) || !take(arena, &f, 2, &to->name)) return false;
+    if (is_uint(&f, 3)) to->away = f.value != 0;
+    if (is_bytes(&f, 4) && !read_attribute(&f, arena, &attributes[to->attributes_count++]))
+      return false;
+  }
+  return !r.malformed;
+}
+
+static bool read_party(const mst_pb_field *from, mst_arena *arena, muster_client_party *to) {
+  to->party_id = to->code = to->error_code = to->error_message = "";
+  muster_client_party_member *const members = elements(from, 3, arena, sizeof *members);
+  if (!members) return false;
+  to->members = members;
+  mst_pb_reader r = mst_pb_read(from->bytes, from->size);
+  for (mst_pb_field f; mst_pb_next(&r, &f);) {
+    if (!take(arena, &f, 1, &to->party_id) || !take(arena, &f, 2, &to->code)) return false;
+    if (is_bytes(&f, 3) && !read_party_member(&f, arena, &members[to->members_count++]))
+      return false;
+    if (is_bytes(&f, 4) && !read_error(&f, arena, &to->error_code, &to->error_message, NULL))
+      return false;
+  }
   return !r.malformed;
 }
 
@@ -215,12 +299,16 @@ static bool read_ticket(const mst_pb_field *from, mst_arena *arena, muster_clien
   for (mst_pb_field f; mst_pb_next(&r, &f);) {
     if (!take(arena, &f, 1, &to->ticket_id) || !take(arena, &f, 2, &to->queue)) return false;
     if (is_uint(&f, 3))
-      to->state = f.value <= MUSTER_CLIENT_TICKET_FAILED ? (muster_client_ticket_state)f.value
-                                                         : MUSTER_CLIENT_TICKET_UNKNOWN;
+      to->state = f.value <= MUSTER_CLIENT_TICKET_OFFERED ? (muster_client_ticket_state)f.value
+                                                          : MUSTER_CLIENT_TICKET_UNKNOWN;
     if (is_uint(&f, 4)) to->players = (uint32_t)f.value;
     if (is_uint(&f, 5)) to->players_needed = (uint32_t)f.value;
-    if (is_bytes(&f, 6) && !read_error(&f, arena, &to->error_code, &to->error_message))
+    if (is_bytes(&f, 6) && !read_error(&f, arena, &to->error_code, &to->error_message, NULL))
       return false;
+    if (is_uint(&f, 40)) to->accepted = (uint32_t)f.value;
+    if (is_uint(&f, 41)) to->accepts_needed = (uint32_t)f.value;
+    if (is_uint(&f, 42)) to->accept_left_ms = (uint32_t)f.value;
+    if (is_uint(&f, 43)) to->you_accepted = f.value != 0;
   }
   return !r.malformed;
 }
@@ -305,7 +393,9 @@ static bool read_body(const mst_pb_field *f, mst_arena *arena, client_lobby_mess
     case CLIENT_LOBBY_MATCH_ENDED:
       return read_match_ended(f, arena, to);
     case CLIENT_LOBBY_ERROR:
-      return read_error(f, arena, &to->code, &to->message);
+      return read_error(f, arena, &to->code, &to->message, &to->retry_after_ms);
+    case CLIENT_LOBBY_PARTY:
+      return read_party(f, arena, &to->party);
     case CLIENT_LOBBY_PING:
     case CLIENT_LOBBY_PONG:
       return read_number(f, &to->number);
@@ -319,7 +409,7 @@ static bool read_body(const mst_pb_field *f, mst_arena *arena, client_lobby_mess
 
 static bool is_body(uint32_t number) {
   return (number >= CLIENT_LOBBY_WELCOME && number <= CLIENT_LOBBY_PONG) ||
-         number == CLIENT_LOBBY_RATING_CHANGED;
+         number == CLIENT_LOBBY_PARTY || number == CLIENT_LOBBY_RATING_CHANGED;
 }
 
 bool client_read_lobby_message(const uint8_t *bytes, size_t size, mst_arena *arena,

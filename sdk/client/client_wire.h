@@ -20,6 +20,16 @@ bool client_write_start_match(mst_buffer *out, uint32_t request, const char *que
                               uint32_t seats);
 bool client_write_cancel_match(mst_buffer *out, uint32_t request);
 bool client_write_leave_match(mst_buffer *out, uint32_t request);
+bool client_write_create_party(mst_buffer *out, uint32_t request);
+bool client_write_join_party(mst_buffer *out, uint32_t request, const char *code);
+bool client_write_leave_party(mst_buffer *out, uint32_t request);
+bool client_write_kick_from_party(mst_buffer *out, uint32_t request, const char *player_id);
+bool client_write_promote_in_party(mst_buffer *out, uint32_t request, const char *player_id);
+bool client_write_set_party_attributes(mst_buffer *out, uint32_t request,
+                                       const muster_client_attribute *attributes,
+                                       size_t attributes_count);
+bool client_write_accept_match(mst_buffer *out, uint32_t request);
+bool client_write_decline_match(mst_buffer *out, uint32_t request);
 bool client_write_ping(mst_buffer *out, uint64_t number);
 bool client_write_pong(mst_buffer *out, uint64_t number);
 
@@ -34,6 +44,7 @@ typedef enum client_lobby_message_type {
   CLIENT_LOBBY_ERROR = 6,
   CLIENT_LOBBY_PING = 7,
   CLIENT_LOBBY_PONG = 8,
+  CLIENT_LOBBY_PARTY = 20,
   CLIENT_LOBBY_RATING_CHANGED = 40
 } client_lobby_message_type;
 
@@ -47,12 +58,14 @@ typedef struct client_lobby_message {
   bool resumed;                         // WELCOME
   muster_client_ticket ticket;          // TICKET
   muster_client_assignment assignment;  // ASSIGNMENT
+  muster_client_party party;            // PARTY
   const char *match_id;                 // MATCH_ENDED
   muster_client_end_reason reason;      // MATCH_ENDED
   bool requeued;                        // MATCH_ENDED
   const char *result;                   // MATCH_ENDED
   const char *code;                     // ERROR
   const char *message;                  // ERROR
+  uint32_t retry_after_ms;              // ERROR
   uint64_t number;                      // PING, PONG
   const char *queue;                    // RATING_CHANGED
   int32_t rating;                       // RATING_CHANGED

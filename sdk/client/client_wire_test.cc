@@ -85,6 +85,47 @@ TEST(ClientMessage, IsWhatProtobufWrites) {
          m.set_request(200);
          m.mutable_cancel_match();
        }},
+      {"create party", [](mst_buffer* o) { return client_write_create_party(o, 4); },
+       [](pb::ClientMessage& m) {
+         m.set_request(4);
+         m.mutable_create_party();
+       }},
+      {"join party", [](mst_buffer* o) { return client_write_join_party(o, 4, "ABCDEFGH"); },
+       [](pb::ClientMessage& m) {
+         m.set_request(4);
+         m.mutable_join_party()->set_code("ABCDEFGH");
+       }},
+      {"leave party", [](mst_buffer* o) { return client_write_leave_party(o, 4); },
+       [](pb::ClientMessage& m) {
+         m.set_request(4);
+         m.mutable_leave_party();
+       }},
+      {"kick from party", [](mst_buffer* o) { return client_write_kick_from_party(o, 4, "4.1"); },
+       [](pb::ClientMessage& m) {
+         m.set_request(4);
+         m.mutable_kick_from_party()->set_player_id("4.1");
+       }},
+      {"promote in party", [](mst_buffer* o) { return client_write_promote_in_party(o, 4, "4.1"); },
+       [](pb::ClientMessage& m) {
+         m.set_request(4);
+         m.mutable_promote_in_party()->set_player_id("4.1");
+       }},
+      {"set party attributes",
+       [](mst_buffer* o) { return client_write_set_party_attributes(o, 4, &region, 1); },
+       [](pb::ClientMessage& m) {
+         m.set_request(4);
+         (*m.mutable_set_party_attributes()->mutable_attributes())["region"].set_text("eu");
+       }},
+      {"accept match", [](mst_buffer* o) { return client_write_accept_match(o, 4); },
+       [](pb::ClientMessage& m) {
+         m.set_request(4);
+         m.mutable_accept_match();
+       }},
+      {"decline match", [](mst_buffer* o) { return client_write_decline_match(o, 4); },
+       [](pb::ClientMessage& m) {
+         m.set_request(4);
+         m.mutable_decline_match();
+       }},
       {"leave match", [](mst_buffer* o) { return client_write_leave_match(o, 3); },
        [](pb::ClientMessage& m) {
          m.set_request(3);
@@ -262,7 +303,8 @@ TEST(LobbyMessage, TheOthers) {
 TEST(LobbyMessage, EnumeratorsAreTheSame) {
   EXPECT_EQ(MUSTER_CLIENT_TICKET_QUEUED, static_cast<int>(pb::Ticket::QUEUED));
   EXPECT_EQ(MUSTER_CLIENT_TICKET_FAILED, static_cast<int>(pb::Ticket::FAILED));
-  EXPECT_EQ(pb::Ticket::State_MAX, pb::Ticket::FAILED);
+  EXPECT_EQ(MUSTER_CLIENT_TICKET_OFFERED, static_cast<int>(pb::Ticket::OFFERED));
+  EXPECT_EQ(pb::Ticket::State_MAX, pb::Ticket::OFFERED);
   EXPECT_EQ(MUSTER_CLIENT_END_OVER, static_cast<int>(pb::MatchEnded::OVER));
   EXPECT_EQ(MUSTER_CLIENT_END_LEFT, static_cast<int>(pb::MatchEnded::LEFT));
   EXPECT_EQ(pb::MatchEnded::Reason_MAX, pb::MatchEnded::LEFT);

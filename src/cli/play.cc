@@ -176,6 +176,7 @@ class Player {
       case EventType::none:
       case EventType::connected:
       case EventType::rating_changed:
+      case EventType::party:
         break;
     }
   }
@@ -196,6 +197,8 @@ class Player {
   }
 
   void hear_ticket(const client::Ticket& ticket) {
+    if (ticket.state == TicketState::offered && !ticket.you_accepted && !leaving_)
+      client_->accept_match();
     if (ticket.state == TicketState::cancelled) finish(interrupted_ ? interrupted : failed);
     if (ticket.state == TicketState::expired || ticket.state == TicketState::failed) finish(failed);
   }

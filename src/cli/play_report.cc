@@ -20,12 +20,12 @@ double milliseconds(std::chrono::nanoseconds time) {
 
 // As the protocol writes them.
 constexpr std::string_view ticket_states[] = {"UNKNOWN",   "QUEUED",  "MATCHED", "ASSIGNED",
-                                              "CANCELLED", "EXPIRED", "FAILED"};
+                                              "CANCELLED", "EXPIRED", "FAILED",  "OFFERED"};
 constexpr std::string_view end_reasons[] = {"UNKNOWN",         "OVER", "SERVER_LOST", "TIMED_OUT",
                                             "MATCH_CANCELLED", "LEFT"};
-constexpr std::string_view event_names[] = {"none",   "connected",    "welcome",
-                                            "ticket", "assignment",   "match_ended",
-                                            "error",  "disconnected", "rating_changed"};
+constexpr std::string_view event_names[] = {
+    "none",        "connected", "welcome",      "ticket",         "assignment",
+    "match_ended", "error",     "disconnected", "rating_changed", "party"};
 
 std::string ticket_text(const client::Ticket& t) {
   using client::TicketState;
@@ -34,10 +34,14 @@ std::string ticket_text(const client::Ticket& t) {
       return fmt::format("queued for {}, {} of {} here", t.queue, t.players, t.players_needed);
     case TicketState::matched:
       return fmt::format("matched, {} players; a game server is on its way", t.players);
+    case TicketState::offered:
+      return fmt::format("match found, {} of {} have accepted, {:.0f} s left", t.accepted,
+                         t.accepts_needed, static_cast<double>(t.accept_left.count()) / 1000);
     case TicketState::assigned:
       return "assigned";
     case TicketState::cancelled:
-      return "ticket taken back";
+      return t.error_code.empty() ? "ticket taken back"
+                                  : fmt::format("ticket ended: {}", t.error_message);
     case TicketState::expired:
       return fmt::format("ticket expired: {}", t.error_message);
     case TicketState::failed:
@@ -112,6 +116,10 @@ std::string event_text(const client::Event& e, std::string_view player) {
       return ended_text(e);
     case EventType::error:
       return fmt::format("refused: {} ({})", e.message, e.code);
+    case EventType::party:
+      return e.party->party_id.empty()
+                 ? "in no party"
+                 : fmt::format("party {} of {}", e.party->code, e.party->members.size());
     case EventType::disconnected:
       return e.final ? fmt::format("disconnected: {}", e.message)
                      : fmt::format("disconnected: {}; again in {:.1f} s", e.message,
@@ -144,6 +152,12 @@ std::string event_json(const client::Event& e, std::string_view player,
       o["state"] = ticket_states[static_cast<std::size_t>(e.ticket->state)];
       o["players"] = e.ticket->players;
       o["playersNeeded"] = e.ticket->players_needed;
+      if (e.ticket->accepts_needed > 0) {
+        o["accepted"] = e.ticket->accepted;
+        o["acceptsNeeded"] = e.ticket->accepts_needed;
+        o["acceptLeftMs"] = e.ticket->accept_left.count();
+        o["youAccepted"] = e.ticket->you_accepted;
+      }
       if (!e.ticket->error_code.empty())
         o["error"] = {{"code", e.ticket->error_code}, {"message", e.ticket->error_message}};
       break;
@@ -159,6 +173,11 @@ std::string event_json(const client::Event& e, std::string_view player,
     case EventType::error:
       o["code"] = e.code;
       o["message"] = e.message;
+      break;
+    case EventType::party:
+      o["partyId"] = e.party->party_id;
+      o["code"] = e.party->code;
+      o["members"] = e.party->members.size();
       break;
     case EventType::disconnected:
       o["message"] = e.message;

@@ -210,6 +210,9 @@ struct RegionConfig {
   std::uint32_t fleet = 0;  // Index into Config::fleets.
 };
 
+/// What a party is worth, of its players' ratings.
+enum class PartyRating : std::uint8_t { average, highest, lowest };
+
 /// What a player may choose to play.
 struct QueueConfig {
   std::string name;           // Required: [a-z0-9-], 1 to 32 characters, unique.
@@ -242,6 +245,14 @@ struct QueueConfig {
   // 0 to avoid_recent_max: with whom somebody played in so many matches, they do not play again.
   std::uint32_t avoid_recent = 0;
 
+  PartyRating party_rating = PartyRating::average;
+  std::uint32_t party_rating_bonus = 0;  // 0 to 10000 points for each player beyond the first.
+  // 1 s to 5 min for all to accept a match that is found; 0: nobody is asked.
+  Duration accept_timeout = Duration::zero();
+  // 0 to 24 h without this queue for who does not; twice as long each time, up to the other.
+  Duration decline_penalty = seconds{30};
+  Duration decline_penalty_max = minutes{10};
+
   /// Whether matches are formed by rules: then a ticket's seats stay in one team.
   bool ruled() const {
     return rating_distance || team_rating_distance || !team.empty() || !rules.empty() ||
@@ -273,6 +284,7 @@ struct Config {
   std::vector<QueueConfig> queues;
   // 1 to 1000000 results that wait to be recorded; past it, matches end without theirs.
   std::uint32_t results_outstanding_max = 10'000;
+  std::uint32_t party_size_max = 16;  // 1 to 256 players in a party.
 };
 
 }  // namespace muster::core

@@ -43,7 +43,9 @@ void Turn::deadlines() {
       case TimerKind::match: {
         const MatchId match_id = id(MatchId{});
         const Match& match = s_.matches[match_id];
-        if (match.state == MatchState::launching)
+        if (match.state == MatchState::offered)
+          offer_due(match_id);
+        else if (match.state == MatchState::launching)
           fail_match(match_id, Error::node_unavailable);
         else
           match_due(match_id);
@@ -104,7 +106,7 @@ void Turn::on(const LobbyStopping& e) {
   // Matches before tickets: the tickets of a match that loses one would queue and match again.
   std::vector<MatchId> launching;
   s_.matches.for_each([&](MatchId id, const Match& match) {
-    if (match.state == MatchState::launching) launching.push_back(id);
+    if (match.state != MatchState::playing) launching.push_back(id);
   });
   for (const MatchId id : launching) fail_match(id, Error::lobby_stopping);
   std::vector<TicketId> tickets;

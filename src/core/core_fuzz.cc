@@ -73,6 +73,7 @@ Config config_of(Bytes& bytes) {
   queue.ticket_timeout = seconds{60};
   queue.name = "duel", queue.fleet = 0, queue.players = 2, queue.teams = 2;
   config.queues.push_back(queue);
+  queue.accept_timeout = shape & 2 ? seconds{8} : Duration::zero();
   queue.name = "five", queue.players = 5, queue.requeue_on_server_lost = true;
   config.queues.push_back(queue);
   config.results_outstanding_max = 2;
@@ -300,6 +301,7 @@ class World {
         if (bytes_.flip())
           return SetRating{any(players_), "ranked", static_cast<Rating>(8 * bytes_.next())};
         if (bytes_.flip()) return of_the_recorder();
+        if (bytes_.flip()) return of_a_party();
         return DeadlineReached{};
       case 27:
         return bytes_.below(8) == 0 ? fork_parent_changed() : order();
@@ -408,6 +410,28 @@ class World {
     return ServerExited{id, code, how != 0 ? 0 : 9, "last line", {}, {}, code == 1 && how == 1};
   }
 
+  Event of_a_party() {
+    switch (bytes_.below(8)) {
+      case 0:
+        return CreateParty{session(), 4, bytes_.flip() ? "ABCDEFGH" : "22222222"};
+      case 1:
+      case 2:
+        return JoinParty{session(), 4, bytes_.below(8) ? "ABCDEFGH" : "33333333"};
+      case 3:
+        return bytes_.below(4) ? Event(SetPartyAttributes{session(), 4, {{"mode", "a"}}})
+                               : Event(LeaveParty{session(), 4});
+      case 4:
+        return KickFromParty{session(), 4, any(players_)};
+      case 5:
+        return PromoteInParty{session(), 4, any(players_)};
+      case 6:
+        return bytes_.below(4) ? Event(AcceptMatch{session(), 4})
+                               : Event(DeclineMatch{session(), 4});
+      default:
+        return AcceptMatch{session(), 4};
+    }
+  }
+
   Event classic_login() {
     const Server* starting = core_.state().servers.find(server(ServerState::starting));
     const auto made_up = static_cast<std::uint16_t>(4000 + bytes_.below(3));
@@ -507,18 +531,24 @@ class World {
   }
   void see(const SendTicket& e) {
     check_open(e.session);
-    CHECK(!ended_.contains(e.ticket), "a ticket that has ended is not heard of again");
+    CHECK(!ended_.contains({e.ticket, e.session}), "a ticket that has ended is not heard of again");
     CHECK(e.players <= e.players_needed, "no more are gathered than needed");
     CHECK(!e.wait || (e.wait->low <= e.wait->median && e.wait->median <= e.wait->high),
           "an estimate lies within its spread");
     if (e.state == TicketState::cancelled || e.state == TicketState::expired ||
         e.state == TicketState::failed)
-      ended_.insert(e.ticket);
+      ended_.insert({e.ticket, e.session});
+    if (e.state == TicketState::offered)
+      CHECK(e.accepted < e.accepts_needed, "what all have accepted is no offer any more");
+  }
+  void see(const SendParty& e) {
+    check_open(e.session);
+    CHECK(static_cast<bool>(e.party) == !e.members.empty(), "a party has somebody in it");
   }
   void see(const SendAssignment& e) {
     check_open(e.session);
     CHECK(e.port != 0 && !e.host.empty(), "an assignment says where to go");
-    if (e.ticket) CHECK(ended_.insert(e.ticket).second, "a ticket ends once");
+    if (e.ticket) CHECK(ended_.insert({e.ticket, e.session}).second, "a ticket ends once");
   }
   void see(const SendMatchEnded& e) { check_open(e.session); }
   void see(const SendServerLoginOk& e) { check_open(e.session); }
@@ -566,7 +596,7 @@ class World {
   std::vector<ServerId> servers_;
   std::vector<MatchId> matches_;
   std::vector<std::pair<SessionId, ServerId>> asked_;
-  std::set<TicketId> ended_;
+  std::set<std::pair<TicketId, SessionId>> ended_;  // For whom.
   std::set<std::pair<MatchId, Time>> recorded_;
 };
 

@@ -46,15 +46,23 @@ std::uint64_t Core::digest() const {
     for (const std::uint8_t byte : player.secret) d.add(byte);
     for (const PlayerRating& rating : player.ratings)
       d.add(rating.queue), d.add(rating.mean), d.add(rating.deviation);
-    d.add(player.account);
     for (const Blocked& blocked : player.blocked) d.add(blocked.player), d.add(blocked.account);
     for (const RecentMatch& match : player.recent) {
       d.add(match.queue);
       for (const PlayerKey& other : match.others) d.add(other.account), d.add(other.guest);
     }
     for (const RegionLatency& measured : player.latency) d.add(measured.region), d.add(measured.ms);
+    d.add(player.account), d.add(player.party), d.add(player.wrong_codes);
+    d.add(player.wrong_codes_since);
+    for (const QueuePenalty& penalty : player.penalties)
+      d.add(penalty.queue), d.add(penalty.until), d.add(penalty.length.count());
   });
   d.add(s.away);
+  s.parties.for_each([&](PartyId id, const Party& party) {
+    d.add(id), d.add(party.code);
+    for (const PartyMember& member : party.members)
+      d.add(member.player), fold(d, member.attributes);
+  });
   s.tickets.for_each([&](TicketId id, const Ticket& ticket) {
     d.add(id), d.add(ticket.queue), d.add(ticket.seats);
     d.add(static_cast<int>(ticket.state)), d.add(ticket.held), d.add(ticket.since);
@@ -69,7 +77,9 @@ std::uint64_t Core::digest() const {
     d.add(match.seats), d.add(match.by_rules);
     for (const TeamBots& bots : match.bots) d.add(bots.team), d.add(bots.count);
     d.add(match.launching), d.add(match.since);
-    d.add(match.anybody_came), d.add(match.region);
+    d.add(match.region);
+    d.add(match.anybody_came), d.add(match.accept_until);
+    for (const PlayerId player : match.accepted) d.add(player);
     for (const TicketId ticket : match.tickets) d.add(ticket);
     for (const MatchPlayer& player : match.players)
       d.add(player.player), d.add(player.since), d.add(player.joined), d.add(player.ticket);

@@ -35,6 +35,7 @@ struct SendError {
   Error error = Error::none;
   std::string
       detail;  // Added to message(error) for people: which queue, which limit. May be empty.
+  Duration retry_after{};  // Known of some: then it may be tried again. Zero: not known.
 };
 struct SendTicket {
   SessionId session;
@@ -46,6 +47,10 @@ struct SendTicket {
   std::uint32_t players_needed = 0;
   Error error = Error::none;         // Failed and Expired: why.
   std::optional<WaitEstimate> wait;  // Queued, if enough is known of tickets like it.
+  std::uint32_t accepted = 0;        // Offered: players who have accepted,
+  std::uint32_t accepts_needed = 0;
+  Duration accept_left{};     // and how long the others have.
+  bool you_accepted = false;  // Whether this player has.
 };
 struct SendAssignment {
   SessionId session;
@@ -72,6 +77,15 @@ struct SendMatchEnded {
   MatchEnd end = MatchEnd::over;
   bool requeued = false;  // A ticket with the old waiting time follows.
   std::string result;
+};
+/// The party as it is now, to each of its members; no party: this player is in none any more.
+struct SendParty {
+  SessionId session;
+  std::uint32_t request = 0;
+  PartyId party;
+  std::string code;
+  std::vector<PartyView> members;  // The leader first.
+  Error error = Error::none;       // Why there is none.
 };
 /// The classic game server is believed: LG_PACKET_LOGIN_OK.
 struct SendServerLoginOk {
@@ -165,7 +179,7 @@ struct SendRating {
 using Effect = std::variant<SendWelcome, SendError, SendTicket, SendAssignment, SendMatchEnded,
                             SendServerLoginOk, CloseSession, LaunchServer, StopServer,
                             StartServerMatch, RemoveServerPlayer, EndServerMatch, VerifyOwner,
-                            AcknowledgeReports, RecordResult, SendRating>;
+                            AcknowledgeReports, RecordResult, SendRating, SendParty>;
 using Effects = std::vector<Effect>;
 
 /// "LaunchServer": the effect's name, for logs and traces.

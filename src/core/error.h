@@ -56,6 +56,26 @@ enum class Error : std::uint8_t {
   latency_missing,   ///< The queue is played in regions, and the player has measured none of them.
   latency_too_high,  ///< No region of the queue will ever be near enough.
   blocked_invalid,   ///< A block list that is too long, or of what are no players' ids.
+  // Parties.
+  already_in_party,   ///< Leave it first.
+  not_in_party,       ///< A command about a party, without one.
+  party_not_found,    ///< Join: no party has that code.
+  party_codes_wrong,  ///< Join: too many codes that there are none of.
+  party_code_taken,   ///< Create: the code that was drawn is in use, or is none.
+  party_full,         ///< party_size_max.
+  party_queued,       ///< Join: its ticket waits already.
+  party_busy,         ///< Start: one of them is in a match.
+  party_too_big,      ///< Start: for any team of the queue.
+  not_party_leader,   ///< Only the leader may.
+  not_party_member,   ///< Kick, promote: nobody else in this party has that id.
+  party_kicked,       ///< The leader has taken this player out.
+  // Matches that are offered.
+  no_match_offered,    ///< Accept, decline: nothing is asked.
+  match_offered,       ///< Not while the party is asked.
+  match_accepted,      ///< Too late to take it back.
+  match_declined,      ///< The ticket ended: one of its players declined.
+  match_not_accepted,  ///< The ticket ended: one of its players did not answer.
+  queue_penalty,       ///< Start: not yet again in that queue.
 };
 
 /// "queue_not_found": the enumerator's own name, stable across versions.

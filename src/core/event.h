@@ -264,6 +264,48 @@ struct DrainServer {
 /// Nothing but time: next_deadline() has come. (Every step first does what is due by its time.)
 struct DeadlineReached {};
 
+// ---- Parties, and matches that are offered: from sessions.
+
+struct CreateParty {
+  SessionId session;
+  std::uint32_t request = 0;
+  std::string code;  // Fresh: party_code_bytes of party_code_alphabet.
+};
+struct JoinParty {
+  SessionId session;
+  std::uint32_t request = 0;
+  std::string code;
+};
+struct LeaveParty {
+  SessionId session;
+  std::uint32_t request = 0;
+};
+struct KickFromParty {
+  SessionId session;
+  std::uint32_t request = 0;
+  PlayerId player;
+};
+/// Makes another the leader.
+struct PromoteInParty {
+  SessionId session;
+  std::uint32_t request = 0;
+  PlayerId player;
+};
+/// The player's own, for the matches that the leader starts.
+struct SetPartyAttributes {
+  SessionId session;
+  std::uint32_t request = 0;
+  std::vector<Attribute> attributes;
+};
+struct AcceptMatch {
+  SessionId session;
+  std::uint32_t request = 0;
+};
+struct DeclineMatch {
+  SessionId session;
+  std::uint32_t request = 0;
+};
+
 using Event =
     std::variant<SessionOpened, SessionClosed, Hello, ResumeSession, StartMatch, CancelMatch,
                  LeaveMatch, ClassicServerLogin, ClassicServerReset, NodeConnected, NodeLost,
@@ -272,7 +314,8 @@ using Event =
                  ShutdownRequested, ServerAllocated, ServerReserved, ForkParentChanged,
                  StopServerCommand, LobbyStopping, DeadlineReached, ConfigReloaded, ClearFleet,
                  DrainFleet, DrainNode, DrainServer, LobbyStarted, NodeReported, SetRating,
-                 ResultRecorded, RatingsChanged, AccountBanned>;
+                 ResultRecorded, RatingsChanged, AccountBanned, CreateParty, JoinParty, LeaveParty,
+                 KickFromParty, PromoteInParty, SetPartyAttributes, AcceptMatch, DeclineMatch>;
 
 /// "StartMatch": the event's name, for logs and traces.
 std::string_view name_of(const Event& event);

@@ -14,6 +14,7 @@ using MatchId = Id<struct MatchTag>;
 using TicketPlace = Id<struct TicketPlaceTag>;  ///< Of a waiting ticket in its queue's matcher.
 using ServerId = Id<struct ServerTag>;
 using NodeId = Id<struct NodeTag>;
+using PartyId = Id<struct PartyTag>;
 
 /// Positions in Config::fleets and Config::queues.
 using FleetIndex = std::uint32_t;

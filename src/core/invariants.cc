@@ -60,6 +60,32 @@ void check_sessions_and_players(const State& s) {
   });
 }
 
+void check_parties(const State& s) {
+  std::size_t codes = 0;
+  s.parties.for_each([&](PartyId id, const Party& party) {
+    const auto code = s.party_codes.find(party.code);
+    CHECK(code != s.party_codes.end() && code->second == id, "a party is found by its code");
+    ++codes;
+    CHECK(!party.members.empty(), "a party has somebody in it");
+    TicketId ticket;
+    for (const PartyMember& member : party.members) {
+      const Player* player = s.players.find(member.player);
+      CHECK(player && player->party == id, "a party's players know it");
+      CHECK(std::ranges::count(party.members, member.player, &PartyMember::player) == 1,
+            "a player is in their party once");
+      CHECK(!player->ticket || !ticket || player->ticket == ticket, "a party waits on one ticket");
+      if (player->ticket) ticket = player->ticket;
+    }
+  });
+  CHECK(codes == s.party_codes.size(), "no code is of a party that is gone");
+  s.players.for_each([&](PlayerId id, const Player& player) {
+    if (!player.party) return;
+    const Party* party = s.parties.find(player.party);
+    CHECK(party && std::ranges::count(party->members, id, &PartyMember::player) == 1,
+          "a player's party has them");
+  });
+}
+
 bool stands_in_line(const Queue& queue, const Ticket& ticket, TicketId id) {
   if (queue.matcher) {
     const WaitingTicket* waiting = queue.matcher->find(ticket.place);
@@ -83,6 +109,10 @@ void check_tickets(const State& s) {
       anybody_away = anybody_away || !player->session;
       seats_of_members += member.seats;
     }
+    const PartyId party = s.players[ticket.members.front().player].party;
+    for (const TicketMember& member : ticket.members)
+      CHECK(ticket.members.size() == 1 || (party && s.players[member.player].party == party),
+            "who waits together is of one party");
     CHECK(ticket.held == anybody_away, "a ticket is held only while somebody is away");
     CHECK(ticket.seats == seats_of_members, "a ticket has the seats of its members");
     const Queue& queue = s.queues[ticket.queue];
@@ -94,11 +124,12 @@ void check_tickets(const State& s) {
             "a ticket waits where it may be matched");
       if (waiting) seats[ticket.queue] += ticket.seats, ++waiting_in[ticket.queue];
     } else {
-      CHECK(ticket.state == TicketState::matched, "ended tickets are gone");
+      const bool offered = ticket.state == TicketState::offered;
+      CHECK(offered || ticket.state == TicketState::matched, "ended tickets are gone");
       CHECK(!waiting, "a matched ticket has left its line");
       const Match* match = s.matches.find(ticket.match);
-      CHECK(match && match->state == MatchState::launching,
-            "a matched ticket's match is launching");
+      CHECK(match && match->state == (offered ? MatchState::offered : MatchState::launching),
+            "a matched ticket's match is launching, or offered as it is");
       CHECK(std::count(match->tickets.begin(), match->tickets.end(), id) == 1,
             "a ticket is in its match once");
     }
@@ -117,6 +148,23 @@ void check_tickets(const State& s) {
   }
 }
 
+void check_offered(const State& s, MatchId id, const Match& match) {
+  const Fleet& fleet = s.fleets[match.fleet];
+  CHECK(!fleet.waiting.contains({match.since, id}), "nothing is launched for a match on offer");
+  CHECK(match.timer && !match.launching && !match.server, "an offer ends in time");
+  std::size_t players = 0;
+  std::uint32_t seats = 0;
+  for (const TicketId ticket : match.tickets)
+    players += s.tickets[ticket].members.size(), seats += s.tickets[ticket].seats;
+  CHECK(seats == match.seats, "a match on offer is full");
+  CHECK(match.accepted.size() < players, "what all have accepted is no offer any more");
+  for (const PlayerId player : match.accepted) {
+    const Ticket* ticket = s.tickets.find(s.players[player].ticket);
+    CHECK(ticket && ticket->match == id, "who has accepted is of the match");
+    CHECK(std::ranges::count(match.accepted, player) == 1, "a player accepts once");
+  }
+}
+
 void check_matches(const State& s) {
   const bool any_node = std::any_of(s.nodes.begin(), s.nodes.end(),
                                     [](const auto& node) { return node->link && !node->draining; });
@@ -124,6 +172,7 @@ void check_matches(const State& s) {
     const Fleet& fleet = s.fleets[match.fleet];
     const bool waits = fleet.waiting.contains({match.since, id});
     const bool unserved = fleet.unserved.contains({match.since, id});
+    if (match.state == MatchState::offered) return check_offered(s, id, match);
     if (match.state == MatchState::launching) {
       CHECK(waits, "a launching match waits for a server");
       CHECK(unserved == !match.launching, "unserved is: none is starting for it");
@@ -269,6 +318,7 @@ void check_results(const State& s) {
 
 void check_invariants(const State& state) {
   check_sessions_and_players(state);
+  check_parties(state);
   check_tickets(state);
   check_matches(state);
   check_servers(state);

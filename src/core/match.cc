@@ -1,5 +1,6 @@
 // Matches: from their players being found, through a game server, to their end.
 #include <algorithm>
+#include <map>
 
 #include "core/match_company.h"
 #include "core/turn.h"
@@ -155,7 +156,8 @@ void Turn::send_assignment(MatchId match_id, PlayerId player_id, TicketId ticket
 /// game server that was starting for it stays, for whoever is next.
 void Turn::dissolve(MatchId match_id) {
   Match& match = s_.matches[match_id];
-  CHECK(match.state == MatchState::launching, "a match that plays is not dissolved");
+  CHECK(match.state != MatchState::playing, "a match that plays is not dissolved");
+  if (match.state == MatchState::offered) ++s_.totals.offers_failed;
   stop_waiting(match_id);
   rebalance_.push_back(match.fleet);
   const QueueIndex queue = *match.queue;
@@ -171,17 +173,40 @@ void Turn::dissolve(MatchId match_id) {
   send_gathered(queue, others);
 }
 
-void Turn::fail_match(MatchId match_id, Error error) {
+void Turn::fail_match(MatchId match_id, Error error, Asker asker) {
   Match& match = s_.matches[match_id];
   stop_waiting(match_id);
   rebalance_.push_back(match.fleet);
   const std::vector<TicketId> tickets = std::move(match.tickets);
   s_.matches.erase(match_id);
-  for (const TicketId id : tickets) end_ticket(id, TicketState::failed, error);
+  for (const TicketId id : tickets) end_ticket(id, TicketState::failed, error, asker);
 }
 
-/// Ends a playing match and frees its players; those who came on one ticket go back on one. The
-/// game server is left as it is, without a match: the caller says what becomes of it.
+/// Those of a match who go back on one ticket: of a party all who are in it, the leader first; the
+/// others alone.
+std::vector<std::vector<MatchPlayer>> Turn::together(const Match& match) const {
+  std::vector<std::vector<MatchPlayer>> groups;
+  std::map<PartyId, std::size_t> party_group;
+  for (const MatchPlayer& played : match.players) {
+    const PartyId party = s_.players[played.player].party;
+    const auto known = party_group.find(party);
+    if (party && known != party_group.end()) {
+      groups[known->second].push_back(played);
+      continue;
+    }
+    if (party) party_group.emplace(party, groups.size());
+    groups.push_back({played});
+  }
+  for (const auto& [party, group] : party_group)
+    std::ranges::sort(groups[group], {}, [&members = s_.parties[party].members](const auto& p) {
+      return std::ranges::find(members, p.player, &PartyMember::player) - members.begin();
+    });
+  return groups;
+}
+
+/// Ends a playing match and frees its players; those of a party go back on one ticket, unless
+/// others of it wait already. The game server is left as it is, without a match: the caller says
+/// what becomes of it.
 void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result,
                      const std::vector<Standing>& standings) {
   if (end == MatchEnd::over) keep_result(match_id, standings);
@@ -190,15 +215,17 @@ void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result,
   const bool may_requeue = end == MatchEnd::server_lost && match.queue && !s_.stopping &&
                            s_.config.queues[*match.queue].requeue_on_server_lost;
   std::vector<TicketId> requeued;
-  for (auto first = match.players.begin(); first != match.players.end();) {
-    const auto last = std::find_if(first, match.players.end(),
-                                   [&](const MatchPlayer& p) { return p.ticket != first->ticket; });
+  for (const std::vector<MatchPlayer>& group : together(match)) {
     std::vector<TicketMember> members;
-    for (auto played = first; played != last; ++played) {
-      const RosterEntry& entry = entry_of(match, played->player);
+    Time since = group.front().since;
+    for (const MatchPlayer& played : group) {
+      const RosterEntry& entry = entry_of(match, played.player);
       members.push_back({entry.player, entry.seats, entry.attributes});
+      since = std::min(since, played.since);
     }
-    const bool requeue = may_requeue && misfit(*match.queue, members) == Error::none;
+    const Party* party = s_.parties.find(s_.players[group.front().player].party);
+    const bool requeue = may_requeue && !(party && ticket_of(*party)) &&
+                         misfit(*match.queue, members) == Error::none;
     for (const TicketMember& member : members) {
       Player& player = s_.players[member.player];
       player.match = MatchId{};
@@ -209,8 +236,7 @@ void Turn::end_match(MatchId match_id, MatchEnd end, const std::string& result,
     }
     if (requeue)
       for (const TicketMember& member : members) forget_company(s_, *match.queue, member.player);
-    if (requeue) requeued.push_back(begin_ticket(*match.queue, std::move(members), first->since));
-    first = last;
+    if (requeue) requeued.push_back(begin_ticket(*match.queue, std::move(members), since));
   }
   const auto queue = match.queue;
   s_.fleets[match.fleet].used_at = now_;

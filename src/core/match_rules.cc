@@ -232,4 +232,23 @@ std::expected<std::vector<std::int64_t>, std::string> rule_values(
   return together;
 }
 
+Rating rating_together(const QueueConfig& queue, const std::vector<Rating>& ratings) {
+  const auto count = static_cast<std::int64_t>(ratings.size());
+  std::int64_t together = 0;
+  switch (queue.party_rating) {
+    case PartyRating::average:
+      together = std::accumulate(ratings.begin(), ratings.end(), std::int64_t{0});
+      together = (together + (together < 0 ? -count / 2 : count / 2)) / count;
+      break;
+    case PartyRating::highest:
+      together = *std::max_element(ratings.begin(), ratings.end());
+      break;
+    case PartyRating::lowest:
+      together = *std::min_element(ratings.begin(), ratings.end());
+      break;
+  }
+  together += (count - 1) * queue.party_rating_bonus;
+  return static_cast<Rating>(std::min<std::int64_t>(together, rating_max));
+}
+
 }  // namespace muster::core

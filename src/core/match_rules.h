@@ -81,6 +81,10 @@ std::expected<std::vector<std::int64_t>, std::string> rule_values(
 std::expected<std::vector<std::int64_t>, std::string> rule_values(
     const QueueConfig& queue, const std::vector<TicketMember>& members);
 
+/// What those who play together are worth, by the queue's party_rating. Half a point counts
+/// upwards, away from zero.
+Rating rating_together(const QueueConfig& queue, const std::vector<Rating>& ratings);
+
 /// The seats of each team of the queue.
 std::vector<std::uint32_t> team_sizes(const QueueConfig& queue);
 

@@ -81,12 +81,36 @@ constexpr ErrorText error_texts[] = {
     {Error::latency_too_high, "latency_too_high",
      "No region of that queue is near enough to play in."},
     {Error::blocked_invalid, "blocked_invalid", "A block list has at most 256 ids of players."},
+    {Error::already_in_party, "already_in_party", "There is a party already. Leave it first."},
+    {Error::not_in_party, "not_in_party", "There is no party. Create or join one first."},
+    {Error::party_not_found, "party_not_found", "No party has that code."},
+    {Error::party_codes_wrong, "party_codes_wrong",
+     "Too many codes that no party has. Wait a minute and try again."},
+    {Error::party_code_taken, "party_code_taken", "That code could not be had. Try again."},
+    {Error::party_full, "party_full", "That party is full."},
+    {Error::party_queued, "party_queued",
+     "That party is looking for a match. It can be joined when its ticket has ended."},
+    {Error::party_busy, "party_busy", "Not everybody of the party is free to play."},
+    {Error::party_too_big, "party_too_big",
+     "The party has more players than a team of that queue."},
+    {Error::not_party_leader, "not_party_leader", "Only the leader of the party may do that."},
+    {Error::not_party_member, "not_party_member", "Nobody else in the party has that id."},
+    {Error::party_kicked, "party_kicked", "The leader has taken this player out of the party."},
+    {Error::no_match_offered, "no_match_offered", "There is no match to accept or decline."},
+    {Error::match_offered, "match_offered", "Not while a match is offered. Answer it first."},
+    {Error::match_accepted, "match_accepted",
+     "The match is accepted. Wait until the others have answered."},
+    {Error::match_declined, "match_declined", "A match was offered and declined."},
+    {Error::match_not_accepted, "match_not_accepted",
+     "A match was offered and not accepted in time."},
+    {Error::queue_penalty, "queue_penalty",
+     "A match of that queue was not accepted; it takes this player again later."},
 };
 
 constexpr bool in_order() {
   for (std::size_t i = 0; i < std::size(error_texts); ++i)
     if (error_texts[i].error != static_cast<Error>(i)) return false;
-  return error_texts[std::size(error_texts) - 1].error == Error::blocked_invalid;
+  return error_texts[std::size(error_texts) - 1].error == Error::queue_penalty;
 }
 static_assert(in_order(), "one row per Error, in the enum's order");
 
@@ -111,8 +135,8 @@ std::optional<Error> error_from_code(std::string_view text) {
 }
 
 std::string_view to_string(TicketState state) {
-  constexpr std::string_view names[] = {"queued",    "matched", "assigned",
-                                        "cancelled", "expired", "failed"};
+  constexpr std::string_view names[] = {"queued",  "matched", "assigned", "cancelled",
+                                        "expired", "failed",  "offered"};
   return names[static_cast<std::size_t>(state)];
 }
 
@@ -133,7 +157,7 @@ std::string_view to_string(ForkParentState state) {
 }
 
 std::string_view to_string(MatchState state) {
-  constexpr std::string_view names[] = {"launching", "playing"};
+  constexpr std::string_view names[] = {"launching", "playing", "offered"};
   return names[static_cast<std::size_t>(state)];
 }
 
@@ -143,30 +167,33 @@ std::string_view to_string(MatchEnd end) {
 }
 
 std::string_view name_of(const Event& event) {
-  static constexpr std::array<std::string_view, 40> names = {
-      "SessionOpened",   "SessionClosed",      "Hello",
-      "ResumeSession",   "StartMatch",         "CancelMatch",
-      "LeaveMatch",      "ClassicServerLogin", "ClassicServerReset",
-      "NodeConnected",   "NodeLost",           "ServerLaunched",
-      "LaunchFailed",    "ServerReady",        "ServerExited",
-      "ServerUnhealthy", "ServerNoted",        "OwnerVerified",
-      "PlayerJoined",    "PlayerLeft",         "MatchOver",
-      "PlayersCounted",  "ShutdownRequested",  "ServerAllocated",
-      "ServerReserved",  "ForkParentChanged",  "StopServerCommand",
-      "LobbyStopping",   "DeadlineReached",    "ConfigReloaded",
-      "ClearFleet",      "DrainFleet",         "DrainNode",
-      "DrainServer",     "LobbyStarted",       "NodeReported",
-      "SetRating",       "ResultRecorded",     "RatingsChanged",
-      "AccountBanned"};
+  static constexpr std::array<std::string_view, 48> names = {
+      "SessionOpened",      "SessionClosed",      "Hello",
+      "ResumeSession",      "StartMatch",         "CancelMatch",
+      "LeaveMatch",         "ClassicServerLogin", "ClassicServerReset",
+      "NodeConnected",      "NodeLost",           "ServerLaunched",
+      "LaunchFailed",       "ServerReady",        "ServerExited",
+      "ServerUnhealthy",    "ServerNoted",        "OwnerVerified",
+      "PlayerJoined",       "PlayerLeft",         "MatchOver",
+      "PlayersCounted",     "ShutdownRequested",  "ServerAllocated",
+      "ServerReserved",     "ForkParentChanged",  "StopServerCommand",
+      "LobbyStopping",      "DeadlineReached",    "ConfigReloaded",
+      "ClearFleet",         "DrainFleet",         "DrainNode",
+      "DrainServer",        "LobbyStarted",       "NodeReported",
+      "SetRating",          "ResultRecorded",     "RatingsChanged",
+      "AccountBanned",      "CreateParty",        "JoinParty",
+      "LeaveParty",         "KickFromParty",      "PromoteInParty",
+      "SetPartyAttributes", "AcceptMatch",        "DeclineMatch"};
   return name_in(names, event);
 }
 
 std::string_view name_of(const Effect& effect) {
-  static constexpr std::array<std::string_view, 16> names = {
+  static constexpr std::array<std::string_view, 17> names = {
       "SendWelcome",    "SendError",          "SendTicket",         "SendAssignment",
       "SendMatchEnded", "SendServerLoginOk",  "CloseSession",       "LaunchServer",
       "StopServer",     "StartServerMatch",   "RemoveServerPlayer", "EndServerMatch",
-      "VerifyOwner",    "AcknowledgeReports", "RecordResult",       "SendRating"};
+      "VerifyOwner",    "AcknowledgeReports", "RecordResult",       "SendRating",
+      "SendParty"};
   return name_in(names, effect);
 }
 

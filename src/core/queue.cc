@@ -1,5 +1,6 @@
 // Tickets: from StartMatch to their one end.
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "base/check.h"
@@ -7,6 +8,7 @@
 #include "core/match_regions.h"
 #include "core/matchmaker.h"
 #include "core/rule_matcher.h"
+#include "core/team_split.h"
 #include "core/turn.h"
 
 namespace muster::core {
@@ -24,6 +26,11 @@ std::optional<QueueIndex> find_queue(const State& state, const std::string& name
 
 /// Attributes whose word is the lobby's alone.
 bool reserved(const std::string& name) { return name == "rating"; }
+
+std::uint32_t team_size_max(const QueueConfig& config) {
+  const auto sizes = team_sizes(config);
+  return *std::max_element(sizes.begin(), sizes.end());
+}
 
 std::uint32_t seats_of(const std::vector<TicketMember>& members) {
   std::uint32_t seats = 0;
@@ -49,33 +56,28 @@ void Turn::on(const StartMatch& e) {
   if (player.match) return refuse(e.session, e.request, Error::already_in_match);
   const auto queue_index = find_queue(s_, e.queue);
   if (!queue_index) return refuse(e.session, e.request, Error::queue_not_found, e.queue);
-  const QueueConfig& config = s_.config.queues[*queue_index];
-  if (config.accounts_only && player.account == 0)
-    return refuse(e.session, e.request, Error::account_required, config.name);
-  if (e.seats < 1 || static_cast<std::uint32_t>(e.seats) > config.players)
-    return refuse(e.session, e.request, Error::seats_invalid,
-                  "queue " + config.name + " has matches of " + std::to_string(config.players));
-  if (e.attributes.size() > s_.config.attributes_max)
-    return refuse(e.session, e.request, Error::attributes_invalid,
-                  "attributes_max is " + std::to_string(s_.config.attributes_max));
-  for (const Attribute& attribute : e.attributes)
-    if (reserved(attribute.name))
-      return refuse(e.session, e.request, Error::attributes_invalid,
-                    '"' + attribute.name + "\" is the lobby's to say, not a player's");
-  if (const RuleMatcher* matcher = s_.queues[*queue_index].matcher.get()) {
-    if (static_cast<std::uint32_t>(e.seats) > matcher->rules().team_size_max)
-      return refuse(e.session, e.request, Error::seats_invalid,
-                    "queue " + config.name + " has teams of " +
-                        std::to_string(matcher->rules().team_size_max) +
-                        ", and a ticket is in one team");
-    if (const auto values = rule_values(config, e.attributes); !values)
-      return refuse(e.session, e.request, Error::attributes_invalid, values.error());
+  if (player.party && leader_of(s_.parties[player.party]) != player_id)
+    return refuse(e.session, e.request, Error::not_party_leader);
+  if (const std::string wrong = wrong_with(e.attributes); !wrong.empty())
+    return refuse(e.session, e.request, Error::attributes_invalid, wrong);
+  const auto seats = static_cast<std::uint32_t>(std::max(e.seats, 0));
+  std::vector<TicketMember> members{{player_id, seats, e.attributes}};
+  if (player.party) {
+    auto wish = party_wish(e, player_id);
+    if (!wish) return;
+    members = *std::move(wish);
   }
+  if (!may_start(e, *queue_index, members)) return;
 
   if (std::string problem = latency_problem(e.latency); !problem.empty())
     return refuse(e.session, e.request, Error::latency_invalid, std::move(problem));
-  const auto& measured = e.latency.empty() ? player.latency : e.latency;
-  if (const auto latency = region_latencies(config, {{&measured}}); !latency)
+  std::vector<const std::vector<RegionLatency>*> latencies;
+  for (const TicketMember& member : members)
+    latencies.push_back(member.player == player_id && !e.latency.empty()
+                            ? &e.latency
+                            : &s_.players[member.player].latency);
+  const QueueConfig& config = s_.config.queues[*queue_index];
+  if (const auto latency = region_latencies(config, latencies); !latency)
     return refuse(e.session, e.request, latency.error().error, latency.error().detail);
   if (e.blocked && e.blocked->size() > blocked_max)
     return refuse(e.session, e.request, Error::blocked_invalid,
@@ -86,13 +88,53 @@ void Turn::on(const StartMatch& e) {
   if (!e.latency.empty()) player.latency = e.latency;
   if (e.blocked) player.blocked = block_list(s_, *e.blocked, player.blocked);
 
-  const TicketId id = begin_ticket(
-      *queue_index, {{player_id, static_cast<std::uint32_t>(e.seats), e.attributes}}, now_);
+  const TicketId id = begin_ticket(*queue_index, std::move(members), now_);
   enqueue(id);
   send_ticket(id, {player_id, e.request});
   send_gathered(*queue_index, {&id, 1});
   try_match(*queue_index);
   use_fleets(*queue_index);
+}
+
+/// What is wrong with the attributes of one player, for people; empty if nothing is.
+std::string Turn::wrong_with(const std::vector<Attribute>& attributes) const {
+  if (attributes.size() > s_.config.attributes_max)
+    return "attributes_max is " + std::to_string(s_.config.attributes_max);
+  for (const Attribute& attribute : attributes)
+    if (reserved(attribute.name))
+      return '"' + attribute.name + "\" is the lobby's to say, not a player's";
+  return {};
+}
+
+/// Whether they may wait in the queue together; otherwise refuses.
+bool Turn::may_start(const StartMatch& e, QueueIndex index,
+                     const std::vector<TicketMember>& members) {
+  const QueueConfig& config = s_.config.queues[index];
+  const bool party = members.size() > 1;
+  const auto no = [&](Error error, std::string detail) {
+    refuse(e.session, e.request, error, std::move(detail));
+    return false;
+  };
+  for (const TicketMember& member : members)
+    if (config.accounts_only && s_.players[member.player].account == 0)
+      return no(Error::account_required, config.name);
+  const std::uint32_t seats = seats_of(members);
+  if (e.seats < 1 || (!party && seats > config.players))
+    return no(Error::seats_invalid,
+              "queue " + config.name + " has matches of " + std::to_string(config.players));
+  if (const std::uint32_t most = team_size_max(config); seats > most && (party || config.ruled()))
+    return no(party ? Error::party_too_big : Error::seats_invalid,
+              "queue " + config.name + " has teams of " + std::to_string(most) + ", and a " +
+                  (party ? "party" : "ticket") + " is in one team");
+  if (const auto values = rule_values(config, members); !values)
+    return no(Error::attributes_invalid, values.error());
+  for (const TicketMember& member : members)
+    if (const Duration left = penalty_left(member.player, index); left > Duration::zero()) {
+      emit(SendError{e.session, e.request, Error::queue_penalty,
+                     party ? s_.players[member.player].name : config.name, left});
+      return false;
+    }
+  return true;
 }
 
 /// In no line yet.
@@ -117,10 +159,9 @@ TicketId Turn::begin_ticket(QueueIndex queue, std::vector<TicketMember> members,
 Error Turn::misfit(QueueIndex queue, const std::vector<TicketMember>& members) const {
   if (s_.queues[queue].removed) return Error::queue_removed;
   const QueueConfig& config = s_.config.queues[queue];
-  const std::uint32_t seats = seats_of(members);
-  if (!config.ruled()) return seats > config.players ? Error::seats_invalid : Error::none;
-  const auto sizes = team_sizes(config);
-  if (seats > *std::max_element(sizes.begin(), sizes.end())) return Error::seats_invalid;
+  const bool in_one_team = config.ruled() || members.size() > 1;
+  if (seats_of(members) > (in_one_team ? team_size_max(config) : config.players))
+    return Error::seats_invalid;
   if (!rule_values(config, members)) return Error::attributes_invalid;
   const auto latency = latencies_of(queue, members);
   return latency ? Error::none : latency.error().error;
@@ -134,20 +175,57 @@ std::expected<std::vector<std::uint16_t>, Unplayable> Turn::latencies_of(
   return region_latencies(s_.config.queues[queue], players);
 }
 
+/// Of a party its leader may, unless they are not on the ticket themselves. A match that is offered
+/// is declined by it.
 void Turn::on(const CancelMatch& e) {
   const PlayerId player = player_of(e.session, e.request);
   if (!player) return;
   const TicketId ticket = s_.players[player].ticket;
   if (!ticket) return refuse(e.session, e.request, Error::not_queued);
-  withdraw_ticket(ticket, TicketState::cancelled, Error::none, {player, e.request});
+  if (const Party* party = s_.parties.find(s_.players[player].party)) {
+    const PlayerId leader = leader_of(*party);
+    if (leader != player && s_.players[leader].ticket == ticket)
+      return refuse(e.session, e.request, Error::not_party_leader);
+  }
+  if (!is_offered(ticket))
+    return withdraw_ticket(ticket, TicketState::cancelled, Error::none, {player, e.request});
+  if (has_accepted(player)) return refuse(e.session, e.request, Error::match_accepted);
+  decline(player, {player, e.request});
 }
 
-/// The average of its players; half a point counts upwards, away from zero.
+/// One of its players goes; the ticket goes on with the others, and with its waiting time.
+void Turn::leave_ticket(PlayerId id) {
+  Player& player = s_.players[id];
+  const TicketId ticket_id = player.ticket;
+  Ticket& ticket = s_.tickets[ticket_id];
+  if (ticket.members.size() == 1)
+    return withdraw_ticket(ticket_id, TicketState::cancelled, Error::none);
+  const QueueIndex queue = ticket.queue;
+  const TicketState state = ticket.state;
+  if (state == TicketState::queued) dequeue(ticket, ticket_id);
+  if (player.session)
+    emit(SendTicket{player.session, 0, ticket_id, s_.config.queues[queue].name,
+                    TicketState::cancelled, 0, seats_needed(ticket)});
+  player.ticket = TicketId{};
+  std::erase_if(ticket.members, [&](const TicketMember& m) { return m.player == id; });
+  ticket.seats = seats_of(ticket.members);
+  ticket.held = std::ranges::any_of(
+      ticket.members, [&](const TicketMember& m) { return !s_.players[m.player].session; });
+  if (state == TicketState::queued) {
+    enqueue(ticket_id);
+    send_ticket(ticket_id);
+    send_gathered(queue, {&ticket_id, 1});
+  } else {
+    dissolve(ticket.match);
+  }
+  try_match(queue);
+}
+
 Rating Turn::rating_of(const Ticket& ticket) const {
-  std::int64_t sum = 0;
-  for (const TicketMember& member : ticket.members) sum += rating_of(member.player, ticket.queue);
-  const auto count = static_cast<std::int64_t>(ticket.members.size());
-  return static_cast<Rating>((sum + (sum < 0 ? -count / 2 : count / 2)) / count);
+  std::vector<Rating> ratings;
+  for (const TicketMember& member : ticket.members)
+    ratings.push_back(rating_of(member.player, ticket.queue));
+  return rating_together(s_.config.queues[ticket.queue], ratings);
 }
 
 void Turn::enqueue(TicketId id) {
@@ -266,6 +344,7 @@ void Turn::form_match(QueueIndex queue, std::vector<TicketId> tickets, std::uint
   match.tickets = std::move(tickets);
   for (const TicketId id : match.tickets) match.seats += s_.tickets[id].seats;
   if (match.by_rules && s_.config.queues[queue].bots) add_bots(queue, match);
+  if (!match.by_rules) deal_parties(queue, match);
   ++s_.totals.matches;
   for (const TicketId id : match.tickets) {
     Ticket& ticket = s_.tickets[id];
@@ -273,11 +352,30 @@ void Turn::form_match(QueueIndex queue, std::vector<TicketId> tickets, std::uint
     dequeue(ticket, id);
     ticket.state = TicketState::matched;
     ticket.match = match_id;
-    send_ticket(id);
   }
+  if (s_.config.queues[queue].accept_timeout > Duration::zero()) return offer(match_id);
+  for (const TicketId id : match.tickets) send_ticket(id);
   const FleetIndex fleet = match.fleet;
   wait_for_server(match_id);
   balance(fleet);
+}
+
+/// Without rules seats are dealt to teams in order; who came together is in one team, unless teams
+/// cannot be filled like that.
+void Turn::deal_parties(QueueIndex queue, Match& match) {
+  const QueueConfig& config = s_.config.queues[queue];
+  const auto is_party = [&](TicketId id) { return s_.tickets[id].members.size() > 1; };
+  if (config.teams == 1 || !std::ranges::any_of(match.tickets, is_party)) return;
+  std::vector<TicketId> largest_first = match.tickets;
+  std::ranges::sort(largest_first, std::greater{},
+                    [&](TicketId id) { return std::pair(s_.tickets[id].seats, id); });
+  const std::vector<std::uint32_t> sizes = team_sizes(config);
+  TeamPacking packing(sizes);
+  for (const TicketId id : largest_first)
+    if (!packing.push(s_.tickets[id].seats)) return;
+  const std::vector<std::uint32_t> teams = packing.teams();
+  for (std::size_t i = 0; i < teams.size(); ++i) s_.tickets[largest_first[i]].team = teams[i];
+  match.by_rules = true;
 }
 
 /// The seats that are left over, team by team.
@@ -291,7 +389,13 @@ void Turn::add_bots(QueueIndex queue, Match& match) const {
 /// The ticket has waited for its queue's ticket_timeout: it goes to the queue that is for such, if
 /// there is one that can have it, or it ends.
 void Turn::ticket_due(TicketId id) {
-  const Ticket& ticket = s_.tickets[id];
+  Ticket& ticket = s_.tickets[id];
+  if (ticket.state == TicketState::offered) {  // It has come so far, and may have its game server.
+    const Match& match = s_.matches[ticket.match];
+    s_.timers.set(ticket.expiry, match.accept_until + s_.config.fleets[match.fleet].launch_timeout,
+                  timer(TimerKind::ticket_expiry, id));
+    return;
+  }
   const std::string& name = s_.config.queues[ticket.queue].timeout_queue;
   if (ticket.state == TicketState::queued && !name.empty() && !s_.queues[ticket.queue].removed) {
     const auto next = find_queue(s_, name);
@@ -359,8 +463,23 @@ void Turn::send_ticket_to(PlayerId player, std::uint32_t request, Error error) {
   if (!session) return;
   const Ticket& ticket = s_.tickets[id];
   const QueueConfig& config = s_.config.queues[ticket.queue];
-  emit(SendTicket{session, request, id, config.name, ticket.state, gathered(ticket),
-                  seats_needed(ticket), error, estimate_wait(s_, ticket)});
+  SendTicket effect{session,
+                    request,
+                    id,
+                    config.name,
+                    ticket.state,
+                    gathered(ticket),
+                    seats_needed(ticket),
+                    error,
+                    estimate_wait(s_, ticket)};
+  if (ticket.state == TicketState::offered) {
+    const Match& match = s_.matches[ticket.match];
+    effect.accepted = static_cast<std::uint32_t>(match.accepted.size());
+    effect.accepts_needed = accepts_needed(match);
+    effect.accept_left = match.accept_until - now_;
+    effect.you_accepted = has_accepted(player);
+  }
+  emit(std::move(effect));
 }
 
 /// A match has as many as its queue had when it was formed.
@@ -394,6 +513,7 @@ std::uint32_t Turn::gathered(const Ticket& ticket) const {
       const std::uint32_t waiting = s_.queues[ticket.queue].seats_waiting;
       return std::max(ticket.seats, std::min(waiting, needed - 1));
     }
+    case TicketState::offered:
     case TicketState::matched:
     case TicketState::assigned:
       return needed;

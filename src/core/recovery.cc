@@ -10,6 +10,7 @@ void Turn::on(const LobbyStarted& e) {
   record_outstanding();
   for (Fleet& fleet : s_.fleets)
     if (fleet.retry) fleet.retry_at += e.down;
+  s_.matches.for_each([&](MatchId, Match& match) { match.accept_until += e.down; });
   for (NodeIndex index = 0; index < s_.nodes.size(); ++index)
     if (const NodeId link = s_.nodes[index]->link) on(NodeLost{link});
 

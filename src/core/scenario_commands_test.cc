@@ -212,6 +212,18 @@ void configure_queue(Config& config, const ScenarioLine& line) {
       queue.rating.deviation = number<std::uint32_t>(text);
     } else if (key == "rating_uses") {
       queue.rating.use = text == "mean" ? RatingUse::mean : RatingUse::conservative;
+    } else if (key == "party_rating") {
+      queue.party_rating = text == "highest"  ? PartyRating::highest
+                           : text == "lowest" ? PartyRating::lowest
+                                              : PartyRating::average;
+    } else if (key == "party_rating_bonus") {
+      queue.party_rating_bonus = number<std::uint32_t>(text);
+    } else if (key == "accept_timeout") {
+      queue.accept_timeout = parse_duration(text);
+    } else if (key == "decline_penalty") {
+      queue.decline_penalty = parse_duration(text);
+    } else if (key == "decline_penalty_max") {
+      queue.decline_penalty_max = parse_duration(text);
     } else if (key == "team") {
       queue.team.push_back(team_of(text));
     } else if (key == "rule") {
@@ -371,6 +383,8 @@ void configure(Config& config, const ScenarioLine& line) {
       config.port_set_aside = parse_duration(text);
     else if (key == "classic_queue")
       config.classic_queue = text;
+    else if (key == "party_size_max")
+      config.party_size_max = number<std::uint32_t>(text);
     else if (key == "results_outstanding_max")
       config.results_outstanding_max = number<std::uint32_t>(text);
     else
@@ -538,12 +552,29 @@ std::optional<Event> Scenario::session_event(const ScenarioLine& line) {
   }
   if (command == "cancel") return CancelMatch{session(line), request(session(line))};
   if (command == "leave") return LeaveMatch{session(line), request(session(line))};
+  if (auto event = party_event(line)) return event;
+  if (command == "accept") return AcceptMatch{session(line), request(session(line))};
+  if (command == "decline") return DeclineMatch{session(line), request(session(line))};
   if (command == "classic-login")
     return ClassicServerLogin{session(line), number_or<std::uint16_t>(line, "port", 0)};
   if (command == "classic-reset") return ClassicServerReset{session(line)};
   if (command == "verified") return OwnerVerified{session(line), server(line.word(2)), true, {}};
   if (command == "not-verified")
     return OwnerVerified{session(line), server(line.word(2)), false, line.text()};
+  return std::nullopt;
+}
+
+std::optional<Event> Scenario::party_event(const ScenarioLine& line) {
+  const std::string& command = line.word(0);
+  if (!command.starts_with("party-")) return std::nullopt;
+  const SessionId id = session(line);
+  const std::uint32_t request = ++requests_[id];
+  if (command == "party-create") return CreateParty{id, request, line.word(2)};
+  if (command == "party-join") return JoinParty{id, request, line.word(2)};
+  if (command == "party-leave") return LeaveParty{id, request};
+  if (command == "party-kick") return KickFromParty{id, request, player(line.word(2))};
+  if (command == "party-promote") return PromoteInParty{id, request, player(line.word(2))};
+  if (command == "party-attributes") return SetPartyAttributes{id, request, attributes_of(line)};
   return std::nullopt;
 }
 

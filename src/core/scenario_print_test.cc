@@ -108,16 +108,33 @@ void Scenario::print(const Effect& effect) {
           },
           [&](const SendError& e) {
             to_session(e.session, e.request,
-                       fmt::format("error {}{}", code(e.error),
-                                   e.detail.empty() ? "" : " \"" + e.detail + '"'));
+                       fmt::format("error {}{}{}", code(e.error),
+                                   e.detail.empty() ? "" : " \"" + e.detail + '"',
+                                   e.retry_after == Duration::zero()
+                                       ? ""
+                                       : " retry_after=" + print_duration(e.retry_after)));
           },
           [&](const SendTicket& e) {
             to_session(
                 e.session, e.request,
-                fmt::format("ticket {} {} {} {}/{}{}{}", to_string(e.ticket), e.queue,
+                fmt::format("ticket {} {} {} {}/{}{}{}{}", to_string(e.ticket), e.queue,
                             to_string(e.state), e.players, e.players_needed,
                             muster::core::print(e.wait),
-                            e.error == Error::none ? "" : fmt::format(" {}", code(e.error))));
+                            e.error == Error::none ? "" : fmt::format(" {}", code(e.error)),
+                            e.state != TicketState::offered
+                                ? ""
+                                : fmt::format(" accepted={}/{}{} left={}", e.accepted,
+                                              e.accepts_needed, e.you_accepted ? " by-you" : "",
+                                              print_duration(e.accept_left))));
+          },
+          [&](const SendParty& e) {
+            std::string text = e.party ? fmt::format("party {} {}", to_string(e.party), e.code)
+                                       : std::string("no-party");
+            for (const PartyView& member : e.members)
+              text += fmt::format(" {}{}{}", member.name, member.away ? "(away)" : "",
+                                  muster::core::print(member.attributes));
+            if (e.error != Error::none) text += fmt::format(" {}", code(e.error));
+            to_session(e.session, e.request, text);
           },
           [&](const SendAssignment& e) {
             std::string names;

@@ -58,6 +58,7 @@ class Scenario {
   // scenario_commands_test.cc
   std::optional<Event> event_of(const ScenarioLine& line, const std::vector<std::string>& indented);
   std::optional<Event> session_event(const ScenarioLine& line);
+  std::optional<Event> party_event(const ScenarioLine& line);
   std::optional<Event> server_event(const ScenarioLine& line);
   std::vector<Standing> standings(const ScenarioLine& line) const;
   Event node_connected(const ScenarioLine& line, const std::vector<std::string>& indented);

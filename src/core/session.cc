@@ -101,9 +101,14 @@ void Turn::come_back(PlayerId id, SessionId session, std::uint32_t request) {
     emit(CloseSession{player->session, Error::resumed_elsewhere});
   }
   s_.timers.cancel(player->grace);
+  const bool was_away = !player->session;
   set_session(*player, session);
   s_.sessions.find(session)->player = id;
   welcome(id, request, true);
+  if (player->party && was_away)
+    send_party(player->party);
+  else if (player->party)
+    send_party_to(id);
   if (player->ticket) {
     const TicketId ticket = player->ticket;
     const bool queued_again = unhold(ticket);
@@ -134,6 +139,7 @@ void Turn::player_disconnected(PlayerId id, bool resumable) {
   Player& player = s_.players[id];
   set_session(player, {});
   if (!resumable) return drop_player(id);
+  if (player.party) send_party(player.party);
   if (player.ticket) hold(player.ticket);
   if (!player.match) arm_grace(id);
 }
@@ -153,10 +159,11 @@ void Turn::arm_grace(PlayerId id) {
 /// game without a connection to the lobby.
 void Turn::drop_player(PlayerId id) {
   Player& player = s_.players[id];
-  if (player.ticket) withdraw_ticket(player.ticket, TicketState::cancelled, Error::none);
+  set_session(player, {});
+  if (player.party) leave_party(id);
+  if (player.ticket) leave_ticket(id);
   if (player.match) remove_from_match(id, s_.matches[player.match]);
   s_.timers.cancel(player.grace);
-  set_session(player, {});
   --s_.away;
   if (player.account != 0) s_.accounts.erase(player.account);
   s_.players.erase(id);

@@ -46,6 +46,12 @@ struct RecentMatch {
   QueueIndex queue = 0;
   std::vector<PlayerKey> others;
 };
+/// For having declined a match, or not having answered.
+struct QueuePenalty {
+  QueueIndex queue = 0;
+  Time until{};
+  Duration length{};
+};
 
 struct Player {
   std::string name;
@@ -59,7 +65,22 @@ struct Player {
   std::vector<RegionLatency> latency;  // As they said last.
   std::vector<Blocked> blocked;        // The same.
   std::vector<RecentMatch> recent;     // Latest last; of each queue as many as it keeps apart.
+  PartyId party;
+  std::uint32_t wrong_codes = 0;  // Party codes that there are none of, in a row,
+  Time wrong_codes_since{};       // from the first of them on.
+  std::vector<QueuePenalty> penalties;
 };
+
+struct PartyMember {
+  PlayerId player;
+  std::vector<Attribute> attributes;  // For their matches.
+};
+/// Players who stay together. If any of them waits, they wait on one ticket.
+struct Party {
+  std::string code;
+  std::vector<PartyMember> members;  // The leader first; the others in the order they came.
+};
+inline PlayerId leader_of(const Party& party) { return party.members.front().player; }
 
 /// A wish to play, of one player or of several who stay together. Ended tickets are gone from the
 /// pool; their last state was sent.
@@ -70,10 +91,10 @@ struct Ticket {
   TicketState state = TicketState::queued;
   bool held = false;  // One of its players is disconnected: keeps its place, is not matched.
   Time since{};       // Waiting since; survives requeueing.
-  MatchId match;      // While matched.
+  MatchId match;      // While matched or offered.
   TimerId expiry;
   TicketPlace place;       // In a queue with rules, while it stands in its line.
-  std::uint32_t team = 0;  // In a queue with rules, while matched.
+  std::uint32_t team = 0;  // While matched, if its match deals teams by ticket.
 };
 
 /// What a match remembers of one of its players.
@@ -93,17 +114,19 @@ struct Match {
   std::uint32_t seats = 0;               // Of its tickets, when it was formed.
   bool by_rules = false;                 // Its tickets have their teams.
   std::vector<TeamBots> bots;            // With rules.
-  std::vector<TicketId> tickets;         // While launching.
+  std::vector<TicketId> tickets;         // While offered and launching.
   std::vector<MatchPlayer> players;      // While playing: those who have not left.
   std::shared_ptr<const Roster> roster;  // While playing: all who were assigned.
   std::uint32_t attempts = 0;            // Launches for it that failed.
   ServerId launching;                    // The Starting server launched for it.
   Time since{};                          // Of the state.
-  TimerId timer;                         // launching: no node; playing: match_timeout.
+  TimerId timer;  // launching: no node; playing: match_timeout; offered: accept_timeout.
   // sdk none, playing, with an end.idle: runs while nobody is there.
   TimerId empty;
   bool anybody_came = false;
-  std::string region;  // Of its queue's, if that has any.
+  std::string region;              // Of its queue's, if that has any.
+  std::vector<PlayerId> accepted;  // While offered: those who have.
+  Time accept_until{};             // Then: when its timer is due.
 };
 
 struct Server {
@@ -315,6 +338,7 @@ struct State {
     std::uint64_t tickets = 0, matches = 0, launches = 0, launch_failures = 0, servers_lost = 0;
     std::uint64_t crash_loops = 0, reloads = 0;
     std::uint64_t results = 0, results_recorded = 0, results_refused = 0;
+    std::uint64_t parties = 0, offers = 0, offers_accepted = 0, offers_failed = 0, penalties = 0;
   } totals;
 
   // What rated matches came to, as long as it is not known to be on the disk; by number.
@@ -322,6 +346,8 @@ struct State {
   std::uint64_t results_numbered = 0;
   RefusedResult result_refused;               // The last one.
   std::map<std::int64_t, PlayerId> accounts;  // Those whose player is here.
+  SlotMap<PartyId, Party> parties;
+  std::map<std::string, PartyId> party_codes;
 };
 
 /// Whether a queue forms no matches, because every fleet that would serve them is drained.

@@ -53,6 +53,18 @@ class Turn {
   void on(const ResultRecorded& e);
   void on(const RatingsChanged& e);
 
+  // party.cc
+  void on(const CreateParty& e);
+  void on(const JoinParty& e);
+  void on(const LeaveParty& e);
+  void on(const KickFromParty& e);
+  void on(const PromoteInParty& e);
+  void on(const SetPartyAttributes& e);
+
+  // accept.cc
+  void on(const AcceptMatch& e);
+  void on(const DeclineMatch& e);
+
   // match.cc
   void on(const LeaveMatch& e);
   void on(const PlayerJoined& e);
@@ -132,7 +144,34 @@ class Turn {
   void set_session(Player& player, SessionId session);
   void arm_grace(PlayerId id);
 
+  // party.cc
+  bool may_enter_party(PlayerId id, SessionId session, std::uint32_t request);
+  PlayerId party_member_of(SessionId session, std::uint32_t request);
+  PlayerId party_leader_of(SessionId session, std::uint32_t request);
+  TicketId ticket_of(const Party& party) const;
+  void leave_party(PlayerId id, Asker asker = {});
+  void send_party(PartyId id, Asker asker = {});
+  void send_party_to(PlayerId player, std::uint32_t request = 0);
+  std::optional<std::vector<TicketMember>> party_wish(const StartMatch& e, PlayerId leader);
+
+  // accept.cc: matches that are offered to their players.
+  void offer(MatchId match);
+  bool is_offered(TicketId id) const;
+  bool has_accepted(PlayerId id) const;
+  std::uint32_t accepts_needed(const Match& match) const;
+  bool everybody_accepted(const Match& match) const;
+  void offer_accepted(MatchId match, Asker asker = {});
+  void offer_due(MatchId match);
+  void decline(PlayerId id, Asker asker);
+  void decline_if_offered(PlayerId id);
+  void penalize(PlayerId id, QueueIndex queue);
+  Duration penalty_left(PlayerId id, QueueIndex queue) const;
+
   // queue.cc: tickets wait, in order of age.
+  std::string wrong_with(const std::vector<Attribute>& attributes) const;
+  bool may_start(const StartMatch& e, QueueIndex queue, const std::vector<TicketMember>& members);
+  void deal_parties(QueueIndex queue, Match& match);
+  void leave_ticket(PlayerId id);
   void enqueue(TicketId id);  // Also back, with the place its `since` gives it.
   void dequeue(const Ticket& ticket, TicketId id);
   void try_match(QueueIndex queue);  // Forms every match there is in the queue.
@@ -164,7 +203,8 @@ class Turn {
   void assign(MatchId match, ServerId server);
   void send_assignment(MatchId match, PlayerId player, TicketId ticket = {});
   void dissolve(MatchId match);  // A launching match loses a ticket: the others requeue.
-  void fail_match(MatchId match, Error error);
+  void fail_match(MatchId match, Error error, Asker asker = {});
+  std::vector<std::vector<MatchPlayer>> together(const Match& match) const;
   void end_match(MatchId match, MatchEnd end, const std::string& result,
                  const std::vector<Standing>& standings = {});
   void match_due(MatchId match);

@@ -31,6 +31,17 @@ struct TicketMember {
   std::vector<Attribute> attributes;
 };
 
+/// One player of a party, as all of it are told.
+struct PartyView {
+  PlayerId player;
+  std::string name;
+  bool away = false;  // Disconnected, and has resume_grace to come back.
+  std::vector<Attribute> attributes;
+};
+/// What a party is found by. Drawn outside the core, of letters and digits that look like no other.
+constexpr std::size_t party_code_bytes = 8;
+constexpr std::string_view party_code_alphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+
 constexpr double rule_number_max = 1e9;  // Of an attribute in a rule, and of a limit; either way.
 /// A number of a rule, in thousandths: rules compare integers. Nothing if it is no number up to
 /// rule_number_max.
@@ -74,7 +85,15 @@ using NamedPorts = std::vector<NamedPort>;
 using Rating = std::int32_t;
 constexpr Rating rating_max = 1'000'000;  // Either way: -1000000 to 1000000.
 
-enum class TicketState : std::uint8_t { queued, matched, assigned, cancelled, expired, failed };
+enum class TicketState : std::uint8_t {
+  queued,
+  matched,
+  assigned,
+  cancelled,
+  expired,
+  failed,
+  offered,  ///< Its match is found; its players are asked whether they are there.
+};
 enum class ServerState : std::uint8_t {
   starting,
   ready,
@@ -89,7 +108,7 @@ enum class ForkParentState : std::uint8_t {
   loaded,   ///< Launches are copies of it.
   failed,   ///< Ended, or of no use.
 };
-enum class MatchState : std::uint8_t { launching, playing };
+enum class MatchState : std::uint8_t { launching, playing, offered };
 enum class MatchEnd : std::uint8_t {
   over,         ///< The game server said so, or left with exit code 0.
   server_lost,  ///< It died, hung, or its node did.

@@ -19,6 +19,7 @@ void Turn::on(const ConfigReloaded& e) {
   s_.config.sessions_max = next.sessions_max;
   s_.config.resume_grace = next.resume_grace;
   s_.config.attributes_max = next.attributes_max;
+  s_.config.party_size_max = next.party_size_max;
   s_.config.port_set_aside = next.port_set_aside;
   s_.config.classic_queue = next.classic_queue;
   s_.config.results_outstanding_max = next.results_outstanding_max;
@@ -148,6 +149,7 @@ QueueIndex Turn::queue_slot(const QueueConfig& config, const std::set<std::strin
     s_.players.for_each([i](PlayerId, Player& player) {  // They were about another queue.
       std::erase_if(player.ratings, [i](const auto& rating) { return rating.queue == i; });
       std::erase_if(player.recent, [i](const auto& match) { return match.queue == i; });
+      std::erase_if(player.penalties, [i](const auto& penalty) { return penalty.queue == i; });
     });
     return i;
   }

@@ -24,6 +24,22 @@ core::Secret fresh_secret() {
   return secret;
 }
 
+/// Its alphabet has 32 characters, so every byte gives one, and all are equally likely.
+std::string fresh_party_code() {
+  static_assert(core::party_code_alphabet.size() == 32);
+  std::array<std::uint8_t, core::party_code_bytes> random;
+  CHECK(::getentropy(random.data(), random.size()) == 0, "the kernel has random bytes");
+  std::string code;
+  for (const std::uint8_t byte : random) code += core::party_code_alphabet[byte % 32];
+  return code;
+}
+
+std::string upper_case(std::string text) {
+  for (char& c : text)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  return text;
+}
+
 // Text that came from elsewhere than a protobuf message (a process's output, a config file) may be
 // anything; what goes out must be UTF-8 or the whole message could not be read.
 std::string utf8(std::string_view text) {
@@ -144,6 +160,8 @@ player::Ticket::State to_wire(core::TicketState state) {
       return player::Ticket::EXPIRED;
     case core::TicketState::failed:
       return player::Ticket::FAILED;
+    case core::TicketState::offered:
+      return player::Ticket::OFFERED;
   }
   return player::Ticket::STATE_UNSPECIFIED;
 }
@@ -164,6 +182,12 @@ player::MatchEnded::Reason to_wire(core::MatchEnd end) {
   return player::MatchEnded::REASON_UNSPECIFIED;
 }
 
+/// Upwards, so that who waits so long has waited long enough.
+std::uint32_t milliseconds_of(Duration duration) {
+  return static_cast<std::uint32_t>(
+      std::chrono::ceil<std::chrono::milliseconds>(std::max(duration, Duration::zero())).count());
+}
+
 void set(player::Error& out, Error error, std::string_view detail) {
   out.set_code(std::string(code(error)));
   out.set_message(detail.empty() ? std::string(core::message(error))
@@ -179,7 +203,11 @@ void fill(const core::SendWelcome& e, const SignJoinToken&, player::LobbyMessage
 }
 
 void fill(const core::SendError& e, const SignJoinToken&, player::LobbyMessage& out) {
-  set(*out.mutable_error(), e.error, e.detail);
+  const auto left = milliseconds_of(e.retry_after);
+  const std::string wait = left > 0 ? fmt::format("{} s left", (left + 999) / 1000) : "";
+  set(*out.mutable_error(), e.error,
+      e.detail.empty() || wait.empty() ? e.detail + wait : e.detail + ", " + wait);
+  out.mutable_error()->set_retry_after_ms(left);
 }
 
 void fill(const core::SendTicket& e, const SignJoinToken&, player::LobbyMessage& out) {
@@ -190,6 +218,10 @@ void fill(const core::SendTicket& e, const SignJoinToken&, player::LobbyMessage&
   ticket.set_players(e.players);
   ticket.set_players_needed(e.players_needed);
   if (e.error != Error::none) set(*ticket.mutable_error(), e.error, {});
+  ticket.set_accepted(e.accepted);
+  ticket.set_accepts_needed(e.accepts_needed);
+  ticket.set_accept_left_ms(milliseconds_of(e.accept_left));
+  ticket.set_you_accepted(e.you_accepted);
   if (!e.wait) return;
   const auto ms = [](Duration duration) {
     return static_cast<std::uint32_t>(duration / std::chrono::milliseconds{1});
@@ -197,6 +229,20 @@ void fill(const core::SendTicket& e, const SignJoinToken&, player::LobbyMessage&
   ticket.mutable_wait_estimate()->set_ms(ms(e.wait->median));
   ticket.mutable_wait_estimate()->set_low_ms(ms(e.wait->low));
   ticket.mutable_wait_estimate()->set_high_ms(ms(e.wait->high));
+}
+
+void fill(const core::SendParty& e, const SignJoinToken&, player::LobbyMessage& out) {
+  player::Party& party = *out.mutable_party();
+  if (e.party) party.set_party_id(to_string(e.party));
+  party.set_code(e.code);
+  for (const core::PartyView& member : e.members) {
+    player::PartyMember& to = *party.add_members();
+    to.set_player_id(to_string(member.player));
+    to.set_name(utf8(member.name));
+    to.set_away(member.away);
+    add_attributes(member.attributes, *to.mutable_attributes());
+  }
+  if (e.error != Error::none) set(*party.mutable_error(), e.error, {});
 }
 
 void fill(const core::SendAssignment& e, const SignJoinToken& sign, player::LobbyMessage& out) {
@@ -236,6 +282,11 @@ void fill(const core::SendRating& e, const SignJoinToken&, player::LobbyMessage&
   changed.set_rating(e.rating);
   changed.set_deviation(e.deviation);
   changed.set_change(e.change);
+}
+
+/// What is no id is nobody's.
+core::PlayerId player_id_of(const std::string& text) {
+  return parse_id<core::PlayerId>(text).value_or(core::PlayerId{});
 }
 
 template <class E>
@@ -287,6 +338,27 @@ std::expected<core::Event, Refusal> to_event(core::SessionId session,
       return core::CancelMatch{session, request};
     case player::ClientMessage::kLeaveMatch:
       return core::LeaveMatch{session, request};
+    case player::ClientMessage::kCreateParty:
+      return core::CreateParty{session, request, fresh_party_code()};
+    case player::ClientMessage::kJoinParty:
+      return core::JoinParty{session, request, upper_case(message.join_party().code())};
+    case player::ClientMessage::kLeaveParty:
+      return core::LeaveParty{session, request};
+    case player::ClientMessage::kKickFromParty:
+      return core::KickFromParty{session, request,
+                                 player_id_of(message.kick_from_party().player_id())};
+    case player::ClientMessage::kPromoteInParty:
+      return core::PromoteInParty{session, request,
+                                  player_id_of(message.promote_in_party().player_id())};
+    case player::ClientMessage::kSetPartyAttributes: {
+      auto attributes = to_attributes(message.set_party_attributes().attributes());
+      if (!attributes) return std::unexpected(attributes.error());
+      return core::SetPartyAttributes{session, request, *std::move(attributes)};
+    }
+    case player::ClientMessage::kAcceptMatch:
+      return core::AcceptMatch{session, request};
+    case player::ClientMessage::kDeclineMatch:
+      return core::DeclineMatch{session, request};
     case player::ClientMessage::kPing:
     case player::ClientMessage::kPong:
     case player::ClientMessage::BODY_NOT_SET:
@@ -359,6 +431,7 @@ bool append_classic(const core::Effect& effect, std::string& out) {
   if (const auto* e = std::get_if<core::SendTicket>(&effect)) {
     switch (e->state) {
       case core::TicketState::queued:
+      case core::TicketState::offered:
       case core::TicketState::matched:
         return say(classic::MatchUpdate{static_cast<std::int32_t>(e->players)});
       case core::TicketState::assigned:

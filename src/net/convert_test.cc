@@ -127,6 +127,39 @@ TEST(ToEvent, EachHelloHasItsOwnSecret) {
   EXPECT_NE(std::get<core::Hello>(one.value()).secret, std::get<core::Hello>(two.value()).secret);
 }
 
+TEST(ToEvent, CommandsOfAParty) {
+  player::ClientMessage message;
+  message.set_request(9);
+  message.mutable_create_party();
+  const auto one = to_event(session, message), two = to_event(session, message);
+  const std::string& code = std::get<core::CreateParty>(one.value()).code;
+  EXPECT_EQ(code.size(), core::party_code_bytes);
+  EXPECT_EQ(code.find_first_not_of(core::party_code_alphabet), std::string::npos) << code;
+  EXPECT_NE(code, std::get<core::CreateParty>(two.value()).code) << "each is drawn";
+
+  message.mutable_join_party()->set_code("k7mwq3zp");
+  const auto join = std::get<core::JoinParty>(to_event(session, message).value());
+  EXPECT_EQ(join.code, "K7MWQ3ZP") << "people write it as they like";
+  EXPECT_EQ(join.session, session);
+  EXPECT_EQ(join.request, 9u);
+  message.mutable_kick_from_party()->set_player_id("4.1");
+  EXPECT_EQ(std::get<core::KickFromParty>(to_event(session, message).value()).player,
+            (core::PlayerId{4, 1}));
+  message.mutable_promote_in_party()->set_player_id("nobody");
+  EXPECT_FALSE(std::get<core::PromoteInParty>(to_event(session, message).value()).player);
+  (*message.mutable_set_party_attributes()->mutable_attributes())["role"].set_text("healer");
+  EXPECT_EQ(std::get<core::SetPartyAttributes>(to_event(session, message).value()).attributes,
+            (std::vector<core::Attribute>{{"role", "healer"}}));
+  (*message.mutable_set_party_attributes()->mutable_attributes())["role"].clear_value();
+  EXPECT_EQ(to_event(session, message).error().error, Error::attributes_invalid);
+  message.mutable_leave_party();
+  EXPECT_TRUE(std::holds_alternative<core::LeaveParty>(to_event(session, message).value()));
+  message.mutable_accept_match();
+  EXPECT_TRUE(std::holds_alternative<core::AcceptMatch>(to_event(session, message).value()));
+  message.mutable_decline_match();
+  EXPECT_TRUE(std::holds_alternative<core::DeclineMatch>(to_event(session, message).value()));
+}
+
 TEST(SessionToken, ReadsBackAndNothingElseDoes) {
   const core::PlayerId player{0x01020304, 0xfffefdfc};
   core::Secret secret;
@@ -174,15 +207,15 @@ TEST(ToMessage, EachEffect) {
        R"({"request":1,"welcome":{"playerId":"7.1","sessionToken":")" + session_token({7, 1}, {}) +
            R"(","name":"ann","resumed":true}})"},
       {"an error with a detail", core::SendError{session, 2, Error::queue_not_found, "duel2"},
-       R"json({"request":2,"error":{"code":"queue_not_found","message":"There is no queue of that name. (duel2)"}})json"},
+       R"json({"request":2,"error":{"code":"queue_not_found","message":"There is no queue of that name. (duel2)","retryAfterMs":0}})json"},
       {"a detail that is no UTF-8",
        core::SendError{session, 0, Error::launch_failed, "a\xff\xc3\xa9z"},
        "{\"error\":{\"code\":\"launch_failed\",\"message\":\"The game server could not be started. "
-       "The operator finds the reason in its log. (a\xef\xbf\xbd\xc3\xa9z)\"}}"},
+       "The operator finds the reason in its log. (a\xef\xbf\xbd\xc3\xa9z)\",\"retryAfterMs\":0}}"},
       {"a failed ticket",
        core::SendTicket{
            session, 0, {2, 1}, "duel", core::TicketState::failed, 2, 2, Error::no_port_free},
-       R"({"ticket":{"ticketId":"2.1","queue":"duel","state":"FAILED","players":2,"playersNeeded":2,"error":{"code":"no_port_free","message":"Every port for game servers is in use."}}})"},
+       R"({"ticket":{"ticketId":"2.1","queue":"duel","state":"FAILED","players":2,"playersNeeded":2,"error":{"code":"no_port_free","message":"Every port for game servers is in use.","retryAfterMs":0},"accepted":0,"acceptsNeeded":0,"acceptLeftMs":0,"youAccepted":false}})"},
       {"a ticket with an estimate",
        core::SendTicket{session,
                         1,
@@ -194,7 +227,28 @@ TEST(ToMessage, EachEffect) {
                         Error::none,
                         core::WaitEstimate{std::chrono::milliseconds{2500}, std::chrono::seconds{1},
                                            std::chrono::seconds{4}}},
-       R"({"request":1,"ticket":{"ticketId":"2.1","queue":"duel","state":"QUEUED","players":1,"playersNeeded":2,"waitEstimate":{"ms":2500,"lowMs":1000,"highMs":4000}}})"},
+       R"({"request":1,"ticket":{"ticketId":"2.1","queue":"duel","state":"QUEUED","players":1,"playersNeeded":2,"accepted":0,"acceptsNeeded":0,"acceptLeftMs":0,"youAccepted":false,"waitEstimate":{"ms":2500,"lowMs":1000,"highMs":4000}}})"},
+      {"a penalty",
+       core::SendError{session, 2, Error::queue_penalty, "duel", core::milliseconds{29001}},
+       R"json({"request":2,"error":{"code":"queue_penalty","message":"A match of that queue was not accepted; it takes this player again later. (duel, 30 s left)","retryAfterMs":29001}})json"},
+      {"an offer",
+       core::SendTicket{session,
+                        3,
+                        {2, 1},
+                        "duel",
+                        core::TicketState::offered,
+                        4,
+                        4,
+                        Error::none,
+                        std::nullopt,
+                        1,
+                        4,
+                        core::seconds{20},
+                        true},
+       R"({"request":3,"ticket":{"ticketId":"2.1","queue":"duel","state":"OFFERED","players":4,"playersNeeded":4,"accepted":1,"acceptsNeeded":4,"acceptLeftMs":20000,"youAccepted":true}})"},
+      {"a party",
+       core::SendParty{session, 4, {7, 1}, "ABCDEFGH", {{{4, 1}, "ann", true, {}}}, Error::none},
+       R"({"request":4,"party":{"partyId":"7.1","code":"ABCDEFGH","members":[{"playerId":"4.1","name":"ann","away":true,"attributes":{}}]}})"},
       {"an assignment",
        core::SendAssignment{session,
                             0,

@@ -62,7 +62,7 @@ TEST(Dialects, AConversationInEach) {
     EXPECT_EQ(world.find<core::StartMatch>()->seats, 2);
     world.say(core::SendTicket{world.last, 2, {3, 1}, "duel", core::TicketState::queued, 2, 4, {}});
     want +=
-        R"({"request":2,"ticket":{"ticketId":"3.1","queue":"duel","state":"QUEUED","players":2,"playersNeeded":4}})"
+        R"({"request":2,"ticket":{"ticketId":"3.1","queue":"duel","state":"QUEUED","players":2,"playersNeeded":4,"accepted":0,"acceptsNeeded":0,"acceptLeftMs":0,"youAccepted":false}})"
         "\n";
     ASSERT_TRUE(client.until([&] { return row.lobby(client.received) == want; }))
         << row.lobby(client.received);

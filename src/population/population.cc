@@ -26,8 +26,9 @@ core::Config simulated_config(core::Config config, const Population& population)
     fleet.fork = false;
   }
   for (core::QueueConfig& queue : config.queues) {
-    queue.accounts_only = false;  // Whoever comes is let in,
-    queue.rating = {};            // and is as strong as the population says.
+    queue.accounts_only = false;              // Whoever comes is let in,
+    queue.rating = {};                        // and is as strong as the population says.
+    queue.accept_timeout = Duration::zero();  // Everybody is there.
   }
   return config;
 }

@@ -135,6 +135,7 @@ void Visitors::hear(const core::SendTicket& e) {
       if (s_.counted(visitor.since)) s_.report().queues[visitor.queue].moved += visitor.visit.size;
       return;
     }
+    case core::TicketState::offered:  // Nobody is asked: see simulated_config().
     case core::TicketState::matched:
       visitor.found = s_.now();
       return;

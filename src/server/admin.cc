@@ -114,6 +114,7 @@ HttpResponse Admin::get(const HttpRequest& request) {
   if (path == "/v1/servers" && request.query_value("ended") == "1")
     return reply(200, ended_view(state));
   if (path == "/v1/servers") return servers(request);
+  if (path == "/v1/parties") return page<core::PartyId>(request, state, parties_view);
   if (path == "/v1/tickets") return page<core::TicketId>(request, state, tickets_view);
   if (path == "/v1/matches") return page<core::MatchId>(request, state, matches_view);
   if (const auto id = between(path, tickets_path, why_suffix)) return why(*id);

@@ -473,6 +473,25 @@ TEST_F(AdminTest, ListsComeByPages) {
   EXPECT_EQ(seen.size(), 4u) << "each once";
 }
 
+TEST_F(AdminTest, PartiesAndTheirTickets) {
+  connect_node();
+  for (std::uint32_t slot = 0; slot < 3; ++slot) connect_player(slot, "p" + std::to_string(slot));
+  step(core::CreateParty{{0, 1}, 2, "ABCDEFGH"});
+  step(core::JoinParty{{1, 1}, 2, "ABCDEFGH"});
+  start_match(0, "large");
+  const json::object page = get("/v1/parties");
+  ASSERT_EQ(page.at("total").to_number<int>(), 1);
+  const json::object party = page.at("parties").at(0).as_object();
+  EXPECT_EQ(party.at("players").at(0).at("name").as_string(), "p0");
+  EXPECT_EQ(party.at("players").at(1).at("name").as_string(), "p1");
+  const json::object tickets = get("/v1/tickets");
+  ASSERT_EQ(tickets.at("total").to_number<int>(), 1);
+  const json::object ticket = tickets.at("tickets").at(0).as_object();
+  EXPECT_EQ(ticket.at("id"), party.at("ticketId"));
+  EXPECT_EQ(ticket.at("seats").to_number<int>(), 2);
+  EXPECT_EQ(ticket.at("players").as_array().size(), 2u);
+}
+
 TEST_F(AdminTest, WhyATicketWaits) {
   for (const std::uint32_t slot : {0u, 1u}) connect_player(slot, "ann");
   step(core::SetRating{{1, 1}, "ranked", 1700});

@@ -147,11 +147,15 @@ Census take_census(const State& state) {
   });
   state.tickets.for_each([&](TicketId, const core::Ticket& ticket) {
     Census::Queue& queue = census.queues[ticket.queue];
-    ++(ticket.state == core::TicketState::matched ? queue.matched : queue.queued);
+    ++(ticket.state == core::TicketState::matched   ? queue.matched
+       : ticket.state == core::TicketState::offered ? queue.offered
+                                                    : queue.queued);
   });
   state.matches.for_each([&](MatchId, const core::Match& match) {
     Census::Fleet& fleet = census.fleets[match.fleet];
-    ++(match.state == core::MatchState::playing ? fleet.playing : fleet.launching);
+    ++(match.state == core::MatchState::playing   ? fleet.playing
+       : match.state == core::MatchState::offered ? fleet.offered
+                                                  : fleet.launching);
   });
   state.servers.for_each([&](ServerId, const core::Server& server) {
     Census::Fleet& fleet = census.fleets[server.fleet];
@@ -329,6 +333,23 @@ json::value wait_estimate_view(const State& state, const core::Ticket& ticket) {
   return {{"seconds", seconds_of(wait->median)},
           {"lowSeconds", seconds_of(wait->low)},
           {"highSeconds", seconds_of(wait->high)}};
+}
+
+json::object parties_view(const State& state, const Page& page) {
+  return page_of("parties", state.parties, page, [&](core::PartyId id, const core::Party& party) {
+    json::array players;
+    json::value ticket = nullptr;
+    for (const core::PartyMember& member : party.members) {
+      const core::Player& player = state.players[member.player];
+      players.push_back({{"id", to_string(member.player)},
+                         {"name", text(player.name)},
+                         {"connected", static_cast<bool>(player.session)},
+                         {"matchId", id_or_null(player.match)}});
+      if (player.ticket) ticket = to_string(player.ticket);
+    }
+    return json::object{
+        {"id", to_string(id)}, {"players", std::move(players)}, {"ticketId", std::move(ticket)}};
+  });
 }
 
 json::object tickets_view(const State& state, const Page& page) {

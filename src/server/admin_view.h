@@ -20,11 +20,11 @@ struct Census {
   struct Fleet {
     std::uint32_t starting = 0, ready = 0, reserved = 0, allocated = 0, stopping = 0;
     std::uint32_t outdated = 0;  // Of another version than the fleet's, and not stopping.
-    std::uint32_t launching = 0, playing = 0;  // Matches.
+    std::uint32_t launching = 0, playing = 0, offered = 0;  // Matches.
     std::uint32_t ports = 0, ports_free = 0, ports_aside = 0;
   };
   struct Queue {
-    std::uint32_t queued = 0, matched = 0;  // Tickets.
+    std::uint32_t queued = 0, matched = 0, offered = 0;  // Tickets.
   };
   std::uint32_t connected = 0, disconnected = 0;  // Players.
   std::vector<Fleet> fleets;
@@ -42,6 +42,7 @@ struct Page {
 boost::json::object status_view(const Loop& loop, const JournalStatus& journal,
                                 const StorageStatus& storage);
 boost::json::object servers_view(const core::State& state, const Page& page);
+boost::json::object parties_view(const core::State& state, const Page& page);
 boost::json::object tickets_view(const core::State& state, const Page& page);
 boost::json::object why_view(const core::State& state, core::TicketId id);
 boost::json::object matches_view(const core::State& state, const Page& page);

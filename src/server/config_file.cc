@@ -68,6 +68,7 @@ const std::vector<Field<ServerConfig>>& limits_fields() {
       count<ServerConfig>("players_max", AT(core.players_max), 1, 1'000'000),
       count<ServerConfig>("sessions_max", AT(core.sessions_max), 1, 1'000'000),
       count<ServerConfig>("attributes_max", AT(core.attributes_max), 0, 256),
+      count<ServerConfig>("party_size_max", AT(core.party_size_max), 1, 256),
       count<ServerConfig>("results_outstanding_max", AT(core.results_outstanding_max), 1,
                           1'000'000),
       duration<ServerConfig>("hello_timeout", AT(limits.hello_timeout), milliseconds{100},
@@ -205,6 +206,16 @@ const std::vector<Field<NamedQueue>>& queue_fields() {
       scaled<NamedQueue>("rating_volatility", AT(queue.rating.volatility), 1'000'000, 0.001, 1,
                          "0.06"),
       boolean<NamedQueue>("accounts_only", AT(queue.accounts_only)),
+      choice<NamedQueue>("party_rating", AT(queue.party_rating),
+                         std::vector<std::pair<std::string_view, core::PartyRating>>{
+                             {"average", core::PartyRating::average},
+                             {"highest", core::PartyRating::highest},
+                             {"lowest", core::PartyRating::lowest}}),
+      count<NamedQueue>("party_rating_bonus", AT(queue.party_rating_bonus), 0, 10'000),
+      duration<NamedQueue>("accept_timeout", AT(queue.accept_timeout), seconds{0}, minutes{5}),
+      duration<NamedQueue>("decline_penalty", AT(queue.decline_penalty), seconds{0}, hours{24}),
+      duration<NamedQueue>("decline_penalty_max", AT(queue.decline_penalty_max), seconds{0},
+                           hours{24}),
   };
   return fields;
 }

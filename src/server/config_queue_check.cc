@@ -55,12 +55,32 @@ class RulesChecker {
     check_bounds();
     check_reach();
     if (!problems_.failed()) check_fewer_players();
+    check_offers();
     if (queue_.team_rating_distance && queue_.teams == 1)
       problems_.warn(lines_.of("team_rating_distance"), "queue.team_rating_distance",
                      "there is one team, so it limits nothing");
   }
 
  private:
+  void check_offers() {
+    if (queue_.accept_timeout != Duration::zero() && queue_.accept_timeout < core::seconds{1})
+      problems_.error(lines_.of("accept_timeout"), "queue.accept_timeout",
+                      fmt::format("is {}; nobody answers in less than 1s. 0s asks nobody",
+                                  format_duration(queue_.accept_timeout)));
+    if (queue_.decline_penalty_max < queue_.decline_penalty)
+      problems_.error(lines_.has("decline_penalty") ? lines_.of("decline_penalty")
+                                                    : lines_.of("decline_penalty_max"),
+                      "queue.decline_penalty",
+                      fmt::format("is {}, and decline_penalty_max {}; must not be more",
+                                  format_duration(queue_.decline_penalty),
+                                  format_duration(queue_.decline_penalty_max)));
+    if (queue_.accept_timeout > Duration::zero()) return;
+    for (const std::string_view key : {"decline_penalty", "decline_penalty_max"})
+      if (lines_.has(key))
+        problems_.warn(lines_.of(key), fmt::format("queue.{}", key),
+                       "without an accept_timeout nobody is asked, so nobody declines");
+  }
+
   void check_teams() {
     if (queue_.team.empty()) return;
     for (const std::string_view key : {"players", "teams"})

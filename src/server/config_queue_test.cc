@@ -342,6 +342,47 @@ TEST(ConfigQueue, FewerPlayers) {
   }
 }
 
+TEST(ConfigQueue, PartiesAndOffers) {
+  const auto config = parse(ranked +
+                            "party_rating = \"highest\"\nparty_rating_bonus = 75\n"
+                            "accept_timeout = \"20s\"\ndecline_penalty = \"1m\"\n"
+                            "decline_penalty_max = \"5m\"\n");
+  ASSERT_TRUE(config) << shown(config.error());
+  const core::QueueConfig& queue = config->core.queues[0];
+  EXPECT_EQ(queue.party_rating, core::PartyRating::highest);
+  EXPECT_EQ(queue.party_rating_bonus, 75u);
+  EXPECT_EQ(queue.accept_timeout, core::seconds{20});
+  EXPECT_EQ(queue.decline_penalty, core::minutes{1});
+  EXPECT_EQ(queue.decline_penalty_max, core::minutes{5});
+  EXPECT_THAT(config->warnings, testing::IsEmpty());
+
+  struct Row {
+    const char* text;
+    const char* key;
+    const char* says;
+  };
+  const Row wrong[] = {
+      {"party_rating = \"best\"\n", "queue.party_rating", "average"},
+      {"party_rating_bonus = -1\n", "queue.party_rating_bonus", "0 to 10000"},
+      {"accept_timeout = \"500ms\"\n", "queue.accept_timeout", "less than 1s"},
+      {"accept_timeout = \"6m\"\n", "queue.accept_timeout", "0s to 5m"},
+      {"accept_timeout = \"9s\"\ndecline_penalty = \"11m\"\n", "queue.decline_penalty",
+       "decline_penalty_max 10m"},
+  };
+  for (const Row& row : wrong) {
+    const auto refused = parse(ranked + row.text);
+    ASSERT_FALSE(refused) << row.text;
+    ASSERT_EQ(refused.error().size(), 1u) << shown(refused.error());
+    EXPECT_EQ(refused.error()[0].key, row.key);
+    EXPECT_THAT(refused.error()[0].text, HasSubstr(row.says));
+    EXPECT_GT(refused.error()[0].line, 1);
+  }
+  const auto idle = parse(ranked + "decline_penalty = \"1m\"\n");
+  ASSERT_TRUE(idle) << shown(idle.error());
+  ASSERT_EQ(idle->warnings.size(), 1u);
+  EXPECT_THAT(idle->warnings[0].text, HasSubstr("without an accept_timeout"));
+}
+
 TEST(ConfigQueue, Ratings) {
   const auto openskill = parse(ranked + "rating = \"openskill\"\nrating_uses = \"conservative\"\n");
   ASSERT_TRUE(openskill) << shown(openskill.error());

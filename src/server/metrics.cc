@@ -73,6 +73,7 @@ void lobby(MetricsWriter& out, const Loop& loop, const Census& census) {
   out.family("muster_players", "gauge", "Players known.");
   out.sample({{"state", "connected"}}, census.connected);
   out.sample({{"state", "disconnected"}}, census.disconnected);
+  out.single("muster_parties", "gauge", "Parties there are.", state.parties.size());
   std::uint32_t nodes = 0;
   for (const auto& node : state.nodes) nodes += node->link ? 1u : 0u;
   out.single("muster_nodes_connected", "gauge", "Nodes that could launch now.", nodes);
@@ -84,6 +85,7 @@ void queues(MetricsWriter& out, const core::State& state, const Census& census) 
     if (state.queues[i].removed && census.queues[i].matched == 0) continue;
     const std::string& queue = state.config.queues[i].name;
     out.sample({{"queue", queue}, {"state", "queued"}}, census.queues[i].queued);
+    out.sample({{"queue", queue}, {"state", "offered"}}, census.queues[i].offered);
     out.sample({{"queue", queue}, {"state", "matched"}}, census.queues[i].matched);
   }
 }
@@ -96,6 +98,7 @@ void fleets(MetricsWriter& out, const core::State& state, const Census& census) 
   };
   out.family("muster_matches", "gauge", "Matches, by fleet and state.");
   each([&](const std::string& fleet, const Census::Fleet& counted) {
+    out.sample({{"fleet", fleet}, {"state", "offered"}}, counted.offered);
     out.sample({{"fleet", fleet}, {"state", "launching"}}, counted.launching);
     out.sample({{"fleet", fleet}, {"state", "playing"}}, counted.playing);
   });
@@ -130,6 +133,15 @@ void totals(MetricsWriter& out, const Loop& loop) {
   out.single("muster_events_total", "counter", "Events stepped through.", loop.events());
   out.single("muster_tickets_total", "counter", "Tickets begun.", totals.tickets);
   out.single("muster_matches_total", "counter", "Matches formed.", totals.matches);
+  out.single("muster_parties_total", "counter", "Parties created.", totals.parties);
+  out.single("muster_offers_total", "counter", "Matches whose players were asked to accept.",
+             totals.offers);
+  out.single("muster_offers_accepted_total", "counter", "Those that all accepted.",
+             totals.offers_accepted);
+  out.single("muster_offers_failed_total", "counter",
+             "Those that somebody declined, did not answer, or left.", totals.offers_failed);
+  out.single("muster_decline_penalties_total", "counter", "Players kept from a queue for that.",
+             totals.penalties);
   out.single("muster_launches_total", "counter", "Game servers launched.", totals.launches);
   out.single("muster_launch_failures_total", "counter", "Launches that did not become Ready.",
              totals.launch_failures);

@@ -52,7 +52,7 @@ void Recorder::watch(Time now, const core::Event& event, std::span<const core::E
           if (start && ticket->session == start->session && ticket->request == start->request)
             begin(now, *start, *ticket, state);
           break;
-        case core::TicketState::cancelled:
+        case core::TicketState::cancelled:  // Who leaves a party is told so; the others go on.
           if (!state.tickets.find(ticket->ticket)) end(now, ticket->ticket, End::cancelled);
           break;
         case core::TicketState::expired:
@@ -61,6 +61,7 @@ void Recorder::watch(Time now, const core::Event& event, std::span<const core::E
         case core::TicketState::failed:
           end(now, ticket->ticket, End::failed);
           break;
+        case core::TicketState::offered:
         case core::TicketState::matched:
         case core::TicketState::assigned:
           break;

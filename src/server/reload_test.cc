@@ -80,31 +80,22 @@ TEST_F(Reload, AnythingWrongIsSaidAsAtTheStart) {
 /// the next start.
 TEST_F(Reload, EveryKeyIsTakenOrNamed) {
   const std::map<std::string, std::string> values{
-      {"lobby.listen", "\"0.0.0.0:4101\""},
-      {"lobby.admin", "\"127.0.0.1:4181\""},
-      {"lobby.classic", "\"off\""},
-      {"lobby.classic_guests", "false"},
-      {"lobby.logins", "\"any\""},
-      {"limits.results_outstanding_max", "5"},
-      {"lobby.classic_queue", "\"duel\""},
-      {"lobby.data", "\"elsewhere\""},
-      {"lobby.host", "\"play.example\""},
-      {"lobby.resume_grace", "\"7s\""},
-      {"lobby.port_set_aside", "\"7s\""},
-      {"limits.players_max", "77"},
-      {"limits.sessions_max", "77"},
-      {"limits.attributes_max", "7"},
-      {"limits.hello_timeout", "\"7s\""},
-      {"limits.frame_timeout", "\"7s\""},
-      {"limits.ping_interval", "\"7s\""},
-      {"limits.silence_timeout", "\"77s\""},
-      {"limits.message_bytes_max", "\"7KiB\""},
-      {"limits.messages_per_second", "7"},
-      {"limits.outbound_bytes_max", "\"7KiB\""},
+      {"lobby.listen", "\"0.0.0.0:4101\""},  {"lobby.admin", "\"127.0.0.1:4181\""},
+      {"lobby.classic", "\"off\""},          {"lobby.classic_guests", "false"},
+      {"lobby.logins", "\"any\""},           {"limits.results_outstanding_max", "5"},
+      {"lobby.classic_queue", "\"duel\""},   {"lobby.data", "\"elsewhere\""},
+      {"lobby.host", "\"play.example\""},    {"lobby.resume_grace", "\"7s\""},
+      {"lobby.port_set_aside", "\"7s\""},    {"limits.players_max", "77"},
+      {"limits.sessions_max", "77"},         {"limits.attributes_max", "7"},
+      {"limits.party_size_max", "7"},        {"limits.hello_timeout", "\"7s\""},
+      {"limits.frame_timeout", "\"7s\""},    {"limits.ping_interval", "\"7s\""},
+      {"limits.silence_timeout", "\"77s\""}, {"limits.message_bytes_max", "\"7KiB\""},
+      {"limits.messages_per_second", "7"},   {"limits.outbound_bytes_max", "\"7KiB\""},
   };
   const std::set<std::string> taken{"lobby.classic_queue",   "lobby.resume_grace",
                                     "lobby.port_set_aside",  "limits.players_max",
-                                    "limits.attributes_max", "limits.results_outstanding_max"};
+                                    "limits.attributes_max", "limits.results_outstanding_max",
+                                    "limits.party_size_max"};
   const ServerConfig running = start(lobby(""));
   std::size_t keys = 0;
   for (const ConfigKey& key : config_keys()) {

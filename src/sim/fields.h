@@ -188,6 +188,47 @@ void fields(const core::AccountBanned& e, F&& f) {
   f("account", e.account);
 }
 template <class F>
+void fields(const core::CreateParty& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("code", e.code);
+}
+template <class F>
+void fields(const core::JoinParty& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("code", e.code);
+}
+template <class F>
+void fields(const core::LeaveParty& e, F&& f) {
+  f("session", e.session), f("request", e.request);
+}
+template <class F>
+void fields(const core::KickFromParty& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("player", e.player);
+}
+template <class F>
+void fields(const core::PromoteInParty& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("player", e.player);
+}
+template <class F>
+void fields(const core::SetPartyAttributes& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("attributes", e.attributes);
+}
+template <class F>
+void fields(const core::AcceptMatch& e, F&& f) {
+  f("session", e.session), f("request", e.request);
+}
+template <class F>
+void fields(const core::DeclineMatch& e, F&& f) {
+  f("session", e.session), f("request", e.request);
+}
+template <class F>
+void fields(const core::PartyView& p, F&& f) {
+  f("player", p.player), f("name", p.name), f("away", p.away), f("attributes", p.attributes);
+}
+template <class F>
+void fields(const core::SendParty& e, F&& f) {
+  f("session", e.session), f("request", e.request), f("party", e.party), f("code", e.code);
+  f("members", e.members), f("error", e.error);
+}
+template <class F>
 void fields(const core::LobbyStopping& e, F&& f) {
   f("stop_servers", e.stop_servers);
 }
@@ -222,13 +263,15 @@ void fields(const core::SendWelcome& e, F&& f) {
 template <class F>
 void fields(const core::SendError& e, F&& f) {
   f("session", e.session), f("request", e.request), f("error", e.error), f("detail", e.detail);
+  f("retry_after", e.retry_after);
 }
 template <class F>
 void fields(const core::SendTicket& e, F&& f) {
   f("session", e.session), f("request", e.request), f("ticket", e.ticket), f("queue", e.queue);
   f("state", e.state), f("players", e.players), f("players_needed", e.players_needed);
-  f("error", e.error);
   if (e.wait) f("wait", e.wait->median), f("wait_low", e.wait->low), f("wait_high", e.wait->high);
+  f("error", e.error), f("accepted", e.accepted), f("accepts_needed", e.accepts_needed);
+  f("accept_left", e.accept_left), f("you_accepted", e.you_accepted);
 }
 template <class F>
 void fields(const core::SendAssignment& e, F&& f) {

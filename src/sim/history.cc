@@ -49,6 +49,7 @@ class Fold {
   void add(const core::ResultPlayer& player) { fields(player, *this); }
   void add(const core::RegionLatency& latency) { fields(latency, *this); }
   void add(const core::StoredRating& rating) { fields(rating, *this); }
+  void add(const core::PartyView& member) { fields(member, *this); }
   void add(const core::AccountRating& rating) { fields(rating, *this); }
   void add(const std::shared_ptr<const core::MatchResult>& result) { fields(*result, *this); }
   /// What tells one configuration of a run from another.
@@ -120,7 +121,9 @@ class Text {
     return text.empty() ? "" : fmt::format("\"{}\"", text);
   }
   static std::string show(Duration duration) {
-    return fmt::format("{}ms", duration / std::chrono::milliseconds{1});
+    return duration == Duration::zero()
+               ? ""
+               : fmt::format("{}ms", duration / std::chrono::milliseconds{1});
   }
   static std::string show(const core::Secret& secret) {
     return fmt::format("{:02x}{:02x}…", secret[0], secret[1]);

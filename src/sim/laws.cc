@@ -48,7 +48,7 @@ void Laws::observe(const Step& step) {
 
 void Laws::before(const Step& step) {
   asker_ = {}, request_ = 0, replies_ = 0, resumed_ = {}, resumed_told_ = false;
-  strangers_.clear();
+  strangers_.clear(), answered_.clear();
   leaving_ = {};
   link_before_ = step.late ? link_ : core::NodeId{};
   std::visit(
@@ -115,6 +115,8 @@ void Laws::after(const Step& step) {
   check_resumed(step);
   check_matches(step);
   check_away(step);
+  check_parties(step);
+  check_penalties(step);
   check_servers(step);
 }
 
@@ -130,7 +132,7 @@ void Laws::check_resumed(const Step& step) {
   if (!resumed_) return;
   PlayerView& player = players_.at(resumed_);
   if (!resumed_told_) {
-    if (player.ticket) end_unseen(player);
+    if (player.ticket) end_unseen(resumed_, player);
     player.match = {};
   }
   const core::Player* truth = step.state.players.find(resumed_);
@@ -149,17 +151,27 @@ void Laws::check_away(const Step& step) {
 
 void Laws::forget(PlayerId id) {
   const auto player = players_.find(id);
-  if (player->second.ticket) end_unseen(player->second);
+  if (player->second.ticket) end_unseen(id, player->second);
   for (auto& [match_id, match] : matches_) match.owed.erase(id);
   players_.erase(player);
 }
 
-void Laws::end_unseen(PlayerView& player) {
-  tickets_.erase(player.ticket);
-  ended_.insert(player.ticket);
+void Laws::end_unseen(PlayerId id, PlayerView& player) {
+  ticket_ends(player.ticket, id);
   player.ticket = {};
+  player.accepted = false;
   ++report_.ended_away;
   report_.marks.hit(Mark::ticket_ended_while_away);
+}
+
+/// For one of its players; of a party the others may go on waiting.
+void Laws::ticket_ends(TicketId id, PlayerId player) {
+  ended_.emplace(id, player);
+  const auto ticket = tickets_.find(id);
+  if (ticket == tickets_.end()) return;
+  ticket->second.players.erase(player);
+  ticket->second.seats = 0;
+  if (ticket->second.players.empty()) tickets_.erase(ticket);
 }
 
 Laws::SessionView& Laws::open_session(SessionId id, std::uint32_t request, const Step&) {
@@ -187,7 +199,7 @@ void Laws::on(const core::SendWelcome& e, const Step& step) {
   session.player = e.player;
   session.closing = false;
   if (!e.resumed) {
-    must(players_.emplace(e.player, PlayerView{e.session, {}, {}, {}, false}).second,
+    must(players_.emplace(e.player, PlayerView{e.session, {}, {}, {}, false, {}, false, {}}).second,
          "a new player has a new id");
     return;
   }
@@ -196,6 +208,7 @@ void Laws::on(const core::SendWelcome& e, const Step& step) {
   if (const auto old = sessions_.find(found->second.session); old != sessions_.end())
     old->second.player = {};
   found->second.session = e.session;
+  found->second.party = {};
   resumed_ = e.player;
 }
 
@@ -223,6 +236,15 @@ void Laws::on(const core::SendError& e, const Step& step) {
       return marks.hit(Mark::lobby_stopping);
     case Error::queue_draining:
       return marks.hit(Mark::queue_draining);
+    case Error::party_not_found:
+      return marks.hit(Mark::party_code_wrong);
+    case Error::party_too_big:
+      return marks.hit(Mark::party_too_big);
+    case Error::party_full:
+      return marks.hit(Mark::party_full);
+    case Error::queue_penalty:
+      must(e.retry_after > Duration::zero(), "a penalty says how long");
+      return marks.hit(Mark::penalty_refused);
     case Error::session_expired:
       return marks.hit(Mark::resume_expired);
     case Error::session_token_invalid:
@@ -237,31 +259,39 @@ Laws::TicketView& Laws::ticket_begins(const core::SendTicket& e, PlayerId player
   PlayerView& player = players_.at(player_id);
   if (player.ticket) {
     must(resumed_ == player_id, "a player has one ticket at a time");
-    end_unseen(player);  // While away.
+    end_unseen(player_id, player);  // While away.
   }
   player.match = resumed_ == player_id ? core::MatchId{} : player.match;
   must(!player.match, "a player waits or plays, not both");
-  TicketView ticket;
-  ticket.player = player_id;
-  ticket.since = player.since;
-  if (const auto* start = std::get_if<core::StartMatch>(&step.event);
-      start && start->session == e.session && e.request == start->request && !player.requeued) {
-    ticket.since = step.now;
-    ticket.seats = static_cast<std::uint32_t>(start->seats);
+  const bool known = tickets_.contains(e.ticket);  // To somebody else of the party.
+  TicketView& ticket = tickets_[e.ticket];
+  ticket.players.insert(player_id);
+  const auto* start = std::get_if<core::StartMatch>(&step.event);
+  const auto starter = start ? sessions_.find(start->session) : sessions_.end();
+  const core::Player* truth = step.state.players.find(player_id);
+  const bool asked = start && start->session == e.session && e.request == start->request;
+  const bool led = starter != sessions_.end() && truth && truth->party &&
+                   players_.at(starter->second.player).party == truth->party;
+  Time since = player.since;
+  if ((asked || led) && !player.requeued) {
+    since = step.now;
+    ticket.seats = led ? 0 : static_cast<std::uint32_t>(start->seats);
     if (start->seats > 1) report_.marks.hit(Mark::several_seats);
+    if (!asked) report_.marks.hit(Mark::party_queued);
   } else {
     must(player.requeued || resumed_ == player_id, "a ticket begins with a wish");
     if (player.requeued) report_.marks.hit(Mark::requeued_on_server_lost);
+    if (known && player.requeued) report_.marks.hit(Mark::party_requeued);
   }
+  ticket.since = known ? std::min(ticket.since, since) : since;
   player.requeued = false;
   const auto& queues = step.state.config.queues;
   must(std::any_of(queues.begin(), queues.end(), [&](const auto& q) { return q.name == e.queue; }),
        "a ticket's queue is one of the lobby's");
-  ticket.queue = e.queue;
+  if (!known) ticket.queue = e.queue, ++report_.tickets;
   player.ticket = e.ticket;
   player.since = ticket.since;
-  ++report_.tickets;
-  return tickets_[e.ticket] = ticket;
+  return ticket;
 }
 
 /// A match takes as many as its queue did when it was formed, whatever the configuration says
@@ -270,8 +300,8 @@ void Laws::check_needed(const core::SendTicket& e, TicketView& ticket, bool resu
   const auto& queues = setting_.config.queues;
   const auto queue =
       std::find_if(queues.begin(), queues.end(), [&](const auto& q) { return q.name == e.queue; });
-  const bool formed_now =
-      e.state == TicketState::matched && ticket.state == TicketState::queued && !resumed;
+  const bool formed_now = (e.state == TicketState::matched || e.state == TicketState::offered) &&
+                          ticket.state == TicketState::queued && !resumed;
   if (e.state == TicketState::queued || formed_now) {
     must(queue != queues.end(), "a ticket waits in a queue that is configured");
     const bool short_match = formed_now && queue->ruled() && e.players_needed < queue->players &&
@@ -280,7 +310,7 @@ void Laws::check_needed(const core::SendTicket& e, TicketView& ticket, bool resu
          "a ticket says how many its queue's match takes");
     if (short_match) report_.marks.hit(Mark::match_not_full);
   }
-  if (e.state != TicketState::matched) return;
+  if (e.state != TicketState::matched && e.state != TicketState::offered) return;
   must(formed_now || resumed || ticket.needed == e.players_needed,
        "a ticket says how many its match takes");
   ticket.needed = e.players_needed;
@@ -299,23 +329,30 @@ void Laws::check_move(const core::SendTicket& e, TicketView& ticket, bool resume
 
 void Laws::on(const core::SendTicket& e, const Step& step) {
   const PlayerId player_id = player_of(e.session, e.request, step);
-  must(!ended_.contains(e.ticket), "a ticket that has ended is not heard of again");
-  const bool begins = !tickets_.contains(e.ticket);
+  must(!ended_.contains({e.ticket, player_id}), "a ticket that has ended is not heard of again");
+  const bool begins = players_.at(player_id).ticket != e.ticket;
   TicketView& ticket = begins ? ticket_begins(e, player_id, step) : tickets_.at(e.ticket);
   PlayerView& player = players_.at(player_id);
-  must(ticket.player == player_id && player.ticket == e.ticket, "a ticket is told to its player");
+  must(ticket.players.contains(player_id) && player.ticket == e.ticket,
+       "a ticket is told to its players");
   const std::uint32_t needed = e.players_needed;
   const TicketState was = ticket.state;
   const bool resumed = resumed_ == player_id && !resumed_told_;
   if (e.queue != ticket.queue) check_move(e, ticket, resumed);
   check_needed(e, ticket, resumed);
   if (resumed) resumed_told_ = true;
+  check_offer(e, player);
   Marks& marks = report_.marks;
   switch (e.state) {
     case TicketState::queued:
       must(e.players >= 1 && (e.players < needed || ticket.seats == needed || ticket.seats == 0),
            "those who gather are fewer than a match");
       if (was == TicketState::matched && !resumed) marks.hit(Mark::dissolved_match_requeued);
+      if (was == TicketState::offered) {
+        const core::Ticket* truth = step.state.tickets.find(e.ticket);
+        must(!truth || truth->since == ticket.since, "whoever accepted waits with their old time");
+        marks.hit(Mark::offer_failed_requeued);
+      }
       if (resumed) marks.hit(Mark::resumed_queued);
       ticket.state = e.state;
       return;
@@ -325,10 +362,18 @@ void Laws::on(const core::SendTicket& e, const Step& step) {
       ticket.state = e.state;
       if (was == TicketState::queued && !resumed) check_line(e.ticket, ticket);
       return;
+    case TicketState::offered:
+      must(e.players == needed, "an offered match is full");
+      if (resumed) marks.hit(Mark::resumed_offered);
+      ticket.state = e.state;
+      if (was == TicketState::queued && !resumed) check_line(e.ticket, ticket);
+      return;
     case TicketState::assigned:
       broken("an assignment is told by SendAssignment");
     case TicketState::cancelled:
       ++report_.cancelled;
+      if (e.error == Error::match_declined) marks.hit(Mark::offer_declined);
+      if (e.error == Error::match_not_accepted) marks.hit(Mark::offer_ignored);
       break;
     case TicketState::expired:
       must(e.error == Error::ticket_expired, "an expired ticket says so");
@@ -354,14 +399,77 @@ void Laws::on(const core::SendTicket& e, const Step& step) {
   }
   must(e.players == 0, "a ticket that has ended gathers nobody");
   player.ticket = {};
-  ended_.insert(e.ticket);
-  tickets_.erase(e.ticket);
+  ticket_ends(e.ticket, player_id);
 }
 
-/// A ticket has just been matched. Where all tickets have one seat, who waits longer goes first;
-/// whoever is away keeps their place but is passed over. With rules, match_laws.h.
+void Laws::check_offer(const core::SendTicket& e, PlayerView& player) {
+  if (e.state != TicketState::offered) {
+    answered_.push_back(sessions_.at(e.session).player);
+    return;
+  }
+  must(e.accepted < e.accepts_needed, "what all have accepted is not offered any more");
+  must(!e.you_accepted || e.accepted > 0, "who has accepted is counted");
+  must(e.accept_left >= Duration::zero(), "an offer ends when it is due");
+  player.accepted = e.you_accepted;
+}
+
+/// Everybody who is here knows the party they are in, and nobody is in one that has not got them.
+void Laws::check_parties(const Step& step) {
+  for (const auto& [id, player] : players_) {
+    if (!player.session || player.session == leaving_) continue;
+    const core::Player* truth = step.state.players.find(id);
+    if (!truth || truth->session != player.session) continue;
+    must(truth->party == player.party, "a player knows which party they are in");
+  }
+}
+
+/// Nobody is charged who accepted.
+void Laws::check_penalties(const Step& step) {
+  for (auto& [id, player] : players_) {
+    const core::Player* truth = step.state.players.find(id);
+    if (!truth) continue;
+    Time last{};
+    for (const core::QueuePenalty& penalty : truth->penalties) last = std::max(last, penalty.until);
+    if (last > player.penalized) {
+      must(!player.accepted, "nobody is charged a penalty who accepted");
+      report_.marks.hit(Mark::penalty_charged);
+    }
+    player.penalized = last;
+  }
+  for (const PlayerId id : answered_)
+    if (const auto player = players_.find(id); player != players_.end())
+      player->second.accepted = false;
+}
+
+void Laws::on(const core::SendParty& e, const Step& step) {
+  PlayerView& player = players_.at(player_of(e.session, e.request, step));
+  player.party = e.party;
+  must(static_cast<bool>(e.party) == !e.members.empty(), "a party has somebody in it");
+  if (!e.party) {
+    if (e.error == Error::party_kicked) report_.marks.hit(Mark::party_kicked);
+    return;
+  }
+  std::set<PlayerId> members;
+  for (const core::PartyView& member : e.members) {
+    must(members.insert(member.player).second, "a player is in their party once");
+    if (member.away) report_.marks.hit(Mark::party_member_away);
+  }
+  must(members.contains(sessions_.at(e.session).player), "a party is told to its members");
+  if (members.size() > 1) report_.marks.hit(Mark::party_joined);
+}
+
+bool Laws::everybody_here(const TicketView& ticket) const {
+  return std::ranges::all_of(ticket.players, [&](PlayerId id) {
+    const auto player = players_.find(id);
+    return player != players_.end() && player->second.session && player->second.session != leaving_;
+  });
+}
+
+/// A ticket has just been matched, or offered one. Where all tickets have one seat, who waits
+/// longer goes first; whoever is away keeps their place but is passed over. With rules,
+/// match_laws.h.
 void Laws::check_line(TicketId id, const TicketView& ticket) {
-  if (setting_.crowd.seats_vary.contains(ticket.queue) ||
+  if (setting_.crowd.parties_ppm > 0 || setting_.crowd.seats_vary.contains(ticket.queue) ||
       std::ranges::any_of(setting_.config.queues, [&](const core::QueueConfig& queue) {
         return queue.name == ticket.queue && queue.ruled();
       }))
@@ -369,8 +477,7 @@ void Laws::check_line(TicketId id, const TicketView& ticket) {
   for (const auto& [other_id, other] : tickets_) {
     if (other.queue != ticket.queue || other.state != TicketState::queued) continue;
     if (std::pair(other.since, other_id) > std::pair(ticket.since, id)) continue;
-    const auto player = players_.find(other.player);
-    if (player == players_.end() || !player->second.session || player->second.session == leaving_) {
+    if (!everybody_here(other)) {
       report_.marks.hit(Mark::held_ticket_passed_over);
       continue;
     }

@@ -69,9 +69,12 @@ class Laws {
     core::MatchId match;
     Time since{};           // Of the ticket, also after it became an assignment.
     bool requeued = false;  // A ticket with that `since` is announced.
+    core::PartyId party{};  // As they were told.
+    bool accepted = false;  // The match that is offered.
+    Time penalized{};       // The end of the last penalty.
   };
   struct TicketView {
-    core::PlayerId player;
+    std::set<core::PlayerId> players;  // Who know of it.
     std::string queue;
     std::uint32_t seats = 0;   // 0: not known.
     std::uint32_t needed = 0;  // Of the match it was matched for.
@@ -104,6 +107,7 @@ class Laws {
   void on(const core::SendTicket& e, const Step& step);
   void on(const core::SendAssignment& e, const Step& step);
   void on(const core::SendMatchEnded& e, const Step& step);
+  void on(const core::SendParty& e, const Step& step);
   void on(const core::SendServerLoginOk& e, const Step& step);
   void on(const core::CloseSession& e, const Step& step);
   void on(const core::LaunchServer& e, const Step& step);
@@ -123,7 +127,12 @@ class Laws {
   void check_needed(const core::SendTicket& e, TicketView& ticket, bool resumed);
   void check_move(const core::SendTicket& e, TicketView& ticket, bool resumed);
   void check_line(core::TicketId id, const TicketView& ticket);
-  void end_unseen(PlayerView& player);
+  void end_unseen(core::PlayerId id, PlayerView& player);
+  void ticket_ends(core::TicketId id, core::PlayerId player);
+  void check_offer(const core::SendTicket& e, PlayerView& player);
+  void check_parties(const Step& step);
+  void check_penalties(const Step& step);
+  bool everybody_here(const TicketView& ticket) const;
   MatchView& match_begins(core::MatchId id, core::ServerId server, const std::string& queue,
                           const std::shared_ptr<const core::Roster>& roster, const Step& step);
   Matches::iterator match_over(Matches::iterator match);
@@ -155,7 +164,7 @@ class Laws {
   std::map<core::TicketId, TicketView> tickets_;
   Matches matches_;
   std::map<core::ServerId, ServerView> servers_;
-  std::set<core::TicketId> ended_;
+  std::set<std::pair<core::TicketId, core::PlayerId>> ended_;    // For whom.
   std::set<core::ServerId> launched_;                            // Every id of this lobby.
   std::map<core::ServerId, std::set<std::uint16_t>> processes_;  // Live, with their ports.
   core::NodeId link_;
@@ -168,6 +177,7 @@ class Laws {
   core::NodeId link_before_;  // Where something was due before.
   core::PlayerId resumed_;
   bool resumed_told_ = false;
+  std::vector<core::PlayerId> answered_;   // Whose offer is none any more.
   std::vector<core::ServerId> strangers_;  // Reported by a node, unknown to the core so far.
 };
 

@@ -96,6 +96,20 @@ std::string_view to_string(Mark mark) {
       "recorded_before",
       "standings_refused",
       "machine_lost",
+      "party_joined",
+      "party_kicked",
+      "party_member_away",
+      "party_code_wrong",
+      "party_full",
+      "party_too_big",
+      "party_queued",
+      "party_requeued",
+      "offer_declined",
+      "offer_ignored",
+      "offer_failed_requeued",
+      "resumed_offered",
+      "penalty_charged",
+      "penalty_refused",
   };
   static_assert(std::size(names) == mark_count, "one name per mark, in the enum's order");
   return names[static_cast<std::size_t>(mark)];

@@ -109,8 +109,23 @@ enum class Mark : std::uint8_t {
   recorded_before,
   standings_refused,
   machine_lost,
+  // Parties, and matches that are offered.
+  party_joined,
+  party_kicked,
+  party_member_away,
+  party_code_wrong,
+  party_full,
+  party_too_big,
+  party_queued,
+  party_requeued,
+  offer_declined,
+  offer_ignored,
+  offer_failed_requeued,
+  resumed_offered,
+  penalty_charged,
+  penalty_refused,
 };
-constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::machine_lost) + 1;
+constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::penalty_refused) + 1;
 
 std::string_view to_string(Mark mark);
 

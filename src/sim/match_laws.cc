@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/match_company.h"
 #include "core/match_reference.h"
@@ -33,10 +32,10 @@ core::Rating rating_of(const State& state, core::PlayerId player, QueueIndex que
 
 core::Rating rating_of(const State& state, const std::vector<TicketMember>& members,
                        QueueIndex queue) {
-  std::int64_t sum = 0;
-  for (const TicketMember& member : members) sum += rating_of(state, member.player, queue);
-  return static_cast<core::Rating>(
-      std::llround(static_cast<double>(sum) / static_cast<double>(members.size())));
+  std::vector<core::Rating> ratings;
+  for (const TicketMember& member : members)
+    ratings.push_back(rating_of(state, member.player, queue));
+  return core::rating_together(state.config.queues[queue], ratings);
 }
 
 WaitingTicket described(const State& state, QueueIndex queue, TicketId id,
@@ -113,6 +112,8 @@ std::optional<std::string> rule_broken(const State& state) {
       return;
     // Formed by other rules, maybe: those hold that it was formed by.
     if (match.state == core::MatchState::playing && state.totals.reloads > 0) return;
+    // What all have accepted was formed earlier, and looked at then.
+    if (!match.accepted.empty() && match.state != core::MatchState::offered) return;
     if (match.roster && match.players.size() < match.roster->size()) return;  // Left at once.
     std::vector<WaitingTicket> tickets;
     std::vector<std::uint32_t> teams;

@@ -52,6 +52,7 @@ void Crowd::act(std::uint32_t index) {
     if (person.classic) return disconnect(person);  // The only way they have.
     world_.say(person.session, core::CancelMatch{{}, ++person.request});
   } else if (mood_ == Mood::playing) {
+    if (chance(world_.setting().crowd.parties_ppm) && !person.classic && mind_party(person)) return;
     start_match(person);
   }
 }
@@ -114,6 +115,56 @@ void Crowd::start_match(Person& person) {
   world_.say(person.session, std::move(start));
 }
 
+/// Whoever has nothing to do looks after company. False: there was nothing to say.
+bool Crowd::mind_party(Person& person) {
+  const auto say = [&]<class E>(E event) {
+    event.request = ++person.request;
+    world_.say(person.session, std::move(event));
+    return true;
+  };
+  if (person.party_code.empty()) {
+    const Person& other = people_[prng_.below(static_cast<std::uint32_t>(people_.size()))];
+    if (!other.party_code.empty() && prng_.below(8) != 0)
+      return say(core::JoinParty{{}, 0, other.party_code});
+    if (prng_.below(8) == 0) return say(core::JoinParty{{}, 0, "AAAA2222"});
+    core::CreateParty create;
+    for (std::size_t i = 0; i < core::party_code_bytes; ++i)
+      create.code += core::party_code_alphabet[prng_.below(core::party_code_alphabet.size())];
+    return say(std::move(create));
+  }
+  const auto any = [&] {
+    return person.members[prng_.below(static_cast<std::uint32_t>(person.members.size()))];
+  };
+  switch (prng_.below(16)) {
+    case 0:
+      return say(core::LeaveParty{});
+    case 1:
+      return say(core::KickFromParty{{}, 0, any()});
+    case 2:
+      return say(core::PromoteInParty{{}, 0, any()});
+    case 3:
+      return say(core::SetPartyAttributes{{}, 0, {{"skill", 7.5}}});
+    default:
+      return false;
+  }
+}
+
+/// They look up, and answer after a while, if at all.
+void Crowd::mind_offer(std::uint32_t index) {
+  if (prng_.below(8) == 0) return;  // Not there.
+  world_.after(Duration{prng_.between(0, Duration{core::seconds{2}}.count())},
+               [this, index] { answer_offer(index); });
+}
+
+void Crowd::answer_offer(std::uint32_t index) {
+  Person& person = people_[index];
+  if (!person.session || !person.identified || !person.offered) return;
+  if (prng_.below(12) == 0)
+    world_.say(person.session, core::DeclineMatch{{}, ++person.request});
+  else
+    world_.say(person.session, core::AcceptMatch{{}, ++person.request});
+}
+
 core::Attribute Crowd::draw_attribute(const core::RuleConfig& rule) {
   if (rule.values.empty()) return {rule.attribute, static_cast<double>(prng_.below(20))};
   const auto any = [&] {
@@ -138,7 +189,7 @@ void Crowd::talk_nonsense(Person& person, std::uint32_t index) {
   const auto request = prng_.below(8) == 0 ? 0 : ++person.request;  // 0: asks for no number back.
   core::StartMatch start;
   start.request = request;
-  switch (prng_.below(10)) {
+  switch (prng_.below(12)) {
     case 0:
       start.queue = "no-such-queue";
       return world_.say(person.session, std::move(start));
@@ -162,6 +213,10 @@ void Crowd::talk_nonsense(Person& person, std::uint32_t index) {
       return hello(person, index);
     case 8:  // A player who says what only game servers say is closed.
       return world_.say(person.session, core::ClassicServerLogin{{}, 7000});
+    case 9:
+      return world_.say(person.session, core::AcceptMatch{{}, request});
+    case 10:
+      return world_.say(person.session, core::KickFromParty{{}, request, core::PlayerId{1, 1}});
     default:
       return world_.say(person.session, core::ClassicServerReset{});
   }
@@ -198,6 +253,8 @@ void Crowd::hear(std::uint32_t index, core::SessionId session, const core::Effec
   if (session != person.session) return;  // Left behind.
   if (const auto* welcome = std::get_if<core::SendWelcome>(&effect)) {
     person.identified = true;
+    person.party_code.clear();  // Told anew, if there is one.
+    person.offered = false;
     person.token = Token{welcome->player, welcome->secret};
     if (!welcome->resumed) rate(person, welcome->player);
     if (person.other && !welcome->resumed) world_.hang_up(person.other), person.other = {};
@@ -209,9 +266,17 @@ void Crowd::hear(std::uint32_t index, core::SessionId session, const core::Effec
     if (!person.identified && mood_ == Mood::playing && error->error != core::Error::lobby_full)
       hello(person, index);
   } else if (const auto* ticket = std::get_if<core::SendTicket>(&effect)) {
-    person.waiting =
-        ticket->state == core::TicketState::queued || ticket->state == core::TicketState::matched;
+    person.waiting = ticket->state == core::TicketState::queued ||
+                     ticket->state == core::TicketState::matched ||
+                     ticket->state == core::TicketState::offered;
     person.playing = false;
+    const bool asked = ticket->state == core::TicketState::offered && !ticket->you_accepted;
+    if (asked && !person.offered) mind_offer(index);
+    person.offered = asked;
+  } else if (const auto* party = std::get_if<core::SendParty>(&effect)) {
+    person.party_code = party->code;
+    person.members.clear();
+    for (const core::PartyView& member : party->members) person.members.push_back(member.player);
   } else if (std::holds_alternative<core::SendAssignment>(effect)) {
     person.waiting = false;
     person.playing = true;

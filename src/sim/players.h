@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/prng.h"
@@ -48,6 +49,9 @@ class Crowd {
     bool waiting = false;  // As they were told.
     bool playing = false;
     core::Rating skill = 0;
+    std::string party_code;               // As they were told; empty: none.
+    std::vector<core::PlayerId> members;  // Of it, the leader first.
+    bool offered = false;                 // A match that they have not answered.
   };
 
   void act(std::uint32_t index);
@@ -58,6 +62,9 @@ class Crowd {
   void start_match(Person& person);
   void rate(const Person& person, core::PlayerId player);
   core::Attribute draw_attribute(const core::RuleConfig& rule);
+  bool mind_party(Person& person);
+  void mind_offer(std::uint32_t index);
+  void answer_offer(std::uint32_t index);
   void talk_nonsense(Person& person, std::uint32_t index);
   void disconnect(Person& person);
   bool chance(std::uint32_t ppm) { return ppm > 0 && prng_.chance_ppm(ppm); }

@@ -182,8 +182,7 @@ void Laws::on(const core::SendAssignment& e, const Step& step) {
   if (player.ticket) {
     ++report_.assigned;
     report_.waits.push_back(step.now - player.since);
-    tickets_.erase(player.ticket);
-    ended_.insert(player.ticket);
+    ticket_ends(player.ticket, player_id);
     player.ticket = {};
   }
   player.match = e.match;

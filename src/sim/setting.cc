@@ -145,6 +145,12 @@ core::QueueConfig draw_queue(Prng& prng, std::uint32_t index, std::uint32_t flee
   if (prng.below(3) == 0) draw_rules(prng, queue);
   if (queue.ruled()) draw_regions(prng, queue, fleets);
   if (index % 2 == 0) queue.rating.system = core::RatingSystem::elo;
+  queue.party_rating = static_cast<core::PartyRating>(prng.below(3));
+  queue.party_rating_bonus = prng.below(3) * 100;
+  if (prng.below(3) == 0) {
+    queue.accept_timeout = between(prng, seconds{1}, seconds{15});
+    queue.decline_penalty = between(prng, Duration::zero(), seconds{20});
+  }
   return queue;
 }
 
@@ -167,6 +173,7 @@ Setting draw_setting(std::uint64_t seed) {
   if (prng.below(2) == 0) config.classic_queue = config.queues[prng.below(queues)].name;
   config.resume_grace =
       prng.below(6) == 0 ? Duration::zero() : between(prng, seconds{1}, minutes{1});
+  config.party_size_max = static_cast<std::uint32_t>(prng.between(2, 5));
   config.port_set_aside = between(prng, seconds{1}, minutes{1});
 
   CrowdSetting& crowd = setting.crowd;
@@ -174,6 +181,7 @@ Setting draw_setting(std::uint64_t seed) {
   crowd.classic_ppm = prng.below(3) == 0 ? 0 : static_cast<std::uint32_t>(prng.below(500'000));
   crowd.think = between(prng, milliseconds{500}, seconds{15});
   crowd.skill_max = prng.below(4) == 0 ? 0 : 2000;
+  crowd.parties_ppm = prng.below(2) == 0 ? 0 : 400'000;
   crowd.attributes_ppm = prng.below(2) == 0 ? 0 : 300'000;
   config.players_max = prng.below(5) == 0 ? std::max(2u, crowd.people / 2) : 100'000;
 

@@ -17,6 +17,7 @@ struct CrowdSetting {
   core::Rating skill_max = 0;        // Ratings are 0 to this.
   std::set<std::string> seats_vary;  // Queues with tickets of several seats.
   std::uint32_t attributes_ppm = 0;  // Of the tickets.
+  std::uint32_t parties_ppm = 0;     // Of the acts of who has nothing to do.
 };
 
 struct MachineSetting {

@@ -79,8 +79,12 @@ TEST(World, ARunThatFailsIsShrunk) {
   EXPECT_LT(shrunk->options.minutes, options.minutes);
   const World whole{seed, options}, least{seed, shrunk->options};
   EXPECT_LT(least.setting().crowd.people, whole.setting().crowd.people);
-  for (const NamedRate& named : named_rates())
-    EXPECT_EQ(least.setting().faults.rates.*named.rate, 0u) << named.name;
+  std::size_t rates = 0, rates_left = 0;  // Without some, another assignment is the third.
+  for (const NamedRate& named : named_rates()) {
+    rates += whole.setting().faults.rates.*named.rate > 0;
+    rates_left += least.setting().faults.rates.*named.rate > 0;
+  }
+  EXPECT_LT(rates_left, rates / 2);
   for (const NamedInterval& named : named_intervals())
     EXPECT_EQ(least.setting().faults.intervals.*named.interval, Duration::zero()) << named.name;
   try {

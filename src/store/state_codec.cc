@@ -12,6 +12,7 @@ void members(StateType& s, F&& f) {
   f(s.sessions), f(s.players), f(s.tickets), f(s.matches), f(s.servers), f(s.nodes);
   f(s.totals), f(s.ended), f(s.away);
   f(s.results), f(s.results_numbered), f(s.result_refused), f(s.accounts);
+  f(s.parties), f(s.party_codes);
 }
 
 /// Whether what is made for it stays small, whatever the bytes were.

@@ -16,6 +16,7 @@ core::Config config() {
   ranked.rules.push_back({"mode", "mode", core::RuleKind::any_of, {"ctf", "dm"}, 0});
   ranked.widen.push_back({"rating_distance", 100s, 5000});
   config.queues.push_back(ranked);
+  config.queues.push_back({.name = "offered", .players = 3, .accept_timeout = 20s});
   return config;
 }
 
@@ -39,9 +40,24 @@ core::Core busy_core(Time& now) {
     if (i == 7) step(core::SetRating{{7, 1}, "ranked", 3000});
     step(core::StartMatch{{i, 1}, 2, "ranked", 1, {{"mode", std::string(i == 8 ? "dm" : "ctf")}}});
   }
+  for (std::uint32_t i = 10; i < 14; ++i) {  // A party, and a match on offer.
+    step(core::SessionOpened{{i, 1}});
+    step(core::Hello{{i, 1}, 1, "player" + std::to_string(i), {}});
+  }
+  step(core::CreateParty{{10, 1}, 2, "ABCDEFGH"});
+  step(core::JoinParty{{11, 1}, 2, "22222222"});
+  step(core::JoinParty{{11, 1}, 3, "ABCDEFGH"});
+  step(core::SetPartyAttributes{{11, 1}, 4, {{"role", "healer"}}});
+  step(core::StartMatch{{12, 1}, 2, "offered", 1, {}});
+  step(core::StartMatch{{13, 1}, 2, "offered", 1, {}});
+  step(core::StartMatch{{10, 1}, 3, "offered", 1, {}});
+  step(core::DeclineMatch{{12, 1}, 3});
+  step(core::AcceptMatch{{11, 1}, 5});
   step(core::SessionClosed{{5, 1}});
   step(core::SessionClosed{{4, 1}});
   step(core::SessionClosed{{8, 1}});
+  EXPECT_EQ(core.state().totals.offers, 2u);
+  EXPECT_EQ(core.state().totals.penalties, 1u);
   return core;
 }
 

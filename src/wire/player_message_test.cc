@@ -49,7 +49,7 @@ TEST(PlayerMessage, LobbyMessagesAsJson) {
          t.set_players(1);
          t.set_players_needed(2);
        },
-       R"({"request":2,"ticket":{"ticketId":"0.1","queue":"duel","state":"QUEUED","players":1,"playersNeeded":2}})"},
+       R"({"request":2,"ticket":{"ticketId":"0.1","queue":"duel","state":"QUEUED","players":1,"playersNeeded":2,"accepted":0,"acceptsNeeded":0,"acceptLeftMs":0,"youAccepted":false}})"},
       {"news has no request; team 0 is shown",
        [](auto& m) {
          auto& a = *m.mutable_assignment();
@@ -65,7 +65,7 @@ TEST(PlayerMessage, LobbyMessagesAsJson) {
        R"("players":[{"playerId":"4.1","name":"","team":0,"seats":0,"attributes":{"a":{"text":"x"},"b":{"number":1}}}],)"
        R"("queue":"","ticketId":"","ports":{}}})"},
       {"an error", [](auto& m) { m.mutable_error()->set_code("queue_not_found"); },
-       R"({"error":{"code":"queue_not_found","message":""}})"},
+       R"({"error":{"code":"queue_not_found","message":"","retryAfterMs":0}})"},
       {"a 64-bit number is text", [](auto& m) { m.mutable_ping()->set_number(1ull << 60); },
        R"({"ping":{"number":"1152921504606846976"}})"},
   };

@@ -159,6 +159,40 @@ MUSTER_CLIENT_API muster_client_status muster_client_cancel_match(muster_client 
 MUSTER_CLIENT_API muster_client_status muster_client_leave_match(muster_client *client,
                                                                  uint32_t *request);
 
+/// Answers to a ticket in state OFFERED: all must accept before its accept_left_ms are over. Who
+/// declines, or does not answer, leaves the queue with everybody on the same ticket, and may not
+/// come back for the queue's decline_penalty. Each is answered by a TICKET event, or an ERROR
+/// event. Return as muster_client_start_match does.
+MUSTER_CLIENT_API muster_client_status muster_client_accept_match(muster_client *client,
+                                                                  uint32_t *request);
+MUSTER_CLIENT_API muster_client_status muster_client_decline_match(muster_client *client,
+                                                                   uint32_t *request);
+
+/* ---- Parties: players who stay together, from match to match ---- */
+
+/// Begins a party of one; others join it by its code. Each command about a party is answered by a
+/// PARTY event, or an ERROR event, and all of the party get a PARTY event for every change. They
+/// return as muster_client_start_match does.
+MUSTER_CLIENT_API muster_client_status muster_client_create_party(muster_client *client,
+                                                                  uint32_t *request);
+MUSTER_CLIENT_API muster_client_status muster_client_join_party(muster_client *client,
+                                                                const char *code,
+                                                                uint32_t *request);
+/// Out of the party, and of the ticket that it waits on; that goes on with the others.
+MUSTER_CLIENT_API muster_client_status muster_client_leave_party(muster_client *client,
+                                                                 uint32_t *request);
+/// The leader's alone, as muster_client_promote_in_party and muster_client_start_match are.
+MUSTER_CLIENT_API muster_client_status muster_client_kick_from_party(muster_client *client,
+                                                                     const char *player_id,
+                                                                     uint32_t *request);
+MUSTER_CLIENT_API muster_client_status muster_client_promote_in_party(muster_client *client,
+                                                                      const char *player_id,
+                                                                      uint32_t *request);
+/// This player's own attributes for the matches that the leader starts.
+MUSTER_CLIENT_API muster_client_status
+muster_client_set_party_attributes(muster_client *client, const muster_client_attribute *attributes,
+                                   size_t attributes_count, uint32_t *request);
+
 /* ---- What the lobby says ---- */
 
 typedef enum muster_client_ticket_state {
@@ -168,7 +202,8 @@ typedef enum muster_client_ticket_state {
   MUSTER_CLIENT_TICKET_ASSIGNED = 3,
   MUSTER_CLIENT_TICKET_CANCELLED = 4,
   MUSTER_CLIENT_TICKET_EXPIRED = 5,
-  MUSTER_CLIENT_TICKET_FAILED = 6
+  MUSTER_CLIENT_TICKET_FAILED = 6,
+  MUSTER_CLIENT_TICKET_OFFERED = 7 /* The players are found, and asked whether they are there. */
 } muster_client_ticket_state;
 
 typedef struct muster_client_ticket {
@@ -177,9 +212,30 @@ typedef struct muster_client_ticket {
   muster_client_ticket_state state;
   uint32_t players; /* Seats gathered so far for the match this ticket is next for. */
   uint32_t players_needed;
-  const char *error_code;    /* Why, when EXPIRED or FAILED; else "". */
+  const char *error_code;    /* Why, when EXPIRED or FAILED, or by an offer; else "". */
   const char *error_message; /* The same, for people. */
+  uint32_t accepted;         /* OFFERED: players who have accepted, */
+  uint32_t accepts_needed;   /* of so many; */
+  uint32_t accept_left_ms;   /* how long there was to accept when this was told; */
+  int you_accepted;          /* 1 if this player has. */
 } muster_client_ticket;
+
+typedef struct muster_client_party_member {
+  const char *player_id;
+  const char *name;
+  int away; /* 1: the connection is lost, and they may come back. */
+  const muster_client_attribute *attributes;
+  size_t attributes_count;
+} muster_client_party_member;
+
+typedef struct muster_client_party {
+  const char *party_id;                      /* "": this player is in no party any more. */
+  const char *code;                          /* Whoever has it may join. */
+  const muster_client_party_member *members; /* The leader first. */
+  size_t members_count;
+  const char *error_code;    /* Without an id: "party_kicked", or "". */
+  const char *error_message; /* The same, for people. */
+} muster_client_party;
 
 typedef struct muster_client_player {
   const char *player_id;
@@ -246,7 +302,8 @@ typedef enum muster_client_event_type {
   MUSTER_CLIENT_EVENT_DISCONNECTED = 7,
   /// The result of a rated match is recorded, or a season has begun: `queue`, `rating`,
   /// `deviation`, `rating_change`.
-  MUSTER_CLIENT_EVENT_RATING_CHANGED = 8
+  MUSTER_CLIENT_EVENT_RATING_CHANGED = 8,
+  MUSTER_CLIENT_EVENT_PARTY = 9 /* `party` */
 } muster_client_event_type;
 
 /// All text in it, and what it points to, is owned by the client and good until the next
@@ -271,6 +328,8 @@ typedef struct muster_client_event {
   int32_t rating;                             /* RATING_CHANGED */
   uint32_t deviation;                         /* RATING_CHANGED: how uncertain it is */
   int32_t rating_change;                      /* RATING_CHANGED: by the result */
+  const muster_client_party *party;           /* PARTY */
+  uint32_t retry_after_ms; /* ERROR: when it may be tried again, if that is known; else 0 */
 } muster_client_event;
 
 /// Waits for the next event, at most `timeout_ms` milliseconds: 0 waits for nothing, below 0
@@ -281,9 +340,13 @@ typedef struct muster_client_event {
 MUSTER_CLIENT_API muster_client_status muster_client_poll(muster_client *client, int timeout_ms,
                                                           muster_client_event *event);
 
-/// The ticket as it was last told, while it is QUEUED, MATCHED or ASSIGNED; else NULL. Owned by
-/// `client`, good until the next muster_client_poll.
+/// The ticket as it was last told, while it is QUEUED, OFFERED, MATCHED or ASSIGNED; else NULL.
+/// Owned by `client`, good until the next muster_client_poll.
 MUSTER_CLIENT_API const muster_client_ticket *muster_client_current_ticket(
+    const muster_client *client);
+
+/// The party as it was last told; NULL without one. Owned as the ticket is.
+MUSTER_CLIENT_API const muster_client_party *muster_client_current_party(
     const muster_client *client);
 
 /// The assignment from its event until MATCH_ENDED, muster_client_leave_match or the next ticket;

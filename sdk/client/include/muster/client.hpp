@@ -43,7 +43,7 @@ struct Attribute {
   std::variant<double, std::string, std::vector<std::string>> value;
 };
 
-enum class TicketState { unknown, queued, matched, assigned, cancelled, expired, failed };
+enum class TicketState { unknown, queued, matched, assigned, cancelled, expired, failed, offered };
 
 struct Ticket {
   std::string ticket_id;
@@ -51,6 +51,25 @@ struct Ticket {
   TicketState state = TicketState::unknown;
   std::uint32_t players = 0;
   std::uint32_t players_needed = 0;
+  std::string error_code;
+  std::string error_message;
+  std::uint32_t accepted = 0;
+  std::uint32_t accepts_needed = 0;
+  Timeout accept_left{0};
+  bool you_accepted = false;
+};
+
+struct PartyMember {
+  std::string player_id;
+  std::string name;
+  bool away = false;
+  std::vector<Attribute> attributes;
+};
+
+struct Party {
+  std::string party_id;  // Empty: in none any more.
+  std::string code;
+  std::vector<PartyMember> members;  // The leader first.
   std::string error_code;
   std::string error_message;
 };
@@ -87,7 +106,8 @@ enum class EventType {
   match_ended,
   error,
   disconnected,
-  rating_changed
+  rating_changed,
+  party
 };
 
 /// Which members have a meaning for which type is said at muster_client_event.
@@ -111,6 +131,8 @@ struct Event {
   std::int32_t rating = 0;
   std::uint32_t deviation = 0;
   std::int32_t rating_change = 0;
+  std::optional<Party> party;
+  Timeout retry_after{0};
 };
 
 namespace detail {
@@ -130,9 +152,29 @@ inline Attribute copy(const muster_client_attribute& from) {
 }
 
 inline Ticket copy(const muster_client_ticket& from) {
-  return {from.ticket_id,    from.queue,          static_cast<TicketState>(from.state),
-          from.players,      from.players_needed, from.error_code,
-          from.error_message};
+  return {from.ticket_id,
+          from.queue,
+          static_cast<TicketState>(from.state),
+          from.players,
+          from.players_needed,
+          from.error_code,
+          from.error_message,
+          from.accepted,
+          from.accepts_needed,
+          Timeout(from.accept_left_ms),
+          from.you_accepted != 0};
+}
+
+inline Party copy(const muster_client_party& from) {
+  Party to{from.party_id, from.code, {}, from.error_code, from.error_message};
+  for (std::size_t i = 0; i < from.members_count; ++i) {
+    const muster_client_party_member& m = from.members[i];
+    PartyMember member{m.player_id, m.name, m.away != 0, {}};
+    for (std::size_t a = 0; a < m.attributes_count; ++a)
+      member.attributes.push_back(copy(m.attributes[a]));
+    to.members.push_back(std::move(member));
+  }
+  return to;
 }
 
 inline Assignment copy(const muster_client_assignment& from) {
@@ -172,6 +214,8 @@ inline Event copy(const muster_client_event& from) {
   to.rating = from.rating;
   to.deviation = from.deviation;
   to.rating_change = from.rating_change;
+  if (from.party) to.party = copy(*from.party);
+  to.retry_after = Timeout(from.retry_after_ms);
   return to;
 }
 
@@ -251,6 +295,33 @@ class Client {
     return muster_client_leave_match(client_.get(), request);
   }
 
+  Status accept_match(std::uint32_t* request = nullptr) {
+    return muster_client_accept_match(client_.get(), request);
+  }
+  Status decline_match(std::uint32_t* request = nullptr) {
+    return muster_client_decline_match(client_.get(), request);
+  }
+  Status create_party(std::uint32_t* request = nullptr) {
+    return muster_client_create_party(client_.get(), request);
+  }
+  Status join_party(const std::string& code, std::uint32_t* request = nullptr) {
+    return muster_client_join_party(client_.get(), code.c_str(), request);
+  }
+  Status leave_party(std::uint32_t* request = nullptr) {
+    return muster_client_leave_party(client_.get(), request);
+  }
+  Status kick_from_party(const std::string& player_id, std::uint32_t* request = nullptr) {
+    return muster_client_kick_from_party(client_.get(), player_id.c_str(), request);
+  }
+  Status promote_in_party(const std::string& player_id, std::uint32_t* request = nullptr) {
+    return muster_client_promote_in_party(client_.get(), player_id.c_str(), request);
+  }
+  Status set_party_attributes(const std::vector<Attribute>& attributes,
+                              std::uint32_t* request = nullptr) {
+    const detail::AttributeViews views(attributes);
+    return muster_client_set_party_attributes(client_.get(), views.data(), views.size(), request);
+  }
+
   /// The next event, whose type is none if nothing happened. Nothing before connect_… and after a
   /// final disconnected.
   std::optional<Event> poll(Timeout timeout) {
@@ -272,6 +343,10 @@ class Client {
   std::optional<Ticket> current_ticket() const {
     const muster_client_ticket* ticket = muster_client_current_ticket(client_.get());
     return ticket ? std::optional<Ticket>(detail::copy(*ticket)) : std::nullopt;
+  }
+  std::optional<Party> current_party() const {
+    const muster_client_party* party = muster_client_current_party(client_.get());
+    return party ? std::optional<Party>(detail::copy(*party)) : std::nullopt;
   }
   std::optional<Assignment> current_assignment() const {
     const muster_client_assignment* a = muster_client_current_assignment(client_.get());
