@@ -100,6 +100,19 @@ void check_same(const client_lobby_message& ours, const pb::LobbyMessage& theirs
       CHECK(ours.deviation == theirs.rating_changed().deviation(), "deviation");
       CHECK(ours.rating_change == theirs.rating_changed().change(), "its change");
       break;
+    case pb::LobbyMessage::kParty: {
+      const auto& party = theirs.party();
+      CHECK(same(ours.party.party_id, party.party_id()), "party_id");
+      CHECK(same(ours.party.code, party.code()), "the party's code");
+      CHECK(same(ours.party.error_code, party.error().code()), "why there is none");
+      CHECK(ours.party.members_count == static_cast<std::size_t>(party.members_size()), "members");
+      for (int i = 0; i < party.members_size(); ++i) {
+        CHECK(same(ours.party.members[i].player_id, party.members(i).player_id()), "a member");
+        CHECK(same(ours.party.members[i].name, party.members(i).name()), "a member's name");
+        CHECK((ours.party.members[i].away != 0) == party.members(i).away(), "away");
+      }
+      break;
+    }
     case pb::LobbyMessage::BODY_NOT_SET:
       break;
   }
