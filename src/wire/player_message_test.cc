@@ -63,7 +63,7 @@ TEST(PlayerMessage, LobbyMessagesAsJson) {
        },
        R"({"assignment":{"matchId":"9.1","serverId":"","host":"h","port":7001,"joinToken":"","team":0,)"
        R"("players":[{"playerId":"4.1","name":"","team":0,"seats":0,"attributes":{"a":{"text":"x"},"b":{"number":1}}}],)"
-       R"("queue":"","ticketId":"","ports":{}}})"},
+       R"("queue":"","ticketId":"","ports":{},"region":""}})"},
       {"an error", [](auto& m) { m.mutable_error()->set_code("queue_not_found"); },
        R"({"error":{"code":"queue_not_found","message":"","retryAfterMs":0}})"},
       {"a 64-bit number is text", [](auto& m) { m.mutable_ping()->set_number(1ull << 60); },
