@@ -218,7 +218,9 @@ Crowd::Fact Crowd::fact_for(const core::QueueConfig& queue, const core::RuleConf
 /// then.
 void Crowd::advance(Source& source, const Region& region) {
   const std::uint64_t busiest = std::uint64_t{3600} * *std::ranges::max_element(region.hours);
-  for (;;) {
+  // Where hardly anybody comes: as good as never, and still a time that can be counted with.
+  constexpr Time never{std::chrono::hours{24 * 365 * 100}};
+  while (source.next < never) {
     source.next += source.stream.exponential(source.gap);
     const std::uint64_t share = busy(region, source.next) * 1'000'000 / busiest;
     if (source.stream.chance(static_cast<std::uint32_t>(share))) return;

@@ -282,6 +282,9 @@ Laws::TicketView& Laws::ticket_begins(const core::SendTicket& e, PlayerId player
     must(player.requeued || resumed_ == player_id, "a ticket begins with a wish");
     if (player.requeued) report_.marks.hit(Mark::requeued_on_server_lost);
     if (known && player.requeued) report_.marks.hit(Mark::party_requeued);
+    // One that began while they were away is as old as it is.
+    const core::Ticket* unseen = step.state.tickets.find(e.ticket);
+    if (!player.requeued && unseen) since = known ? ticket.since : unseen->since;
   }
   ticket.since = known ? std::min(ticket.since, since) : since;
   player.requeued = false;
