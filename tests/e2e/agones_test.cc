@@ -162,7 +162,9 @@ TEST(Agones, AMatchOutlivesItsNode) {
     player.start_match();
     const Assignment assignment = player.assignment();
     if (server == 0) server = pid_of(lobby.server_in("allocated"));
-    if (name == std::string_view("ann")) ASSERT_EQ(::kill(lobby.node_pid(), SIGKILL), 0);
+    if (name == std::string_view("ann")) {
+      ASSERT_EQ(::kill(lobby.node_pid(), SIGKILL), 0);
+    }
     // On the same ports; the end is said again until there is somebody who answers.
     wait_until("it to know of its match", [&] { return !end_match_at(assignment).is_null(); });
     const MatchEnded ended = player.match_ended();

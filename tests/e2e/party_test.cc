@@ -98,7 +98,9 @@ TEST(Party, TwoPartiesOfTwoMeetAndTheOfferOutlivesTheLobby) {
     const Ticket ticket = player.ticket(Ticket::OFFERED);
     EXPECT_EQ(ticket.accepted(), 2u);
     EXPECT_EQ(ticket.you_accepted(), i % 2 == 0);
-    if (i < 2) EXPECT_EQ(ticket.ticket_id(), reds.ticket_id());
+    if (i < 2) {
+      EXPECT_EQ(ticket.ticket_id(), reds.ticket_id());
+    }
   }
   accept(again[1]);
   EXPECT_EQ(accept(again[3]).state(), Ticket::MATCHED);

@@ -120,13 +120,19 @@ TEST_P(RatedThoughKilled, AResultIsRecordedOnce) {
     Duel duel(ann, bob);
     const pid_t node = lobby.node_pid();
     const bool both = GetParam() == Killed::both;
-    if (both || GetParam() == Killed::before_the_end) EXPECT_EQ(lobby.end(SIGKILL), -SIGKILL);
-    if (both || GetParam() == Killed::node_before_the_end) EXPECT_EQ(::kill(node, SIGKILL), 0);
+    if (both || GetParam() == Killed::before_the_end) {
+      EXPECT_EQ(lobby.end(SIGKILL), -SIGKILL);
+    }
+    if (both || GetParam() == Killed::node_before_the_end) {
+      EXPECT_EQ(::kill(node, SIGKILL), 0);
+    }
     duel.bobs->leave();
     EXPECT_EQ(duel.anns->hear("end "), "end won");
   }
   if (GetParam() == Killed::once_told) rating_changed(ann);
-  if (lobby.running()) EXPECT_EQ(lobby.end(SIGKILL), -SIGKILL);
+  if (lobby.running()) {
+    EXPECT_EQ(lobby.end(SIGKILL), -SIGKILL);
+  }
   lobby.start();
   wait_until("the result to be recorded", [&] {
     const auto results = lobby.ask("status").at("results");
