@@ -99,12 +99,14 @@ Crowd::Crowd(const core::Config& config, const Population& population, std::uint
   std::int64_t region_weights = 0;
   for (const Region& region : regions_) region_weights += region.weight;
   for (std::size_t i = 0; i < regions_.size(); ++i) {
-    // Microseconds between two parties at the busiest.
+    // Microseconds between two parties at the busiest: a month at most, so that draws of it fit.
+    constexpr std::int64_t longest_us = std::int64_t{30} * 24 * 3'600'000'000;
     const std::int64_t gap = std::int64_t{3'600'000} * (size_thousandths / weights) *
                              region_weights /
                              std::max<std::int64_t>(1, players_in_hour * regions_[i].weight);
     sources_.push_back({Stream(seed_of(seed, arrivals_of_region + i)),
-                        std::chrono::microseconds{std::max<std::int64_t>(1, gap)}, start});
+                        std::chrono::microseconds{std::clamp<std::int64_t>(gap, 1, longest_us)},
+                        start});
     advance(sources_.back(), regions_[i]);
   }
 }
