@@ -1,7 +1,6 @@
 #include "sim/world.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <type_traits>
@@ -31,8 +30,8 @@ Setting drawn(std::uint64_t seed, const WorldOptions& options) {
 std::string command_of(std::uint64_t seed, const WorldOptions& options) {
   std::string command = fmt::format("muster sim --seed {} --minutes {}", seed, options.minutes);
   if (options.people_max > 0) command += fmt::format(" --people {}", options.people_max);
-  if (!options.without.empty())
-    command += fmt::format(" --without {}", fmt::join(options.without, ","));
+  for (std::size_t i = 0; i < options.without.size(); ++i)
+    command += (i == 0 ? " --without " : ",") + options.without[i];
   return command;
 }
 
