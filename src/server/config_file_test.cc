@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <set>
 #include <sstream>
 #include <string>
 
@@ -566,33 +565,9 @@ TEST(ConfigFile, ThisMachineIsKnown) {
   EXPECT_FALSE(machine.search_path.empty());
 }
 
-/// Every row of a table in docs/configuration.md that begins with a key, under its [table] heading.
 TEST(ConfigFile, TheDocumentationHasEveryKeyWithItsDefaultAndRange) {
-  std::ifstream in(MUSTER_SOURCE_DIR "/docs/configuration.md");
-  ASSERT_TRUE(in) << "docs/configuration.md is missing";
-  std::set<std::string> rows;
-  std::string table;
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("## ")) {
-      const std::size_t open = line.find_last_of('[');
-      const std::size_t close = line.find(']');
-      table = open == std::string::npos ? "" : line.substr(open + 1, close - open - 1);
-    }
-    if (line.starts_with("| `") && !table.empty()) {
-      std::size_t end = 0;  // Of the fourth column.
-      for (int column = 0; column < 5; ++column) end = line.find('|', end) + 1;
-      rows.insert(table + " " + line.substr(0, end));
-    }
-  }
-  // The parts of a query, which is a value: their table has two columns.
-  std::erase_if(rows, [](const std::string& row) { return row.find('`') == std::string::npos; });
-  std::set<std::string> wanted;
-  for (const ConfigKey& key : config_keys())
-    wanted.insert(key.table + " | `" + key.name + "` | " + key.type + " | " + key.fallback + " | " +
-                  key.range + " |");
-  for (const std::string& row : wanted) EXPECT_TRUE(rows.contains(row)) << "not there: " << row;
-  for (const std::string& row : rows) EXPECT_TRUE(wanted.contains(row)) << "no such key: " << row;
-  EXPECT_GT(wanted.size(), 40u);
+  EXPECT_GT(expect_documented(config_keys(), MUSTER_SOURCE_DIR "/docs/configuration.md", "## "),
+            40u);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 #pragma once
-// For tests of the configuration file: texts, and a folder with files.
+// For tests of the configuration file: texts, a folder with files, and the documentation of keys.
 
 #include <gtest/gtest.h>
 #include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX's.
@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/config_file.h"
@@ -37,6 +39,37 @@ inline std::string shown(const std::vector<ConfigProblem>& problems) {
   std::string all;
   for (const ConfigProblem& p : problems) all += to_string(p) + "\n";
   return all;
+}
+
+/// Each key has its row in a table of the page, with its default and range, below a heading that
+/// ends with its [table]; and each row has its key. Returns the number of keys.
+inline std::size_t expect_documented(const std::vector<ConfigKey>& keys, const std::string& page,
+                                     std::string_view heading) {
+  std::ifstream in(page);
+  EXPECT_TRUE(in) << page << " is missing";
+  std::set<std::string> rows;
+  std::string table;
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with(heading)) {
+      const std::size_t open = line.find_last_of('[');
+      const std::size_t close = line.find(']');
+      table = open == std::string::npos ? "" : line.substr(open + 1, close - open - 1);
+    }
+    if (line.starts_with("| `") && !table.empty()) {
+      std::size_t end = 0;  // Of the fourth column.
+      for (int column = 0; column < 5; ++column) end = line.find('|', end) + 1;
+      rows.insert(table + " " + line.substr(0, end));
+    }
+  }
+  // The parts of a query, which is a value: their table has two columns.
+  std::erase_if(rows, [](const std::string& row) { return row.find('`') == std::string::npos; });
+  std::set<std::string> wanted;
+  for (const ConfigKey& key : keys)
+    wanted.insert(key.table + " | `" + key.name + "` | " + key.type + " | " + key.fallback + " | " +
+                  key.range + " |");
+  for (const std::string& row : wanted) EXPECT_TRUE(rows.contains(row)) << "not there: " << row;
+  for (const std::string& row : rows) EXPECT_TRUE(wanted.contains(row)) << "no such key: " << row;
+  return wanted.size();
 }
 
 // Line 1 on; rows below are appended, so that their first line is 11.
